@@ -1,0 +1,52 @@
+declare const instantBrand: unique symbol;
+/** Milliseconds since 1970-01-01T00:00:00Z. */
+export type Instant = number & { readonly [instantBrand]: true };
+
+/** A timer that was set; `clear` is legal in any state. */
+export interface ClockTimer {
+  clear(): void;
+}
+
+/** The only source of time. Tests and the simulator pass a clock of their own. */
+export interface Clock {
+  /** Wall-clock time, for records and for people. It may jump. */
+  now(): Instant;
+  /** Milliseconds of a clock that never goes back, for intervals. */
+  monotonicMs(): number;
+  /** Calls back once after `delayMs`. The timer does not keep the process alive. */
+  setTimer(delayMs: number, callback: () => void): ClockTimer;
+  /** Resolves after `delayMs`; rejects with `signal.reason` when aborted. */
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
+}
+
+export function toInstant(milliseconds: number): Instant {
+  return milliseconds as Instant;
+}
+
+/** The machine's own clock. */
+export const systemClock: Clock = {
+  now: () => toInstant(Date.now()),
+  monotonicMs: () => performance.now(),
+  setTimer(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    timer.unref();
+    return { clear: () => clearTimeout(timer) };
+  },
+  sleep(delayMs, signal) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(signal.reason);
+        return;
+      }
+      const onAbort = (): void => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      }, delayMs);
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  },
+};

@@ -1,0 +1,47 @@
+import { captureErrorCodes } from './error-codes/capture.ts';
+import { configErrorCodes } from './error-codes/config.ts';
+import { embeddedErrorCodes } from './error-codes/embedded.ts';
+import { emitErrorCodes } from './error-codes/emit.ts';
+import { internalErrorCodes } from './error-codes/internal.ts';
+import { journalErrorCodes } from './error-codes/journal.ts';
+import { laneErrorCodes } from './error-codes/lane.ts';
+import { serviceErrorCodes } from './error-codes/service.ts';
+import { sinkErrorCodes } from './error-codes/sink.ts';
+import { sourceErrorCodes } from './error-codes/source.ts';
+import type { ErrorDefinition } from './error-definition.ts';
+
+export type ErrorCode =
+  | keyof typeof internalErrorCodes
+  | keyof typeof configErrorCodes
+  | keyof typeof sourceErrorCodes
+  | keyof typeof captureErrorCodes
+  | keyof typeof journalErrorCodes
+  | keyof typeof laneErrorCodes
+  | keyof typeof sinkErrorCodes
+  | keyof typeof emitErrorCodes
+  | keyof typeof serviceErrorCodes
+  | keyof typeof embeddedErrorCodes;
+
+/** The closed list of error codes. Each entry is the page that `headwater explain CODE` prints. */
+export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
+  ...internalErrorCodes,
+  ...configErrorCodes,
+  ...sourceErrorCodes,
+  ...captureErrorCodes,
+  ...journalErrorCodes,
+  ...laneErrorCodes,
+  ...sinkErrorCodes,
+  ...emitErrorCodes,
+  ...serviceErrorCodes,
+  ...embeddedErrorCodes,
+};
+
+/** The page of a code. */
+export function errorDefinition(code: ErrorCode): ErrorDefinition {
+  return errorCodes[code];
+}
+
+/** Narrows text that a user typed to a known code. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(errorCodes, text);
+}

@@ -1,0 +1,50 @@
+import type { DomainEvent } from './domain-event.ts';
+import type { Row } from './row.ts';
+import type { TableSchema } from './table-schema.ts';
+
+interface RecordPlace {
+  /** The record's place in its transaction, from 0, over all records. Together with the transaction's position it is unique. */
+  readonly ordinal: number;
+}
+
+export interface InsertChange extends RecordPlace {
+  readonly kind: 'insert';
+  readonly table: TableSchema;
+  readonly after: Row;
+}
+
+export interface UpdateChange extends RecordPlace {
+  readonly kind: 'update';
+  readonly table: TableSchema;
+  /** The old key when it changed, the whole old row with replica identity FULL, else absent. Non-key values of a key are null. */
+  readonly before?: Row;
+  readonly beforeKind: 'none' | 'key' | 'full';
+  readonly after: Row;
+}
+
+export interface DeleteChange extends RecordPlace {
+  readonly kind: 'delete';
+  readonly table: TableSchema;
+  readonly before: Row;
+  readonly beforeKind: 'key' | 'full';
+}
+
+/** One TRUNCATE statement: all its tables at once. */
+export interface TruncateChange extends RecordPlace {
+  readonly kind: 'truncate';
+  readonly tables: readonly TableSchema[];
+  readonly cascade: boolean;
+  readonly restartIdentity: boolean;
+}
+
+export type RowChange = InsertChange | UpdateChange | DeleteChange;
+export type Change = RowChange | TruncateChange;
+
+/** A domain event at its place among the changes of its transaction. */
+export interface EventRecord extends RecordPlace {
+  readonly kind: 'event';
+  readonly event: DomainEvent;
+}
+
+/** What a transaction consists of, in the order of its writes. */
+export type JournalRecord = Change | EventRecord;
