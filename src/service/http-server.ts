@@ -1,0 +1,132 @@
+import { timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+
+import { HeadwaterError } from '../foundation/error.ts';
+import { isLoopback } from './config.ts';
+import { notReadyReasons, type StatusReport } from './status-report.ts';
+
+export interface HttpServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly token: string | undefined;
+  readonly allowedHosts: readonly string[];
+  readonly status: () => StatusReport;
+  readonly metrics: () => string;
+}
+
+export interface HttpServer extends AsyncDisposable {
+  readonly url: string;
+}
+
+interface Answer {
+  readonly statusCode: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/**
+ * Serves `/livez`, `/readyz`, `/status` and `/metrics`, GET only. A Host header that is not loopback or allowed, and any
+ * Origin but our own, is refused, so that a page in a browser can read nothing (DNS rebinding). With a token, everything but
+ * `/livez` and `/readyz` needs it.
+ * @throws HW-SERVICE-001 when the address cannot be had.
+ */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const server = createServer((request, response) => respond(response, answer(request, options)));
+  server.headersTimeout = 5000;
+  server.requestTimeout = 10_000;
+  await listen(server, options);
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : options.port;
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+  return {
+    url: `http://${host}:${port}`,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function listen(server: Server, options: HttpServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      reject(new HeadwaterError('HW-SERVICE-001', `cannot listen on ${options.host}:${options.port}`, { cause }));
+    });
+    server.listen(options.port, options.host, () => resolve());
+  });
+}
+
+function answer(request: IncomingMessage, options: HttpServerOptions): Answer {
+  const refusal = refuse(request, options);
+  if (refusal !== undefined) return refusal;
+  switch (pathOf(request)) {
+    case '/livez':
+      return text(200, 'alive\n');
+    case '/readyz': {
+      const reasons = notReadyReasons(options.status());
+      return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
+    }
+    case '/status': {
+      const report = options.status();
+      return json(report.state === 'failed' ? 503 : 200, report);
+    }
+    case '/metrics':
+      return { statusCode: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: options.metrics() };
+    default:
+      return json(404, { error: 'not found', paths: ['/livez', '/readyz', '/status', '/metrics'] });
+  }
+}
+
+function refuse(request: IncomingMessage, options: HttpServerOptions): Answer | undefined {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return json(405, { error: 'only GET is served' });
+  const host = hostName(request.headers.host);
+  if (host === undefined || !isAllowedHost(host, options)) {
+    return json(403, { error: 'the Host header is not allowed', fix: 'add the name to http.allowedHosts' });
+  }
+  const { origin } = request.headers;
+  if (origin !== undefined && origin !== `http://${request.headers.host}`) {
+    return json(403, { error: 'the Origin header is not allowed' });
+  }
+  const path = pathOf(request);
+  if (path === '/livez' || path === '/readyz' || options.token === undefined) return undefined;
+  if (hasToken(request.headers.authorization, options.token)) return undefined;
+  return json(401, { error: 'a bearer token is needed' });
+}
+
+function isAllowedHost(host: string, options: HttpServerOptions): boolean {
+  return isLoopback(host) || options.allowedHosts.includes(host) || (host === options.host && options.token !== undefined);
+}
+
+function hostName(header: string | undefined): string | undefined {
+  const url = header === undefined ? null : URL.parse(`http://${header}`);
+  return url?.hostname.replace(/^\[(.*)\]$/, '$1');
+}
+
+function hasToken(header: string | undefined, token: string): boolean {
+  const given = Buffer.from(header ?? '');
+  const expected = Buffer.from(`Bearer ${token}`);
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '/').split('?', 1)[0] ?? '/';
+}
+
+function json(statusCode: number, value: unknown): Answer {
+  return { statusCode, contentType: 'application/json; charset=utf-8', body: `${JSON.stringify(value)}\n` };
+}
+
+function text(statusCode: number, body: string): Answer {
+  return { statusCode, contentType: 'text/plain; charset=utf-8', body };
+}
+
+function respond(response: ServerResponse, answered: Answer): void {
+  response.writeHead(answered.statusCode, {
+    'content-type': answered.contentType,
+    'content-length': Buffer.byteLength(answered.body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  });
+  response.end(response.req.method === 'HEAD' ? undefined : answered.body);
+}

@@ -1,0 +1,89 @@
+/** Why something does not work, in the words of the error's page. */
+export interface ReportedError {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** A table whose rows from before the slot are not in the journal. */
+export interface IncompleteTable {
+  readonly table: string;
+  /** PostgreSQL's own estimate; -1 when it has none. */
+  readonly rowEstimate: number;
+  readonly reason: 'held-rows-at-start' | 'journal-begins-later';
+}
+
+export interface SourceReport {
+  readonly state: 'starting' | 'streaming' | 'reconnecting' | 'stopped' | 'failed';
+  readonly slot: string;
+  readonly publication: string;
+  readonly systemId: string | null;
+  readonly timeline: number | null;
+  readonly serverVersion: string | null;
+  /** WAL locations as PostgreSQL writes them. */
+  readonly receivedLsn: string | null;
+  readonly durableLsn: string | null;
+  readonly confirmedLsn: string | null;
+  readonly retainedBytes: number | null;
+  readonly unconfirmedBytes: number | null;
+  readonly safeBytes: number | null;
+  readonly slotState: 'reserved' | 'extended' | 'unreserved' | 'lost' | null;
+  /** Milliseconds since our own last canary came back; null when there are none. */
+  readonly canaryAgeMs: number | null;
+  readonly transactionCount: number;
+  readonly duplicateCount: number;
+  readonly reconnectCount: number;
+  readonly incompleteTables: readonly IncompleteTable[];
+  readonly error: ReportedError | null;
+}
+
+export interface JournalReport {
+  readonly id: string;
+  readonly directory: string;
+  /** Sequences and other 64-bit numbers are texts in JSON. */
+  readonly firstSequence: string;
+  readonly lastSequence: string;
+  readonly byteCount: number;
+  readonly capacityBytes: number;
+  readonly oldestCommitAt: string | null;
+}
+
+export interface LaneReport {
+  readonly name: string;
+  readonly sink: string;
+  readonly target: string;
+  readonly state: 'starting' | 'running' | 'retrying' | 'paused' | 'draining' | 'stopped' | 'failed';
+  readonly sequence: string;
+  readonly backlogTransactions: string;
+  /** Age of the oldest commit that is not acknowledged; 0 when caught up. */
+  readonly freshnessMs: number;
+  readonly deliveredCount: number;
+  readonly filteredCount: number;
+  readonly retryCount: number;
+  /** False while rows from before the slot are missing: the copy is then not called complete. */
+  readonly complete: boolean;
+  readonly incompleteTables: readonly IncompleteTable[];
+  readonly error: ReportedError | null;
+}
+
+/** CLI JSON version 1: what `/status` and `headwater status --json` give. `docs/reference/cli-json.md`. */
+export interface StatusReport {
+  readonly version: 1;
+  readonly product: string;
+  readonly installation: string;
+  readonly state: 'starting' | 'running' | 'stopping' | 'failed';
+  readonly startedAt: string;
+  readonly now: string;
+  readonly source: SourceReport;
+  readonly journal: JournalReport;
+  readonly lanes: readonly LaneReport[];
+}
+
+/** Reasons why the service is not ready; empty when it is. */
+export function notReadyReasons(report: StatusReport): readonly string[] {
+  const reasons: string[] = [];
+  if (report.state !== 'running') reasons.push(`the service is ${report.state}`);
+  if (report.source.state === 'failed') reasons.push(`capture failed: ${report.source.error?.code ?? 'unknown'}`);
+  if (report.source.state === 'starting') reasons.push('capture has not begun to stream');
+  return reasons;
+}
