@@ -1,0 +1,242 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { systemClock } from '../foundation/clock.ts';
+import { HeadwaterError } from '../foundation/error.ts';
+import { isProcessRunning, listDescendants, type ProcessIdentity, readProcessIdentity } from './process-identity.ts';
+
+/*
+ * A server that never outlives the process that started it, even when that process is killed with SIGKILL.
+ *
+ * A tiny shell is the server's parent and holds the reading end of a pipe whose writing end only we hold. Whatever ends us,
+ * the kernel closes our end; the shell reads the end of file, stops the server, and removes its scratch directory. Being the
+ * parent, it can never signal a recycled pid. It leads a session of its own, so a Ctrl-C in the terminal reaches only us.
+ *
+ * A prctl(PR_SET_PDEATHSIG) would do the first half on Linux, but Node cannot ask for it, and it leaves the files behind.
+ * When the shell is killed together with us, the next start finds the server by its recorded identity and ends it.
+ */
+const GUARD_SCRIPT = `
+stop_signal=$1; grace_s=$2; scratch=$3; shift 3
+exec 4<&0
+"$@" </dev/null 3>&- 4<&- &
+server=$!
+echo "$server" >&3; exec 3>&-
+orphaned=
+trap 'orphaned=1' USR1
+trap '' INT TERM HUP QUIT
+(
+  while read -r _; do :; done
+  kill -s USR1 $$
+  kill -s "$stop_signal" "$server"
+  waited=0
+  while kill -0 "$server" && [ "$waited" -lt "$grace_s" ]; do sleep 1; waited=$((waited + 1)); done
+  kill -s KILL "$server"
+) <&4 >/dev/null 2>&1 &
+watcher=$!
+exec 4<&-
+while :; do
+  wait "$server"; code=$?
+  kill -0 "$server" 2>/dev/null || break
+done
+kill -s KILL "$watcher" 2>/dev/null
+if [ -n "$orphaned" ] && [ -n "$scratch" ]; then cd / && rm -rf "$scratch"; fi
+exit "$code"
+`;
+
+/** A killed process may still have to leave an uninterruptible disk wait. */
+const KILL_TIMEOUT_MS = 30_000;
+
+export interface ServerUser {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface GuardedProcessOptions {
+  /** The executable and its arguments. */
+  readonly command: readonly [string, ...string[]];
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Standard output and error are appended to this file. */
+  readonly logFile: string;
+  /** Drops from root to this user. */
+  readonly user?: ServerUser | undefined;
+  /** What the guard sends when we are gone. */
+  readonly orphanSignal: 'INT' | 'TERM' | 'QUIT';
+  /** How long the guard waits after it before SIGKILL. Default 10. */
+  readonly orphanGraceSeconds?: number;
+  /** A directory that the guard removes once we are gone and the server has ended. */
+  readonly scratchDirectory?: string | undefined;
+}
+
+export interface GuardedProcess {
+  readonly identity: ProcessIdentity;
+  /** The shell that ends the server when we are gone. */
+  readonly guard: ProcessIdentity;
+  readonly hasExited: boolean;
+  /** Resolves with the exit code (128 + signal number when a signal ended it). Never rejects, never keeps the process alive. */
+  readonly exited: Promise<number>;
+  /** Waits for the end. @returns false when the time is over first */
+  waitForExit(timeoutMs: number): Promise<boolean>;
+  /** Sends a signal to the server; nothing when it has ended. */
+  sendSignal(signal: NodeJS.Signals): void;
+  /** Ends the server and all its descendants with SIGKILL, as a power cut would. */
+  kill(): Promise<void>;
+}
+
+/**
+ * Starts a server under a guard that ends it when this process ends, however it ends. Does not keep the event loop alive.
+ * @throws HW-EMBEDDED-008 when the guard or the server cannot be started at all
+ */
+export async function startGuardedProcess(options: GuardedProcessOptions): Promise<GuardedProcess> {
+  const guard = spawnGuard(options);
+  const exited = watchExit(guard);
+  const pid = await readServerPid(guard, options.command[0]);
+  // A server that ended at once has no identity any more; its exit tells the caller.
+  const identity = (await readProcessIdentity(pid)) ?? { pid, started: 'ended' };
+  const guardPid = guard.pid ?? 0;
+  const guardIdentity = (await readProcessIdentity(guardPid)) ?? { pid: guardPid, started: 'ended' };
+  return new GuardedServer({ child: guard, guard: guardIdentity, identity, exited });
+}
+
+/** Ends a process and its descendants. It is held still first, so that it starts no new ones meanwhile. */
+export async function killProcessTree(identity: ProcessIdentity): Promise<void> {
+  if (!(await isProcessRunning(identity))) return;
+  sendSignalTo(identity.pid, 'SIGSTOP');
+  const descendants = await listDescendants(identity.pid);
+  for (const pid of [identity.pid, ...descendants]) sendSignalTo(pid, 'SIGKILL');
+}
+
+interface ServerParts {
+  readonly child: ChildProcess;
+  readonly guard: ProcessIdentity;
+  readonly identity: ProcessIdentity;
+  readonly exited: Promise<GuardExit>;
+}
+
+class GuardedServer implements GuardedProcess {
+  readonly identity: ProcessIdentity;
+  readonly guard: ProcessIdentity;
+  readonly exited: Promise<number>;
+  readonly #child: ChildProcess;
+  #hasExited = false;
+
+  constructor(parts: ServerParts) {
+    const { identity } = parts;
+    this.#child = parts.child;
+    this.identity = identity;
+    this.guard = parts.guard;
+    this.exited = parts.exited.then(async (exit) => {
+      // A guard that was itself killed leaves its server alone: it is ended here, never left behind.
+      if (exit.kind === 'killed') await killProcessTree(identity);
+      this.#hasExited = true;
+      return exit.kind === 'killed' ? 137 : exit.code;
+    });
+  }
+
+  get hasExited(): boolean {
+    return this.#hasExited;
+  }
+
+  sendSignal(signal: NodeJS.Signals): void {
+    if (!this.#hasExited) sendSignalTo(this.identity.pid, signal);
+  }
+
+  async waitForExit(timeoutMs: number): Promise<boolean> {
+    // While somebody waits, the wait must keep the process alive.
+    this.#child.ref();
+    const timeout = new AbortController();
+    try {
+      const timedOut = systemClock.sleep(timeoutMs, timeout.signal).then(
+        () => true,
+        () => true,
+      );
+      await Promise.race([this.exited, timedOut]);
+      return this.#hasExited;
+    } finally {
+      timeout.abort();
+      this.#child.unref();
+    }
+  }
+
+  async kill(): Promise<void> {
+    if (!this.#hasExited) await killProcessTree(this.identity);
+    if (!(await this.waitForExit(KILL_TIMEOUT_MS))) {
+      throw new HeadwaterError('HW-EMBEDDED-008', `process ${this.identity.pid} did not end after SIGKILL`);
+    }
+  }
+}
+
+type GuardExit = { readonly kind: 'ended'; readonly code: number } | { readonly kind: 'killed' };
+
+function spawnGuard(options: GuardedProcessOptions): ChildProcess {
+  const log = openSync(options.logFile, 'a', 0o600);
+  try {
+    const settings = [options.orphanSignal, String(options.orphanGraceSeconds ?? 10), options.scratchDirectory ?? ''];
+    return spawn('/bin/sh', ['-c', GUARD_SCRIPT, 'headwater-guard', ...settings, ...options.command], {
+      cwd: options.cwd,
+      env: options.env,
+      detached: true,
+      stdio: ['pipe', log, log, 'pipe'],
+      ...(options.user === undefined ? {} : options.user),
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+function watchExit(guard: ChildProcess): Promise<GuardExit> {
+  return new Promise((resolve) => {
+    guard.once('exit', (code) => resolve(code === null ? { kind: 'killed' } : { kind: 'ended', code }));
+    guard.once('error', () => resolve({ kind: 'ended', code: 127 }));
+  });
+}
+
+async function readServerPid(guard: ChildProcess, command: string): Promise<number> {
+  const report = guard.stdio[3] as Readable | null | undefined;
+  const { promise: spawnFailure, reject } = Promise.withResolvers<never>();
+  guard.once('error', reject);
+  try {
+    const text = report === null || report === undefined ? '' : await Promise.race([readAll(report), spawnFailure]);
+    const pid = Number.parseInt(text, 10);
+    if (!Number.isSafeInteger(pid)) throw new Error('the guard ended before it had started the server');
+    guard.unref();
+    unrefStream(guard.stdin);
+    return pid;
+  } catch (error) {
+    throw HeadwaterError.from(error, 'HW-EMBEDDED-008', `cannot start ${command}`);
+  } finally {
+    spawnFailure.catch(() => undefined);
+  }
+}
+
+async function readAll(stream: Readable): Promise<string> {
+  let text = '';
+  for await (const chunk of stream.setEncoding('utf8')) text += String(chunk);
+  return text;
+}
+
+/** The pipe to the guard must stay open for our whole life, but must not prolong it. */
+function unrefStream(stream: unknown): void {
+  if (typeof stream === 'object' && stream !== null && 'unref' in stream && typeof stream.unref === 'function') stream.unref();
+  if (typeof stream === 'object' && stream !== null && 'on' in stream && typeof stream.on === 'function') {
+    stream.on('error', () => undefined); // The guard may end first; a broken pipe is then no news.
+  }
+}
+
+function sendSignalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended between the check and the signal, which is what was wanted.
+  }
+}
+
+/** Waits until a process has ended. @returns false when the time is over first */
+export async function waitForEnd(identity: ProcessIdentity, timeoutMs: number): Promise<boolean> {
+  const deadline = systemClock.monotonicMs() + timeoutMs;
+  while (await isProcessRunning(identity)) {
+    if (systemClock.monotonicMs() > deadline) return false;
+    await systemClock.sleep(20);
+  }
+  return true;
+}
