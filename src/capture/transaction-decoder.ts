@@ -5,8 +5,10 @@ import type { BodyEncoding } from './change-recorder.ts';
 export interface DecodeCounts {
   /** Logical messages of other prefixes. */
   readonly foreignMessages: number;
-  /** UPDATEs and DELETEs of an adopted outbox table, which are never events. */
+  /** UPDATEs, DELETEs and TRUNCATEs of an adopted outbox table, which are never events. */
   readonly adoptedOutboxChanges: number;
+  /** UPDATEs, DELETEs and TRUNCATEs of Headwater's own outbox table: its clean-up, never events. */
+  readonly outboxChanges: number;
 }
 
 export interface DecodedBody {

@@ -1,4 +1,15 @@
 /**
+ * A published table that may have held rows before the recorded history began. Those rows are not in the journal, so a
+ * copy made from it alone is not complete.
+ */
+export interface UncopiedTable {
+  readonly schemaName: string;
+  readonly tableName: string;
+  /** The planner's estimate, at least 1; -1 when PostgreSQL has none. */
+  readonly rowEstimate: number;
+}
+
+/**
  * What a stream of changes comes from. A slot has no identity of its own in PostgreSQL, so the journal records these facts
  * and capture compares them at each start and reconnect. A change of any of them is a refusal or an explicit hand-over.
  */
@@ -10,6 +21,10 @@ export interface SourceIdentity {
   readonly databaseOid: number;
   readonly slotName: string;
   readonly publicationNames: readonly string[];
+  /** `pg_publication.oid`, in the order of the names: a publication that was dropped and made again has another one. */
+  readonly publicationOids: readonly number[];
   /** The settings of the replication session that decide how values are written as text. */
   readonly sessionSettings: Readonly<Record<string, string>>;
+  /** Tables whose earlier rows the history lacks, as far as it was known when this identity was recorded. */
+  readonly uncopiedTables: readonly UncopiedTable[];
 }
