@@ -1,4 +1,5 @@
-import { chown, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chown, link, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HeadwaterError } from '../foundation/error.ts';
 import { type GuardedProcess, killProcessTree, type ServerUser, waitForEnd } from './guarded-process.ts';
@@ -44,10 +45,21 @@ export async function claimDirectory(directory: string, user?: ServerUser): Prom
   }
 }
 
-/** Reads who owns a directory; undefined when nobody does. */
+/** Reads who owns a directory; undefined when nobody does. A claim that another user wrote is none: we would end what it names. */
 export async function readDirectoryOwner(directory: string): Promise<DirectoryOwner | undefined> {
-  const text = await readFile(join(directory, CLAIM_FILE), 'utf8').catch(() => undefined);
+  const text = await readOwnFile(join(directory, CLAIM_FILE));
   return text === undefined ? undefined : parseDirectoryOwner(text);
+}
+
+async function readOwnFile(path: string): Promise<string | undefined> {
+  try {
+    await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    const { uid } = await file.stat();
+    return uid === process.getuid?.() ? await file.readFile('utf8') : undefined;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ELOOP') || isSystemError(error, 'EACCES')) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -1,0 +1,64 @@
+/** What one private broker needs to know. */
+export interface BrokerSettings {
+  readonly port: number;
+  readonly controllerPort: number;
+  readonly dataDirectory: string;
+}
+
+/** `server.properties` of one node that is broker and controller, small and quick to start; loopback only. */
+export function renderBrokerProperties(settings: BrokerSettings): string {
+  const { port, controllerPort } = settings;
+  const listeners = `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`;
+  return renderProperties({
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.bootstrap.servers': `127.0.0.1:${controllerPort}`,
+    listeners,
+    'advertised.listeners': listeners,
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'log.dirs': settings.dataDirectory,
+    'default.replication.factor': 1,
+    'min.insync.replicas': 1,
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 1,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.num.partitions': 1,
+    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.min.isr': 1,
+    'share.coordinator.state.topic.num.partitions': 1,
+    'group.initial.rebalance.delay.ms': 0,
+    // A misspelt topic is an error that a test should see, not a new topic.
+    'auto.create.topics.enable': false,
+    'num.network.threads': 1,
+    'num.io.threads': 2,
+    'log.cleaner.threads': 1,
+    'log.cleaner.dedupe.buffer.size': 4_194_304,
+    'background.threads': 2,
+    'log.segment.bytes': 16_777_216,
+    'log.index.size.max.bytes': 1_048_576,
+  });
+}
+
+/** `log4j2.properties`: warnings to standard output, and the one line that says the broker has started. */
+export function renderLogProperties(): string {
+  return renderProperties({
+    'rootLogger.level': 'WARN',
+    'rootLogger.appenderRefs': 'out',
+    'rootLogger.appenderRef.out.ref': 'out',
+    'appender.out.type': 'Console',
+    'appender.out.name': 'out',
+    'appender.out.layout.type': 'PatternLayout',
+    'appender.out.layout.pattern': '%d %p %c - %m%n',
+    'logger.server.name': 'kafka.server.KafkaRaftServer',
+    'logger.server.level': 'INFO',
+  });
+}
+
+function renderProperties(properties: Readonly<Record<string, string | number | boolean>>): string {
+  return Object.entries(properties)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+}

@@ -1,0 +1,213 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { systemRandom } from '../../src/foundation/random.ts';
+import { type GuardedProcess, startGuardedProcess } from '../../src/postgres/guarded-process.ts';
+import { findLoopbackPort } from '../../src/postgres/loopback-port.ts';
+import { claimDirectory, type DirectoryClaim } from '../../src/postgres/server-directory.ts';
+import { type KafkaDistribution, openKafkaDistribution, withPreparationLock } from './kafka-distribution.ts';
+import { waitForKafka } from './kafka-readiness.ts';
+import { renderBrokerProperties, renderLogProperties } from './kafka-settings.ts';
+import { withProgress } from './progress.ts';
+import { nameScratchDirectory } from './scratch.ts';
+
+export { explainMissingKafka } from './kafka-distribution.ts';
+
+const run = promisify(execFile);
+
+export interface PrivateKafkaOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** One broker in a scratch directory, on the same port for its whole life. */
+export interface PrivateKafka extends AsyncDisposable {
+  readonly brokers: readonly string[];
+  readonly directory: string;
+  readonly logFile: string;
+  readonly isRunning: boolean;
+  /** Stops the broker in order; it writes what it holds. */
+  stop(): Promise<void>;
+  /** Ends the broker with SIGKILL; the page cache survives. */
+  kill(): Promise<void>;
+  /** Starts again on the same port and data; a running broker is stopped in order first. */
+  restart(): Promise<void>;
+}
+
+const READY_TIMEOUT_MS = 90_000;
+const STOP_TIMEOUT_MS = 20_000;
+const START_ATTEMPT_COUNT_MAX = 3;
+const JVM_FLAGS = ['-Xms64m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Djava.awt.headless=true'];
+
+/** Starts a Kafka of one's own and resolves when a transaction has been committed on it. */
+export async function startScratchKafka(options: PrivateKafkaOptions): Promise<PrivateKafka> {
+  const distribution = await openKafkaDistribution();
+  await makeClassArchive(distribution);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startBroker(distribution, options);
+    } catch (error) {
+      // Both ports were free a moment ago; somebody else may have been faster.
+      if (attempt >= START_ATTEMPT_COUNT_MAX || !String(error).includes('BindException')) throw error;
+    }
+  }
+}
+
+/** Class archive: halves the start. Made once per machine by a broker that starts and stops. */
+async function makeClassArchive(distribution: KafkaDistribution): Promise<void> {
+  if (await exists(distribution.archive)) return;
+  const make = withPreparationLock(distribution.archive, async () => {
+    if (await exists(distribution.archive)) return;
+    const partial = `${distribution.archive}.partial`;
+    await rm(partial, { force: true });
+    const broker = await startBroker(distribution, { jvmFlags: [`-XX:ArchiveClassesAtExit=${partial}`] });
+    await broker.stop();
+    await broker[Symbol.asyncDispose]();
+    // A Java that cannot write archives still runs Kafka, only slower: an empty file says not to try again.
+    if (!(await exists(partial))) await writeFile(partial, '');
+    await rename(partial, distribution.archive);
+  });
+  await withProgress('preparing a faster start of Kafka', make);
+}
+
+interface BrokerOptions extends PrivateKafkaOptions {
+  readonly jvmFlags?: readonly string[];
+}
+
+async function startBroker(distribution: KafkaDistribution, options: BrokerOptions): Promise<PrivateKafka> {
+  const claim = await claimDirectory(await nameScratchDirectory('kafka'));
+  const broker = new ScratchBroker(claim, distribution, {
+    options,
+    port: await findLoopbackPort(),
+    controllerPort: await findLoopbackPort(),
+  });
+  try {
+    await broker.format();
+    await broker.restart();
+    return broker;
+  } catch (error) {
+    await broker[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+interface BrokerPlan {
+  readonly options: BrokerOptions;
+  readonly port: number;
+  readonly controllerPort: number;
+}
+
+class ScratchBroker implements PrivateKafka {
+  readonly brokers: readonly string[];
+  readonly directory: string;
+  readonly logFile: string;
+  readonly #claim: DirectoryClaim;
+  readonly #distribution: KafkaDistribution;
+  readonly #plan: BrokerPlan;
+  readonly #properties: string;
+  readonly #logProperties: string;
+  #running: GuardedProcess | undefined;
+
+  constructor(claim: DirectoryClaim, distribution: KafkaDistribution, plan: BrokerPlan) {
+    this.directory = claim.directory;
+    this.brokers = [`127.0.0.1:${plan.port}`];
+    this.logFile = join(this.directory, 'server.log');
+    this.#claim = claim;
+    this.#distribution = distribution;
+    this.#plan = plan;
+    this.#properties = join(this.directory, 'server.properties');
+    this.#logProperties = join(this.directory, 'log4j2.properties');
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined && !this.#running.hasExited;
+  }
+
+  /** Writes the settings and makes the empty cluster. */
+  async format(): Promise<void> {
+    const dataDirectory = join(this.directory, 'data');
+    await mkdir(dataDirectory);
+    await writeFile(this.#properties, renderBrokerProperties({ ...this.#plan, dataDirectory }));
+    await writeFile(this.#logProperties, renderLogProperties());
+    const [java, ...flags] = this.#javaCommand([]);
+    const format = ['kafka.tools.StorageTool', 'format', '--standalone', '-t', createClusterId(), '-c', this.#properties];
+    await run(java, [...flags, ...format], { ...(this.#plan.options.signal === undefined ? {} : { signal: this.#plan.options.signal }) });
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#running;
+    if (server === undefined) return;
+    server.sendSignal('SIGTERM');
+    if (!(await server.waitForExit(STOP_TIMEOUT_MS))) await server.kill();
+    this.#running = undefined;
+  }
+
+  async kill(): Promise<void> {
+    await this.#running?.kill();
+    this.#running = undefined;
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    const server = await startGuardedProcess({
+      command: [...this.#javaCommand(this.#plan.options.jvmFlags ?? []), 'kafka.Kafka', this.#properties],
+      cwd: this.directory,
+      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+      logFile: this.logFile,
+      orphanSignal: 'TERM',
+      scratchDirectory: this.directory,
+    });
+    this.#running = server;
+    await this.#claim.recordServer(server);
+    await this.#waitUntilReady(server);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await rm(this.directory, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  async #waitUntilReady(server: GuardedProcess): Promise<void> {
+    const { signal } = this.#plan.options;
+    try {
+      await waitForKafka({
+        brokers: this.brokers,
+        timeoutMs: READY_TIMEOUT_MS,
+        assertAlive: () => {
+          if (server.hasExited) throw new Error('the broker ended while starting');
+        },
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } catch (error) {
+      await this.kill();
+      const log = await readFile(this.logFile, 'utf8').catch(() => '');
+      throw new Error(`Kafka did not start: ${String(error)}\n${log.slice(-3000)}`, { cause: error });
+    }
+  }
+
+  #javaCommand(jvmFlags: readonly string[]): [string, ...string[]] {
+    const { archive, java, libraries } = this.#distribution;
+    const isArchiving = jvmFlags.length > 0;
+    return [
+      java,
+      ...JVM_FLAGS,
+      ...(isArchiving ? jvmFlags : ['-Xshare:auto', `-XX:SharedArchiveFile=${archive}`]),
+      `-Dlog4j2.configurationFile=${this.#logProperties}`,
+      '-cp',
+      `${libraries}/*`,
+    ];
+  }
+}
+
+/** 16 random bytes in URL-safe base64; Kafka refuses an id that begins with a dash. */
+function createClusterId(): string {
+  const id = Buffer.from(systemRandom.bytes(16)).toString('base64url');
+  return id.startsWith('-') ? createClusterId() : id;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
