@@ -1,0 +1,58 @@
+import { HeadwaterError } from '../../foundation/error.ts';
+import { errorCodes, errorDefinition, isErrorCode, type ErrorCode } from '../../foundation/error-codes.ts';
+import { explain, formatStatement, statementIds } from '../../guarantees/explain.ts';
+import type { Command, CommandInput } from '../command.ts';
+
+export const explainCommand: Command = {
+  name: 'explain',
+  summary: 'print the guarantees of a sink or mode, or the page of an error code',
+  usage: '[SINK | MODE | CODE]',
+  description:
+    'Prints what a part of Headwater promises: which stronger guarantee it replaces, what remains at each boundary, what a\n' +
+    'duplicate means, what stops it, and which test holds each claim. With an error code: what happened, why Headwater acts\n' +
+    'as it does, and the fix. Without a name: the list of names.',
+  options: {},
+  examples: ['headwater explain kafka', 'headwater explain emit-message', 'headwater explain HW-JOURNAL-001 --json'],
+  async run(input) {
+    const [name] = input.positionals;
+    if (name === undefined) return listNames(input);
+    const code = name.toUpperCase();
+    if (isErrorCode(code)) return printCode(input, code);
+    const statement = explain(name);
+    if (statement === undefined) {
+      throw new HeadwaterError('HW-SERVICE-005', `nothing is called "${name}"; there are: ${statementIds().join(', ')}`);
+    }
+    input.terminal.out(input.json ? JSON.stringify(statement) : formatStatement(statement));
+    return 0;
+  },
+};
+
+function listNames(input: CommandInput): number {
+  const codes = Object.keys(errorCodes);
+  if (input.json) {
+    input.terminal.out(JSON.stringify({ version: 1, statements: statementIds(), codes }));
+    return 0;
+  }
+  const { out, style } = input.terminal;
+  out(style.bold('Sinks, modes and parts'));
+  for (const id of statementIds()) out(`  ${id.padEnd(18)}${explain(id)?.title ?? ''}`);
+  out('');
+  out(style.bold('Error codes'));
+  for (const code of codes) if (isErrorCode(code)) out(`  ${code.padEnd(18)}${errorDefinition(code).title}`);
+  return 0;
+}
+
+function printCode(input: CommandInput, code: ErrorCode): number {
+  const definition = errorDefinition(code);
+  const { out, style } = input.terminal;
+  if (input.json) {
+    out(JSON.stringify({ version: 1, code, ...definition }));
+    return 0;
+  }
+  out(`${style.bold(code)}  ${definition.title}`);
+  out('');
+  out(`why   ${definition.why}`);
+  out(`fix   ${definition.fix}`);
+  out(`then  ${definition.policy === 'retry' ? 'tried again with growing delays' : 'stops until someone acts'}; exit code ${definition.exitCode}`);
+  return 0;
+}

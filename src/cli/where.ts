@@ -1,0 +1,65 @@
+import { HeadwaterError } from '../foundation/error.ts';
+import type { JournalRecord } from '../model/journal-record.ts';
+import type { TableSchema } from '../model/table-schema.ts';
+
+const fields = ['table', 'type', 'key', 'op'] as const;
+type WhereField = (typeof fields)[number];
+
+/** One equality: `table = orders`. */
+export interface WhereTerm {
+  readonly field: WhereField;
+  readonly value: string;
+}
+
+const termPattern = /^\s*([a-z]+)\s*=\s*(?:'((?:[^']|'')*)'|"([^"]*)"|([^\s'",=]+))\s*(?:(and\b|,)\s*|$)/i;
+
+/**
+ * Reads `table=orders and op=update`: equalities on `table`, `type`, `key` and `op`, joined by `and` or a comma. Values with
+ * blanks stand in quotes.
+ * @throws HW-SERVICE-004 that shows where the text stops making sense.
+ */
+export function parseWhere(text: string): readonly WhereTerm[] {
+  const terms: WhereTerm[] = [];
+  let rest = text;
+  let joined = true;
+  while (rest.trim() !== '' || (joined && terms.length > 0)) {
+    const match = termPattern.exec(rest);
+    const field = fields.find((name) => name === match?.[1]?.toLowerCase());
+    if (match === null || field === undefined || !joined) throw unreadable(text, rest);
+    terms.push({ field, value: match[2]?.replaceAll("''", "'") ?? match[3] ?? match[4] ?? '' });
+    joined = match[5] !== undefined;
+    rest = rest.slice(match[0].length);
+  }
+  return terms;
+}
+
+/** Whether a record fits all terms. `table` fits with or without its schema. */
+export function fitsWhere(terms: readonly WhereTerm[], record: JournalRecord, key: string | null): boolean {
+  return terms.every((term) => {
+    switch (term.field) {
+      case 'op':
+        return record.kind === term.value;
+      case 'type':
+        return record.kind === 'event' && record.event.type === term.value;
+      case 'key':
+        return key === term.value;
+      case 'table':
+        return tablesOf(record).some((table) => isNamed(table, term.value));
+    }
+  });
+}
+
+function tablesOf(record: JournalRecord): readonly TableSchema[] {
+  if (record.kind === 'event') return [];
+  return record.kind === 'truncate' ? record.tables : [record.table];
+}
+
+function isNamed(table: TableSchema, name: string): boolean {
+  return table.tableName === name || `${table.schemaName}.${table.tableName}` === name;
+}
+
+function unreadable(text: string, rest: string): HeadwaterError {
+  return new HeadwaterError('HW-SERVICE-004', `--where cannot be read at "${rest.slice(0, 40)}" of "${text.slice(0, 80)}"`, {
+    hint: `Write equalities on ${fields.join(', ')}, joined by "and": --where "table=orders and op=update".`,
+  });
+}

@@ -1,0 +1,121 @@
+import type { GuaranteeStatement } from '../../model/guarantee.ts';
+
+/** The Kafka sink. */
+export const kafkaStatement: GuaranteeStatement = {
+  version: 1,
+  id: 'kafka',
+  title: 'records to Kafka topics, in order per key',
+  resolution: 'idempotent-receiver',
+  replaces: ['an atomic commit of PostgreSQL and Kafka'],
+  remains: [
+    {
+      boundary: { id: 'journal → Kafka', kind: 'broker' },
+      effects: [
+        {
+          subject: 'a record as seen by a read-committed consumer',
+          cardinality: 'effectively-once',
+          by: "the lane's position in the same Kafka transaction, and a new producer epoch after every unknown outcome",
+        },
+        { subject: 'a record as seen by a read-uncommitted consumer', cardinality: 'at-least-once' },
+      ],
+      atomicity: 'atomic-partial-states-visible',
+      synchronicity: 'async',
+      consistency: 'eventual',
+      staleness: 'unbounded',
+      ordering: { scope: 'per-key', basis: 'commit' },
+      ack: 'committed',
+      failure: [
+        'brokers away, reply lost, leader changed: the lane fences its old producer, reads the position back and goes on',
+        'record over the limit, missing topic, changed partition count, wrong credentials: the lane stops with a named error',
+      ],
+      blocking: false,
+      recovery: { by: 'relay', from: 'the position topic, then the journal' },
+    },
+  ],
+  duplicates:
+    'Every record carries its stable id in the header headwater-id. A consumer that reads uncommitted data, or that crashes between its effect and its offset, drops duplicates by it.',
+  blockedBy: ['one record that the broker refuses: its lane stops, others go on'],
+  prerequisites: ['brokers with transactions', 'topics that exist', 'consumers with isolation.level=read_committed'],
+  residual: ['the consumer’s own effect: its inbox or an idempotent write is its part', 'a batch of one commit may span several Kafka transactions'],
+  cost: ['one Kafka transaction per batch: a few milliseconds', 'one compacted topic for positions'],
+  claims: [],
+};
+
+/** The PostgreSQL sink. */
+export const postgresStatement: GuaranteeStatement = {
+  version: 1,
+  id: 'postgres',
+  title: 'tables mirrored into another PostgreSQL, or own statements run there',
+  resolution: 'idempotent-receiver',
+  replaces: ['an atomic commit of two databases'],
+  remains: [
+    {
+      boundary: { id: 'journal → PostgreSQL', kind: 'transaction' },
+      effects: [
+        {
+          subject: 'a source transaction in the target database',
+          cardinality: 'effectively-once',
+          by: 'rows and checkpoint in one transaction of the target',
+        },
+      ],
+      atomicity: 'atomic',
+      synchronicity: 'async',
+      consistency: 'eventual',
+      staleness: 'unbounded',
+      ordering: { scope: 'total', basis: 'commit' },
+      ack: 'committed',
+      failure: [
+        'target away or commit reply lost: the lane reads the checkpoint back and goes on from it',
+        'missing table, other columns, violated constraint: the lane stops with a named error and nothing of the transaction stays',
+      ],
+      blocking: false,
+      recovery: { by: 'relay', from: 'the checkpoint table of the target, then the journal' },
+    },
+  ],
+  duplicates: 'None in the target: a transaction that was applied moves the checkpoint with it.',
+  blockedBy: ['one transaction that the target refuses: its lane stops, others go on'],
+  prerequisites: ['rights on the target tables and on the checkpoint table'],
+  residual: ['whoever else writes to the mirrored tables can make them differ'],
+  cost: ['one transaction of the target per batch'],
+  claims: [],
+};
+
+/** The in-process handler. */
+export const handlerStatement: GuaranteeStatement = {
+  version: 1,
+  id: 'handler',
+  title: 'a function in the process of the application',
+  resolution: 'inbox',
+  replaces: ['delivery that happens once'],
+  remains: [
+    {
+      boundary: { id: 'journal → handler', kind: 'process' },
+      effects: [
+        {
+          subject: "the handler's writes in its own transaction",
+          cardinality: 'effectively-once',
+          by: 'the deduplication row that context.once(tx) writes in that transaction',
+        },
+        { subject: 'anything else that the handler does', cardinality: 'at-least-once' },
+      ],
+      atomicity: 'atomic',
+      synchronicity: 'async',
+      consistency: 'eventual',
+      staleness: 'unbounded',
+      ordering: { scope: 'per-key', basis: 'commit' },
+      ack: 'processed',
+      failure: [
+        'the handler throws or takes too long: called again with growing delays; later records of the key wait',
+        'the process dies between effect and checkpoint: called again; context.once(tx) answers false',
+      ],
+      blocking: false,
+      recovery: { by: 'relay', from: 'the checkpoint, then the journal' },
+    },
+  ],
+  duplicates: 'The handler is called again with the same id. With context.once(tx) the second call changes nothing.',
+  blockedBy: ['a handler that always fails: its lane stops, others go on'],
+  prerequisites: ["the inbox table in the database of the handler's transaction"],
+  residual: ['effects outside that transaction (mail, HTTP calls) can repeat: pass the id on as an idempotency key'],
+  cost: ['one insert per handled record'],
+  claims: [],
+};
