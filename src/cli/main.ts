@@ -4,9 +4,10 @@ import { productVersion } from '../foundation/product-version.ts';
 import { formatCommandHelp, formatOverview, parseCommandInput, type Command } from './command.ts';
 import { explainCommand } from './commands/explain.ts';
 import { healthcheckCommand } from './commands/healthcheck.ts';
+import { statusCommand } from './commands/status.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
 
-const commands: readonly Command[] = [explainCommand, healthcheckCommand];
+const commands: readonly Command[] = [statusCommand, explainCommand, healthcheckCommand];
 
 /** Runs the command that the words name. Resolves with the exit code; never throws. */
 async function main(words: readonly string[]): Promise<number> {
