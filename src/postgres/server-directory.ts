@@ -98,11 +98,13 @@ class FileClaim implements DirectoryClaim {
 
   /** A hard link appears whole or fails when the name is taken: nobody ever reads half a claim. */
   async tryTake(): Promise<boolean> {
-    const draft = await this.#write({ owner: this.#owner });
+    const draft = this.#nameDraft();
     try {
+      await writeOwner(draft, { owner: this.#owner });
       await link(draft, join(this.directory, CLAIM_FILE));
       return true;
     } catch (error) {
+      // Taken, or the guard of a dead owner has just removed the directory.
       if (isSystemError(error, 'EEXIST') || isSystemError(error, 'ENOENT')) return false;
       throw error;
     } finally {
@@ -111,7 +113,8 @@ class FileClaim implements DirectoryClaim {
   }
 
   async recordServer(server: GuardedProcess): Promise<void> {
-    const draft = await this.#write({ owner: this.#owner, server: server.identity, guard: server.guard });
+    const draft = this.#nameDraft();
+    await writeOwner(draft, { owner: this.#owner, server: server.identity, guard: server.guard });
     await rename(draft, join(this.directory, CLAIM_FILE));
   }
 
@@ -119,11 +122,13 @@ class FileClaim implements DirectoryClaim {
     await rm(join(this.directory, CLAIM_FILE), { force: true });
   }
 
-  async #write(owner: DirectoryOwner): Promise<string> {
-    const draft = join(this.directory, `${CLAIM_FILE}.${process.pid}-${draftCount++}`);
-    await writeFile(draft, `${JSON.stringify(owner)}\n`, { mode: 0o600 });
-    return draft;
+  #nameDraft(): string {
+    return join(this.directory, `${CLAIM_FILE}.${process.pid}-${draftCount++}`);
   }
+}
+
+async function writeOwner(path: string, owner: DirectoryOwner): Promise<void> {
+  await writeFile(path, `${JSON.stringify(owner)}\n`, { mode: 0o600 });
 }
 
 /** Tells apart the drafts of several claims made by one process. */
