@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+
+import { HeadwaterError } from '../foundation/error.ts';
+import { defineConfig, resolveConfig, slotNameOf } from './config.ts';
+import { interpolateEnvironment } from './interpolation.ts';
+import { readSecret } from './secret.ts';
+
+function faultOf(config: unknown): string {
+  try {
+    resolveConfig(config);
+  } catch (error) {
+    assert.ok(error instanceof HeadwaterError && error.code === 'HW-CONFIG-001');
+    return error.message;
+  }
+  return assert.fail('the configuration was taken');
+}
+
+describe('the configuration', () => {
+  it('needs nothing but the address of the source', () => {
+    const resolved = resolveConfig(defineConfig({ source: { url: 'postgres://localhost/shop' } }));
+    assert.equal(slotNameOf(resolved), 'headwater_main');
+    assert.equal(resolved.journal.atLimit, 'stop-capture');
+    assert.deepEqual(resolved.http, { host: '127.0.0.1', port: 7070, allowedHosts: [] });
+  });
+
+  it('names every fault at once, each with its path', () => {
+    const message = faultOf({
+      source: { url: '', slot: 'Bad-Slot', canaryIntervalMs: 5 },
+      journal: { directory: 7 },
+      lanes: { search: { sink: 1, batch: { recordCountMax: 0 } } },
+      colour: 'red',
+    });
+    for (const path of ['source.url', 'source.slot', 'source.canaryIntervalMs', 'journal.directory', 'lanes.search.sink']) {
+      assert.match(message, new RegExp(`^ {2}${path.replaceAll('.', '\\.')}: `, 'm'));
+    }
+    assert.match(message, /lanes\.search\.batch\.recordCountMax/);
+    assert.match(message, /colour/);
+  });
+
+  it('refuses to listen beyond loopback without a token', () => {
+    const source = { url: 'postgres://localhost/shop' };
+    assert.match(faultOf({ source, http: { host: '0.0.0.0' } }), /http\.token/);
+    assert.ok(resolveConfig({ source, http: { host: '0.0.0.0', token: 'secret' } }));
+    assert.ok(resolveConfig({ source, http: { host: '127.9.9.9' } }));
+  });
+
+  it('takes values from the environment and names all variables that are missing', () => {
+    const config = { source: { url: '${URL}', tables: ['${TABLE:-orders}'] }, keep: () => '${X}' };
+    const taken = interpolateEnvironment(config, { URL: 'postgres://h/d' });
+    assert.deepEqual(taken, { ...config, source: { url: 'postgres://h/d', tables: ['orders'] } });
+    assert.throws(() => interpolateEnvironment({ a: '${B} ${A}' }, {}), /HeadwaterError: not set in the environment: A, B/);
+  });
+
+  it('reads a secret from a file, a callback or the text itself, and never shows it', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'headwater-secret-'));
+    const file = join(directory, 'secret');
+    await writeFile(file, 'from-file\n');
+    assert.equal(await readSecret({ file }, 'source.url'), 'from-file');
+    assert.equal(await readSecret(() => Promise.resolve('from-callback'), 'source.url'), 'from-callback');
+    const failing = readSecret(() => Promise.reject(new Error('vault says hunter2')), 'source.url');
+    await assert.rejects(failing, (error) => error instanceof HeadwaterError && error.code === 'HW-CONFIG-005' && !JSON.stringify(error).includes('hunter2') && !String(error.stack).includes('hunter2'));
+    await assert.rejects(readSecret({ file: join(directory, 'none') }, 'source.url'), { code: 'HW-CONFIG-005' });
+    await rm(directory, { recursive: true });
+  });
+});
