@@ -86,7 +86,10 @@ export function parseCommandInput(
 
 type ParsedValues = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
 
-function parseWords(command: Command, words: readonly string[]): { values: ParsedValues; positionals: readonly string[] } {
+function parseWords(
+  command: Command,
+  words: readonly string[],
+): { values: ParsedValues; positionals: readonly string[] } {
   const options = Object.fromEntries(
     Object.entries({ ...command.options, ...commonOptions }).map(([name, option]) => [
       name,

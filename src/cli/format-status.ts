@@ -24,7 +24,8 @@ export function formatStatus(report: StatusReport, style: TextStyle): string {
 function findProblems(report: StatusReport): string[] {
   const problems: string[] = [];
   const { source } = report;
-  if (source.error !== null) problems.push(`source: ${source.error.code} ${source.error.message}\n    fix: ${source.error.hint}`);
+  if (source.error !== null)
+    problems.push(`source: ${source.error.code} ${source.error.message}\n    fix: ${source.error.hint}`);
   for (const table of source.incompleteTables) {
     problems.push(
       `table ${table.table} held about ${table.rowEstimate} row(s) that are not in the journal: no copy of it is complete`,

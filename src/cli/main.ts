@@ -1,13 +1,9 @@
 #!/usr/bin/env node
 import { HeadwaterError } from '../foundation/error.ts';
 import { productVersion } from '../foundation/product-version.ts';
-import { formatCommandHelp, formatOverview, parseCommandInput, type Command } from './command.ts';
-import { explainCommand } from './commands/explain.ts';
-import { healthcheckCommand } from './commands/healthcheck.ts';
-import { statusCommand } from './commands/status.ts';
+import { formatCommandHelp, formatOverview, parseCommandInput } from './command.ts';
+import { commands } from './commands.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
-
-const commands: readonly Command[] = [statusCommand, explainCommand, healthcheckCommand];
 
 /** Runs the command that the words name. Resolves with the exit code; never throws. */
 async function main(words: readonly string[]): Promise<number> {

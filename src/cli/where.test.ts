@@ -35,9 +35,21 @@ describe('tail --where', () => {
 
   it('has no term for an empty text', () => assert.deepEqual(parseWhere('  '), []));
 
-  for (const text of ['total>5', 'colour=red', 'table=a op=b', 'table=', 'table=a and', "key='open", '=x', 'table=a or op=b']) {
+  for (const text of [
+    'total>5',
+    'colour=red',
+    'table=a op=b',
+    'table=',
+    'table=a and',
+    "key='open",
+    '=x',
+    'table=a or op=b',
+  ]) {
     it(`refuses what it cannot read: ${text}`, () => {
-      assert.throws(() => parseWhere(text), (error) => error instanceof HeadwaterError && error.code === 'HW-SERVICE-004');
+      assert.throws(
+        () => parseWhere(text),
+        (error) => error instanceof HeadwaterError && error.code === 'HW-SERVICE-004',
+      );
     });
   }
 

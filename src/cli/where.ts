@@ -59,7 +59,11 @@ function isNamed(table: TableSchema, name: string): boolean {
 }
 
 function unreadable(text: string, rest: string): HeadwaterError {
-  return new HeadwaterError('HW-SERVICE-004', `--where cannot be read at "${rest.slice(0, 40)}" of "${text.slice(0, 80)}"`, {
-    hint: `Write equalities on ${fields.join(', ')}, joined by "and": --where "table=orders and op=update".`,
-  });
+  return new HeadwaterError(
+    'HW-SERVICE-004',
+    `--where cannot be read at "${rest.slice(0, 40)}" of "${text.slice(0, 80)}"`,
+    {
+      hint: `Write equalities on ${fields.join(', ')}, joined by "and": --where "table=orders and op=update".`,
+    },
+  );
 }

@@ -46,7 +46,8 @@ function formatBoundary(guarantee: BoundaryGuarantee): string[] {
   return [
     `  ${boundary.id} (${boundary.kind})`,
     ...guarantee.effects.map(
-      (effect) => `    effect       ${effect.subject}: ${effect.cardinality.replaceAll('-', ' ')}${effect.by === undefined ? '' : ` by ${effect.by}`}`,
+      (effect) =>
+        `    effect       ${effect.subject}: ${effect.cardinality.replaceAll('-', ' ')}${effect.by === undefined ? '' : ` by ${effect.by}`}`,
     ),
     `    atomicity    ${guarantee.atomicity.replaceAll('-', ' ')}`,
     `    timing       ${guarantee.synchronicity}; ${guarantee.consistency} consistency`,

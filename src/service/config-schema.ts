@@ -4,6 +4,11 @@ import type { LaneOptions, RecordFilter, RecordKey, RecordMap, RecordRoute } fro
 import type { Logger } from '../foundation/logger.ts';
 import type { ResolvedConfig, SecretSource } from './config.ts';
 
+/** What an option is for, and why its default is what it is. The reference page shows both. */
+function about(description: string, reason: string): { description: string; reason: string } {
+  return { description, reason };
+}
+
 const secretSchema = z.custom<SecretSource>(
   (value) =>
     (typeof value === 'string' && value.length > 0) ||
@@ -21,10 +26,14 @@ const identifierSchema = z
 const qualifiedTableSchema = z.string().regex(/^[^.]+(\.[^.]+)?$/, 'expected "table" or "schema.table"');
 
 const adoptedOutboxSchema = z.strictObject({
-  table: qualifiedTableSchema.describe('The outbox table of the form (id, event_type, payload, created_at, published).'),
+  table: qualifiedTableSchema.describe(
+    'The outbox table of the form (id, event_type, payload, created_at, published).',
+  ),
   cleanUp: z
     .enum(['none', 'mark', 'delete'])
-    .describe('What happens to rows whose events are in the journal: nothing, published = true, or deletion in batches.'),
+    .describe(
+      'What happens to rows whose events are in the journal: nothing, published = true, or deletion in batches.',
+    ),
 });
 
 const sourceSchema = z.strictObject({
@@ -32,51 +41,143 @@ const sourceSchema = z.strictObject({
     'Direct address of the PostgreSQL primary, postgres://user:password@host:5432/database. Not a pooler.',
   ),
   slot: identifierSchema.optional().describe('Replication slot. Default: headwater_<installation>.'),
-  publication: z.string().min(1).max(63).default('headwater').describe('Publication that lists the captured tables.'),
+  publication: z
+    .string()
+    .min(1)
+    .max(63)
+    .default('headwater')
+    .meta(
+      about(
+        'Publication that lists the captured tables.',
+        'One name for all installations of a database; tables are added to it on purpose.',
+      ),
+    ),
   tables: z
     .array(qualifiedTableSchema)
     .default([])
-    .describe('Tables that the publication gets when Headwater creates it. Empty: events only.'),
+    .meta(
+      about(
+        'Tables that the publication gets when Headwater creates it. Empty: events only.',
+        'Nothing is published that was not asked for.',
+      ),
+    ),
   create: z
     .enum(['if-missing', 'never'])
     .default('if-missing')
-    .describe('Whether a missing publication and slot are created. "never" prints the SQL and stops.'),
-  outboxSchema: identifierSchema.default('headwater').describe("Schema of Headwater's own tables."),
-  adoptedOutboxes: z.array(adoptedOutboxSchema).default([]).describe("The application's present outbox tables."),
+    .meta(
+      about(
+        'Whether a missing publication and slot are created. "never" prints the SQL and stops.',
+        'The first start needs no manual SQL; a role without the right gets the SQL printed.',
+      ),
+    ),
+  outboxSchema: identifierSchema
+    .default('headwater')
+    .meta(about("Schema of Headwater's own tables.", "Our own tables stay apart from the application's.")),
+  adoptedOutboxes: z
+    .array(adoptedOutboxSchema)
+    .default([])
+    .meta(about("The application's present outbox tables.", 'A present outbox table is read only when it is named.')),
   canaryIntervalMs: z
     .union([z.int().min(1000), z.literal(false)])
     .default(10_000)
-    .describe('Milliseconds between canary messages, which prove the whole way while nobody writes. false: none.'),
+    .meta(
+      about(
+        'Milliseconds between canary messages, which prove the whole way while nobody writes. false: none.',
+        'Often enough that lag and liveness are true within seconds, rare enough to cost the primary nothing.',
+      ),
+    ),
   flushIntervalMs: z
     .int()
     .min(0)
     .max(1000)
     .default(0)
-    .describe('How long appended transactions may wait for a common flush. 0: as long as the flush before takes.'),
+    .meta(
+      about(
+        'How long appended transactions may wait for a common flush. 0: as long as the flush before takes.',
+        'Lowest latency; under load commits gather behind the flush that is under way anyway.',
+      ),
+    ),
 });
 
 const journalSchema = z.strictObject({
-  directory: z.string().min(1).default('.headwater/journal').describe('Directory of the journal, made with mode 0700.'),
-  segmentBytes: z.int().min(65_536).default(268_435_456).describe('A new segment begins above this size.'),
+  directory: z
+    .string()
+    .min(1)
+    .default('.headwater/journal')
+    .meta(
+      about(
+        'Directory of the journal, made with mode 0700.',
+        "Beside the application, on the same file system, and ignored by most deployments' clean-up.",
+      ),
+    ),
+  segmentBytes: z
+    .int()
+    .min(65_536)
+    .default(268_435_456)
+    .meta(
+      about(
+        'A new segment begins above this size.',
+        "Small enough to free disk in steps, large enough that a segment's index and roll cost nothing.",
+      ),
+    ),
   minimumAgeMs: z
     .int()
     .min(0)
     .default(604_800_000)
-    .describe('Transactions are kept at least this long after their commit, also when every lane has passed.'),
-  maxBytes: z.int().min(1_048_576).default(53_687_091_200).describe('The journal grows no larger than this.'),
+    .meta(
+      about(
+        'Transactions are kept at least this long after their commit, also when every lane has passed.',
+        'A week: a bug that is noticed on Monday can still be replayed from last Monday.',
+      ),
+    ),
+  maxBytes: z
+    .int()
+    .min(1_048_576)
+    .default(53_687_091_200)
+    .meta(
+      about(
+        'The journal grows no larger than this.',
+        '50 GiB: no disk is filled unasked; raise it to what the disk holds.',
+      ),
+    ),
   atLimit: z
     .enum(['stop-capture', 'detach-lane'])
     .default('stop-capture')
-    .describe('At maxBytes: stop capture until a lane passes, or stop the slowest lane with a gap record.'),
+    .meta(
+      about(
+        'At maxBytes: stop capture until a lane passes, or stop the slowest lane with a gap record.',
+        'Losing nothing comes before going on: the slot then holds the WAL, and an alert says so.',
+      ),
+    ),
 });
 
 const httpSchema = z.union([
   z.literal(false),
   z.strictObject({
-    host: z.string().default('127.0.0.1').describe('Address to listen on. Any other than loopback needs a token.'),
-    port: z.int().min(0).max(65_535).default(7070).describe('Port. 0 takes a free one.'),
+    host: z
+      .string()
+      .default('127.0.0.1')
+      .meta(
+        about('Address to listen on. Any other than loopback needs a token.', 'Nobody outside this machine can ask.'),
+      ),
+    port: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(7070)
+      .meta(
+        about('Port. 0 takes a free one.', 'A fixed port, so that status and health checks need no configuration.'),
+      ),
     token: secretSchema.optional().describe('Bearer token that every request must carry, /livez and /readyz excepted.'),
-    allowedHosts: z.array(z.string()).default([]).describe('Names, besides loopback, that a Host header may carry.'),
+    allowedHosts: z
+      .array(z.string())
+      .default([])
+      .meta(
+        about(
+          'Names, besides loopback, that a Host header may carry.',
+          'A browser page under a foreign name can read nothing.',
+        ),
+      ),
   }),
 ]);
 
@@ -92,43 +193,129 @@ const laneSchema = z.strictObject({
   start: z
     .union([z.literal('beginning'), z.literal('now'), z.strictObject({ at: z.date() })])
     .default('beginning')
-    .describe("Where a new lane begins: the journal's oldest transaction, its end, or a time."),
-  filter: functionSchema<RecordFilter>().optional().describe('Which records the lane takes. Left-out records are counted.'),
+    .meta(
+      about(
+        "Where a new lane begins: the journal's oldest transaction, its end, or a time.",
+        'Nothing that the journal holds is left out silently.',
+      ),
+    ),
+  filter: functionSchema<RecordFilter>()
+    .optional()
+    .describe('Which records the lane takes. Left-out records are counted.'),
   route: functionSchema<RecordRoute>().optional().describe('Topic or table of a record. Default: what the sink says.'),
   map: functionSchema<RecordMap>().optional().describe('What the sink writes for a record. Default: its own form.'),
-  key: functionSchema<RecordKey>().optional().describe('The key whose order must hold. Default: the event key, or table and primary key.'),
-  revision: z.int().min(1).default(1).describe('Raise it when filter, route, map or key change their meaning.'),
+  key: functionSchema<RecordKey>()
+    .optional()
+    .describe('The key whose order must hold. Default: the event key, or table and primary key.'),
+  revision: z
+    .int()
+    .min(1)
+    .default(1)
+    .meta(about('Raise it when filter, route, map or key change their meaning.', 'A first version.')),
   batch: z
     .strictObject({
-      recordCountMax: z.int().min(1).default(1000).describe('Most records of a batch.'),
-      byteCountMax: z.int().min(1024).default(1_048_576).describe('Most journal bytes of a batch.'),
-      waitMs: z.int().min(0).max(60_000).default(0).describe('How long a batch that is not full waits for more.'),
+      recordCountMax: z
+        .int()
+        .min(1)
+        .default(1000)
+        .meta(
+          about('Most records of a batch.', 'Large enough to pay for a round trip, small enough to retry cheaply.'),
+        ),
+      byteCountMax: z
+        .int()
+        .min(1024)
+        .default(1_048_576)
+        .meta(
+          about('Most journal bytes of a batch.', '1 MiB fits the limits of common brokers and keeps memory flat.'),
+        ),
+      waitMs: z
+        .int()
+        .min(0)
+        .max(60_000)
+        .default(0)
+        .meta(
+          about(
+            'How long a batch that is not full waits for more.',
+            'No added latency: a batch fills while the one before it is written.',
+          ),
+        ),
     })
     .prefault({}),
-  concurrencyMax: z.int().min(1).max(1024).default(8).describe('Keys in flight at once, for sinks that take single records.'),
+  concurrencyMax: z
+    .int()
+    .min(1)
+    .max(1024)
+    .default(8)
+    .meta(
+      about(
+        'Keys in flight at once, for sinks that take single records.',
+        'Hides the latency of a handler without flooding what it calls.',
+      ),
+    ),
   retry: z
     .strictObject({
-      initialDelayMs: z.int().min(1).default(100).describe('Ceiling of the first delay; full jitter below it.'),
-      maxDelayMs: z.int().min(1).default(30_000).describe('No ceiling grows above this.'),
-      maxAttempts: z.number().min(1).default(Number.POSITIVE_INFINITY).describe('Attempts without progress before the lane stops.'),
+      initialDelayMs: z
+        .int()
+        .min(1)
+        .default(100)
+        .meta(about('Ceiling of the first delay; full jitter below it.', 'A short break mends most faults.')),
+      maxDelayMs: z
+        .int()
+        .min(1)
+        .default(30_000)
+        .meta(about('No ceiling grows above this.', 'A store that is back is noticed within half a minute.')),
+      maxAttempts: z
+        .number()
+        .min(1)
+        .default(Number.POSITIVE_INFINITY)
+        .meta(
+          about(
+            'Attempts without progress before the lane stops.',
+            'Waiting loses nothing: the journal holds what the sink has not taken.',
+          ),
+        ),
     })
     .prefault({}),
-  paused: z.boolean().default(false).describe('A paused lane keeps its checkpoint and holds the journal.'),
+  paused: z
+    .boolean()
+    .default(false)
+    .meta(about('A paused lane keeps its checkpoint and holds the journal.', 'A configured lane runs.')),
 });
 
-const laneNameSchema = z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/, 'expected a name of lower-case letters, digits, - and _');
+const laneNameSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9_-]{0,62}$/, 'expected a name of lower-case letters, digits, - and _');
 
 /** The one schema of the configuration: checks, defaults and the reference page come from it, and it must fit the types. */
 export const configSchema: z.ZodType<ResolvedConfig> = z.strictObject({
   installation: identifierSchema
     .max(40)
     .default('main')
-    .describe('Name of this installation. Part of every slot, checkpoint and table row, so that two can share one database.'),
+    .meta(
+      about(
+        'Name of this installation. Part of every slot, checkpoint and table row, so that two can share one database.',
+        'One installation needs no name.',
+      ),
+    ),
   source: sourceSchema,
   journal: journalSchema.prefault({}),
-  lanes: z.record(laneNameSchema, laneSchema).default({}).describe('One lane for each sink, by name.'),
-  http: httpSchema.prefault({}).describe('Status and metrics over HTTP. false: none.'),
-  stopTimeoutMs: z.int().min(100).default(10_000).describe('How long a stop waits for what is under way.'),
+  lanes: z
+    .record(laneNameSchema, laneSchema)
+    .default({})
+    .meta(about('One lane for each sink, by name.', 'Capture alone is useful too: the journal fills.')),
+  http: httpSchema
+    .prefault({})
+    .meta(about('Status and metrics over HTTP. false: none.', 'Health and metrics are there from the first start.')),
+  stopTimeoutMs: z
+    .int()
+    .min(100)
+    .default(10_000)
+    .meta(
+      about(
+        'How long a stop waits for what is under way.',
+        'Shorter than the 30 s that most supervisors wait before they kill.',
+      ),
+    ),
   logger: z
     .custom<Logger>((value) => typeof value === 'object' && value !== null && 'info' in value, 'expected a logger')
     .optional()

@@ -35,7 +35,13 @@ describe('the configuration', () => {
       lanes: { search: { sink: 1, batch: { recordCountMax: 0 } } },
       colour: 'red',
     });
-    for (const path of ['source.url', 'source.slot', 'source.canaryIntervalMs', 'journal.directory', 'lanes.search.sink']) {
+    for (const path of [
+      'source.url',
+      'source.slot',
+      'source.canaryIntervalMs',
+      'journal.directory',
+      'lanes.search.sink',
+    ]) {
       assert.match(message, new RegExp(`^ {2}${path.replaceAll('.', '\\.')}: `, 'm'));
     }
     assert.match(message, /lanes\.search\.batch\.recordCountMax/);
@@ -53,7 +59,10 @@ describe('the configuration', () => {
     const config = { source: { url: '${URL}', tables: ['${TABLE:-orders}'] }, keep: () => '${X}' };
     const taken = interpolateEnvironment(config, { URL: 'postgres://h/d' });
     assert.deepEqual(taken, { ...config, source: { url: 'postgres://h/d', tables: ['orders'] } });
-    assert.throws(() => interpolateEnvironment({ a: '${B} ${A}' }, {}), /HeadwaterError: not set in the environment: A, B/);
+    assert.throws(
+      () => interpolateEnvironment({ a: '${B} ${A}' }, {}),
+      /HeadwaterError: not set in the environment: A, B/,
+    );
   });
 
   it('reads a secret from a file, a callback or the text itself, and never shows it', async () => {
@@ -63,7 +72,14 @@ describe('the configuration', () => {
     assert.equal(await readSecret({ file }, 'source.url'), 'from-file');
     assert.equal(await readSecret(() => Promise.resolve('from-callback'), 'source.url'), 'from-callback');
     const failing = readSecret(() => Promise.reject(new Error('vault says hunter2')), 'source.url');
-    await assert.rejects(failing, (error) => error instanceof HeadwaterError && error.code === 'HW-CONFIG-005' && !JSON.stringify(error).includes('hunter2') && !String(error.stack).includes('hunter2'));
+    await assert.rejects(
+      failing,
+      (error) =>
+        error instanceof HeadwaterError &&
+        error.code === 'HW-CONFIG-005' &&
+        !JSON.stringify(error).includes('hunter2') &&
+        !String(error.stack).includes('hunter2'),
+    );
     await assert.rejects(readSecret({ file: join(directory, 'none') }, 'source.url'), { code: 'HW-CONFIG-005' });
     await rm(directory, { recursive: true });
   });

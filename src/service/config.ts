@@ -118,7 +118,11 @@ export function slotNameOf(config: ResolvedConfig): string {
 
 function invalidConfig(issues: readonly { path: readonly PropertyKey[]; message: string }[]): HeadwaterError {
   const lines = issues.map((issue) => `${issue.path.map(String).join('.') || '(whole)'}: ${issue.message}`);
-  return new HeadwaterError('HW-CONFIG-001', `the configuration has ${lines.length} fault(s)\n  ${lines.join('\n  ')}`, {
-    details: { faults: lines.length },
-  });
+  return new HeadwaterError(
+    'HW-CONFIG-001',
+    `the configuration has ${lines.length} fault(s)\n  ${lines.join('\n  ')}`,
+    {
+      details: { faults: lines.length },
+    },
+  );
 }

@@ -34,7 +34,15 @@ const report: StatusReport = {
     incompleteTables: [],
     error: null,
   },
-  journal: { id: 'j', directory: '/j', firstSequence: '1', lastSequence: '3', byteCount: 9, capacityBytes: 99, oldestCommitAt: '2026-01-01T00:00:30.000Z' },
+  journal: {
+    id: 'j',
+    directory: '/j',
+    firstSequence: '1',
+    lastSequence: '3',
+    byteCount: 9,
+    capacityBytes: 99,
+    oldestCommitAt: '2026-01-01T00:00:30.000Z',
+  },
   lanes: [
     {
       name: 'search',
@@ -79,7 +87,13 @@ describe('the HTTP interface', () => {
   let guarded: HttpServer;
   let current: StatusReport = report;
   before(async () => {
-    const base = { host: '127.0.0.1', port: 0, allowedHosts: ['headwater.internal'], status: () => current, metrics: () => formatMetrics(current) };
+    const base = {
+      host: '127.0.0.1',
+      port: 0,
+      allowedHosts: ['headwater.internal'],
+      status: () => current,
+      metrics: () => formatMetrics(current),
+    };
     open = await startHttpServer({ ...base, token: undefined });
     guarded = await startHttpServer({ ...base, token: 'opensesame' });
   });
@@ -93,7 +107,10 @@ describe('the HTTP interface', () => {
     assert.equal((await ask(open, '/readyz')).statusCode, 200);
     assert.equal((await ask(open, '/nothing')).statusCode, 404);
     assert.deepEqual(JSON.parse((await ask(open, '/status')).body), report);
-    assert.match((await ask(open, '/metrics')).body, /^headwater_source_slot_retained_bytes\{source="main",slot="headwater_main"\} 10$/m);
+    assert.match(
+      (await ask(open, '/metrics')).body,
+      /^headwater_source_slot_retained_bytes\{source="main",slot="headwater_main"\} 10$/m,
+    );
   });
 
   it('is alive but not ready while capture has failed', async () => {
@@ -128,7 +145,14 @@ describe('the HTTP interface', () => {
 
   it('names the address that cannot be had', async () => {
     const port = Number(new URL(open.url).port);
-    const options = { host: '127.0.0.1', port, token: undefined, allowedHosts: [], status: () => report, metrics: () => '' };
+    const options = {
+      host: '127.0.0.1',
+      port,
+      token: undefined,
+      allowedHosts: [],
+      status: () => report,
+      metrics: () => '',
+    };
     await assert.rejects(startHttpServer(options), { code: 'HW-SERVICE-001' });
   });
 });

@@ -95,7 +95,9 @@ function refuse(request: IncomingMessage, options: HttpServerOptions): Answer | 
 }
 
 function isAllowedHost(host: string, options: HttpServerOptions): boolean {
-  return isLoopback(host) || options.allowedHosts.includes(host) || (host === options.host && options.token !== undefined);
+  return (
+    isLoopback(host) || options.allowedHosts.includes(host) || (host === options.host && options.token !== undefined)
+  );
 }
 
 function hostName(header: string | undefined): string | undefined {

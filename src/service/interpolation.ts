@@ -7,7 +7,10 @@ const reference = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
  * they are.
  * @throws HW-CONFIG-004 that names every variable that is missing.
  */
-export function interpolateEnvironment(config: unknown, environment: Readonly<Record<string, string | undefined>>): unknown {
+export function interpolateEnvironment(
+  config: unknown,
+  environment: Readonly<Record<string, string | undefined>>,
+): unknown {
   const missing = new Set<string>();
   const result = interpolate(config, (name, fallback) => {
     const value = environment[name] ?? fallback;

@@ -13,7 +13,11 @@ interface Sample {
 
 /** The Prometheus text form (version 0.0.4) of a status report. Pure. */
 export function formatMetrics(report: StatusReport): string {
-  const samples = [...sourceSamples(report), ...journalSamples(report), ...report.lanes.flatMap((lane) => laneSamples(report, lane))];
+  const samples = [
+    ...sourceSamples(report),
+    ...journalSamples(report),
+    ...report.lanes.flatMap((lane) => laneSamples(report, lane)),
+  ];
   const lines: string[] = [];
   const all: readonly MetricDefinition[] = Object.values(metrics);
   for (const metric of all) {
@@ -39,7 +43,11 @@ function sourceSamples(report: StatusReport): Sample[] {
       labels: [...slot, state],
       value: source.slotState === state ? 1 : 0,
     })),
-    ...optional(metrics.canaryAgeSeconds, [installation], source.canaryAgeMs === null ? null : source.canaryAgeMs / 1000),
+    ...optional(
+      metrics.canaryAgeSeconds,
+      [installation],
+      source.canaryAgeMs === null ? null : source.canaryAgeMs / 1000,
+    ),
     { metric: metrics.sourceTransactions, labels: [installation], value: source.transactionCount },
     { metric: metrics.sourceDuplicates, labels: [installation], value: source.duplicateCount },
     { metric: metrics.sourceReconnects, labels: [installation], value: source.reconnectCount },
@@ -48,7 +56,8 @@ function sourceSamples(report: StatusReport): Sample[] {
 
 function journalSamples(report: StatusReport): Sample[] {
   const { journal, installation } = report;
-  const oldest = journal.oldestCommitAt === null ? null : (Date.parse(report.now) - Date.parse(journal.oldestCommitAt)) / 1000;
+  const oldest =
+    journal.oldestCommitAt === null ? null : (Date.parse(report.now) - Date.parse(journal.oldestCommitAt)) / 1000;
   return [
     { metric: metrics.journalBytes, labels: [installation], value: journal.byteCount },
     { metric: metrics.journalCapacityBytes, labels: [installation], value: journal.capacityBytes },

@@ -20,7 +20,10 @@ export const explainCommand: Command = {
     if (isErrorCode(code)) return printCode(input, code);
     const statement = explain(name);
     if (statement === undefined) {
-      throw new HeadwaterError('HW-SERVICE-005', `nothing is called "${name}"; there are: ${statementIds().join(', ')}`);
+      throw new HeadwaterError(
+        'HW-SERVICE-005',
+        `nothing is called "${name}"; there are: ${statementIds().join(', ')}`,
+      );
     }
     input.terminal.out(input.json ? JSON.stringify(statement) : formatStatement(statement));
     return 0;
@@ -53,6 +56,8 @@ function printCode(input: CommandInput, code: ErrorCode): number {
   out('');
   out(`why   ${definition.why}`);
   out(`fix   ${definition.fix}`);
-  out(`then  ${definition.policy === 'retry' ? 'tried again with growing delays' : 'stops until someone acts'}; exit code ${definition.exitCode}`);
+  out(
+    `then  ${definition.policy === 'retry' ? 'tried again with growing delays' : 'stops until someone acts'}; exit code ${definition.exitCode}`,
+  );
   return 0;
 }

@@ -17,6 +17,7 @@ export const healthcheckCommand: Command = {
 };
 
 function reasonsOf(body: unknown): readonly string[] {
-  if (typeof body !== 'object' || body === null || !('reasons' in body) || !Array.isArray(body.reasons)) return ['unknown'];
+  if (typeof body !== 'object' || body === null || !('reasons' in body) || !Array.isArray(body.reasons))
+    return ['unknown'];
   return body.reasons.map(String);
 }

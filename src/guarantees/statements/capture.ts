@@ -34,13 +34,25 @@ export const captureStatement: GuaranteeStatement = {
   ],
   duplicates:
     'PostgreSQL may send a transaction again after a crash, also a confirmed one. It is dropped by position and counted; no lane sees it.',
-  blockedBy: ['a lost or replaced slot', 'a changed publication', 'a full journal (policy stop-capture)', 'a pooler in between'],
-  prerequisites: ['wal_level = logical', 'a direct connection with the REPLICATION right', 'a replica identity on tables with updates'],
+  blockedBy: [
+    'a lost or replaced slot',
+    'a changed publication',
+    'a full journal (policy stop-capture)',
+    'a pooler in between',
+  ],
+  prerequisites: [
+    'wal_level = logical',
+    'a direct connection with the REPLICATION right',
+    'a replica identity on tables with updates',
+  ],
   residual: [
     'rows that existed before the slot are not in the journal: status names the tables, and no lane calls its copy complete',
     'DDL, sequences, large objects and unlogged tables write no changes into the stream',
     'with synchronous replication a change can be read from the stream before its row is visible to other sessions',
   ],
-  cost: ['the slot holds WAL while Headwater is down: watch the retained bytes', 'one walsender and one logical decoding'],
+  cost: [
+    'the slot holds WAL while Headwater is down: watch the retained bytes',
+    'one walsender and one logical decoding',
+  ],
   claims: [],
 };

@@ -30,7 +30,8 @@ export const emitMessageStatement: GuaranteeStatement = {
   resolution: 'log-message',
   replaces: ['an atomic commit with the broker or any other receiver'],
   remains: [atCommit],
-  duplicates: 'An application that repeats a request emits a second event with another id, unless it passes the same id.',
+  duplicates:
+    'An application that repeats a request emits a second event with another id, unless it passes the same id.',
   blockedBy: ['the primary: nothing else'],
   prerequisites: ['EXECUTE on pg_logical_emit_message', 'a slot of Headwater that exists before the event is written'],
   residual: [
@@ -63,7 +64,10 @@ export const adoptedOutboxStatement: GuaranteeStatement = {
   id: 'adopted-outbox',
   title: 'a present table outbox(id, event_type, payload, created_at, published), read as it stands',
   resolution: 'outbox',
-  replaces: ['an atomic commit with the broker or any other receiver', 'a polling relay with its lost and reordered rows'],
+  replaces: [
+    'an atomic commit with the broker or any other receiver',
+    'a polling relay with its lost and reordered rows',
+  ],
   remains: [
     { ...atCommit, ordering: { scope: 'none' } },
     {
@@ -74,7 +78,9 @@ export const adoptedOutboxStatement: GuaranteeStatement = {
       consistency: 'eventual',
       ordering: { scope: 'none' },
       ack: 'cursor-advanced',
-      failure: ['stopped in between: the rest is done at the next start; a row is never touched before its event is durable'],
+      failure: [
+        'stopped in between: the rest is done at the next start; a row is never touched before its event is durable',
+      ],
       blocking: false,
       recovery: { by: 'relay', from: 'the journal' },
     },

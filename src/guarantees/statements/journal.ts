@@ -33,8 +33,13 @@ export const journalStatement: GuaranteeStatement = {
   ],
   duplicates: 'None inside the journal. A lane may read a transaction again after a crash.',
   blockedBy: ['a full disk', 'journal.maxBytes with the policy stop-capture', 'a second process on the same directory'],
-  prerequisites: ['a local file system on which fdatasync means what it says', 'room for the retention that is configured'],
-  residual: ['one machine: losing its disk loses what the slot no longer holds; rebuild the derived stores from the source then'],
+  prerequisites: [
+    'a local file system on which fdatasync means what it says',
+    'room for the retention that is configured',
+  ],
+  residual: [
+    'one machine: losing its disk loses what the slot no longer holds; rebuild the derived stores from the source then',
+  ],
   cost: ['one sequential write and one flush per group of commits', 'disk for minimumAge and the slowest lane'],
   claims: [],
 };

@@ -36,7 +36,10 @@ export const kafkaStatement: GuaranteeStatement = {
     'Every record carries its stable id in the header headwater-id. A consumer that reads uncommitted data, or that crashes between its effect and its offset, drops duplicates by it.',
   blockedBy: ['one record that the broker refuses: its lane stops, others go on'],
   prerequisites: ['brokers with transactions', 'topics that exist', 'consumers with isolation.level=read_committed'],
-  residual: ['the consumer’s own effect: its inbox or an idempotent write is its part', 'a batch of one commit may span several Kafka transactions'],
+  residual: [
+    'the consumer’s own effect: its inbox or an idempotent write is its part',
+    'a batch of one commit may span several Kafka transactions',
+  ],
   cost: ['one Kafka transaction per batch: a few milliseconds', 'one compacted topic for positions'],
   claims: [],
 };

@@ -1,0 +1,163 @@
+/**
+ * Writes the reference pages that are generated from the code: `npm run docs`. With `--check` it writes nothing and ends
+ * with code 1 when a page differs.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { z } from 'zod';
+
+import { commonOptions, formatCommandHelp } from '../src/cli/command.ts';
+import { commands } from '../src/cli/commands.ts';
+import { errorCodes } from '../src/foundation/error-codes.ts';
+import { formatStatement } from '../src/guarantees/explain.ts';
+import { statements } from '../src/guarantees/statements.ts';
+import { configSchema } from '../src/service/config-schema.ts';
+import { metrics } from '../src/service/metric-names.ts';
+
+const pages: Readonly<Record<string, () => string>> = {
+  'configuration.md': configurationPage,
+  'error-codes.md': errorCodesPage,
+  'guarantees.md': guaranteesPage,
+  'metrics.md': metricsPage,
+  'command.md': commandPage,
+};
+
+const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
+const stale: string[] = [];
+for (const [name, build] of Object.entries(pages)) {
+  const path = join('docs', 'reference', name);
+  const text = build();
+  if (readIfPresent(path) === text) continue;
+  if (values.check) stale.push(path);
+  else writeFileSync(path, text);
+}
+if (stale.length > 0) {
+  process.stderr.write(`not as the code says: ${stale.join(', ')}\nRun \`npm run docs\` and commit the pages.\n`);
+  process.exitCode = 1;
+}
+
+function readIfPresent(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+interface SchemaNode {
+  readonly description?: string;
+  readonly reason?: string;
+  readonly default?: unknown;
+  readonly type?: string;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly anyOf?: readonly SchemaNode[];
+  readonly items?: SchemaNode;
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly additionalProperties?: SchemaNode | boolean;
+}
+
+function configurationPage(): string {
+  const root = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
+  return [
+    '# Configuration, version 1',
+    '',
+    'Every option of `defineConfig`, its default and the reason for it. An unknown option is an error: all faults are named at',
+    'once with their paths (`HW-CONFIG-001`). In a file that the command loads, `${NAME}` and `${NAME:-default}` in any text',
+    'are taken from the environment. A secret is a text, `{ file: "path" }` or a function. Options are only added within',
+    'version 1; a removed or changed one makes a new version, named in the changelog.',
+    '',
+    '| option | type | default | what it is | why this default |',
+    '|---|---|---|---|---|',
+    ...rowsOf('', root),
+    '',
+  ].join('\n');
+}
+
+function rowsOf(path: string, node: SchemaNode): string[] {
+  const object = [node, ...(node.anyOf ?? [])].find((candidate) => candidate.properties !== undefined);
+  const rows = Object.entries(object?.properties ?? {}).flatMap(([name, child]) => {
+    const childPath = path === '' ? name : `${path}.${name}`;
+    return [optionRow(childPath, child), ...rowsOf(childPath, child)];
+  });
+  if (typeof node.additionalProperties === 'object') rows.push(...rowsOf(`${path}.<name>`, node.additionalProperties));
+  if (node.items?.properties !== undefined) rows.push(...rowsOf(`${path}[]`, node.items));
+  return rows.filter((row) => row !== '');
+}
+
+function optionRow(path: string, node: SchemaNode): string {
+  if (node.description === undefined) return '';
+  const fallback = node.default === undefined ? '' : `\`${JSON.stringify(node.default) ?? 'Infinity'}\``;
+  return `| \`${path}\` | ${typeOf(node)} | ${fallback} | ${cell(node.description)} | ${cell(node.reason ?? '')} |`;
+}
+
+function typeOf(node: SchemaNode): string {
+  if (node.enum !== undefined) return node.enum.map((value) => `\`${String(value)}\``).join(', ');
+  if (node.const !== undefined) return `\`${String(node.const)}\``;
+  if (node.anyOf !== undefined) return [...new Set(node.anyOf.map(typeOf))].join(' or ');
+  if (node.type === 'array') return `list of ${node.items === undefined ? 'any' : typeOf(node.items)}`;
+  return node.type ?? 'see text';
+}
+
+function errorCodesPage(): string {
+  const lines = ['# Error codes', '', 'A code is never reused. `headwater explain CODE` prints the same page.', ''];
+  for (const [code, definition] of Object.entries(errorCodes)) {
+    lines.push(
+      `## ${code}`,
+      '',
+      `${definition.title}.`,
+      '',
+      `- **Why**: ${definition.why}`,
+      `- **Fix**: ${definition.fix}`,
+      `- **Then**: ${definition.policy === 'retry' ? 'tried again with growing delays' : 'stops until someone acts'}; exit code ${definition.exitCode}.`,
+      '',
+    );
+  }
+  return lines.join('\n');
+}
+
+function guaranteesPage(): string {
+  return [
+    '# Guarantee statements, version 1',
+    '',
+    'What each option replaces, what remains at each boundary, and which test holds each claim. `headwater explain NAME`',
+    'prints one; `explain(name)` returns it as a value. Fields are only added within version 1.',
+    '',
+    ...statements.flatMap((statement) => [`## ${statement.id}`, '', '```text', formatStatement(statement), '```', '']),
+  ].join('\n');
+}
+
+function metricsPage(): string {
+  return [
+    '# Metrics',
+    '',
+    'Served at `/metrics` in the Prometheus text form. Base units; labels never hold keys, ids or WAL locations.',
+    '',
+    '| name | type | labels | meaning |',
+    '|---|---|---|---|',
+    ...Object.values(metrics).map(
+      (metric) => `| \`${metric.name}\` | ${metric.type} | ${metric.labels.join(', ')} | ${cell(metric.description)} |`,
+    ),
+    '',
+  ].join('\n');
+}
+
+function commandPage(): string {
+  return [
+    '# The `headwater` command',
+    '',
+    'Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 3 problems found, 4 not found, 5 not',
+    'allowed, 6 unreachable, 7 timed out, 8 refused without `--yes`, 130 interrupted. Every command takes',
+    `${Object.keys(commonOptions)
+      .map((name) => `\`--${name}\``)
+      .join(', ')}. JSON on stdout carries \`version: 1\`; fields are only added within a version.`,
+    '',
+    ...commands.flatMap((command) => [`## ${command.name}`, '', '```text', formatCommandHelp(command), '```', '']),
+  ].join('\n');
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+}

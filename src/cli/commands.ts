@@ -1,0 +1,7 @@
+import type { Command } from './command.ts';
+import { explainCommand } from './commands/explain.ts';
+import { healthcheckCommand } from './commands/healthcheck.ts';
+import { statusCommand } from './commands/status.ts';
+
+/** The verbs of the `headwater` command, in the order of `--help`. */
+export const commands: readonly Command[] = [statusCommand, explainCommand, healthcheckCommand];
