@@ -89,7 +89,7 @@ function rowsOf(path: string, node: SchemaNode): string[] {
 
 function optionRow(path: string, node: SchemaNode): string {
   if (node.description === undefined) return '';
-  const fallback = node.default === undefined ? '' : `\`${JSON.stringify(node.default) ?? 'Infinity'}\``;
+  const fallback = node.default === undefined ? '' : `\`${node.default === null ? 'Infinity' : JSON.stringify(node.default)}\``;
   return `| \`${path}\` | ${typeOf(node)} | ${fallback} | ${cell(node.description)} | ${cell(node.reason ?? '')} |`;
 }
 

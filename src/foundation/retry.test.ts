@@ -26,11 +26,15 @@ function createInstantClock(): { readonly clock: Clock; readonly delays: number[
 describe('retry', () => {
   it('draws each delay between zero and a ceiling that doubles up to the maximum', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 10_000 }), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (attempt, chance) => {
-        const delayMs = planRetryDelayMs(defaultRetryPolicy, attempt, chance);
-        const ceilingMs = Math.min(30_000, 100 * 2 ** Math.min(attempt - 1, 40));
-        assert.ok(delayMs >= 0 && delayMs < ceilingMs);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 10_000 }),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (attempt, chance) => {
+          const delayMs = planRetryDelayMs(defaultRetryPolicy, attempt, chance);
+          const ceilingMs = Math.min(30_000, 100 * 2 ** Math.min(attempt - 1, 40));
+          assert.ok(delayMs >= 0 && delayMs < ceilingMs);
+        },
+      ),
     );
   });
 
@@ -48,14 +52,20 @@ describe('retry', () => {
   it('ends at once with an error whose policy is stop', async () => {
     const { clock, delays } = createInstantClock();
     const options = { policy: defaultRetryPolicy, clock, random: createSeededRandom(1) };
-    await assert.rejects(retry(() => Promise.reject(final), options), final);
+    await assert.rejects(
+      retry(() => Promise.reject(final), options),
+      final,
+    );
     assert.equal(delays.length, 0);
   });
 
   it('ends with the last error when the attempts are used up', async () => {
     const { clock, delays } = createInstantClock();
     const options = { policy: { ...defaultRetryPolicy, maxAttempts: 3 }, clock, random: createSeededRandom(1) };
-    await assert.rejects(retry(() => Promise.reject(retryable), options), retryable);
+    await assert.rejects(
+      retry(() => Promise.reject(retryable), options),
+      retryable,
+    );
     assert.equal(delays.length, 2);
   });
 

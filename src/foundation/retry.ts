@@ -37,7 +37,10 @@ export interface RetryOptions {
  * Calls `operation` until it succeeds, while its error's policy is `retry`. Rejects with `signal.reason` on cancel, with
  * the last error when the policy says stop or the attempts are used up.
  */
-export async function retry<Result>(operation: (attempt: number) => Promise<Result>, options: RetryOptions): Promise<Result> {
+export async function retry<Result>(
+  operation: (attempt: number) => Promise<Result>,
+  options: RetryOptions,
+): Promise<Result> {
   for (let attempt = 1; ; attempt += 1) {
     options.signal?.throwIfAborted();
     try {

@@ -22,7 +22,10 @@ describe('a WAL location', () => {
 
   for (const text of ['', '0', '1/', '/1', '1/2/3', '123456789/0', 'x/1', '1/ 2', '-1/2']) {
     it(`refuses "${text}"`, () => {
-      assert.throws(() => parseLsn(text), (error) => error instanceof HeadwaterError && error.code === 'HW-SOURCE-001');
+      assert.throws(
+        () => parseLsn(text),
+        (error) => error instanceof HeadwaterError && error.code === 'HW-SOURCE-001',
+      );
     });
   }
 });
