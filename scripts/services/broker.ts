@@ -46,7 +46,11 @@ export async function openServiceBroker(owner: ServiceOwner): Promise<ServiceBro
 }
 
 /** Asks the owner of this run. Waits as long as the service takes to start. */
-export async function askServiceBroker(socketPath: string, name: ServiceName, requester: string): Promise<ServiceAddress> {
+export async function askServiceBroker(
+  socketPath: string,
+  name: ServiceName,
+  requester: string,
+): Promise<ServiceAddress> {
   const socket = connect(socketPath);
   await once(socket, 'connect');
   socket.write(`${JSON.stringify({ name, requester })}\n`);

@@ -1,13 +1,10 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { access, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { systemClock } from '../../src/foundation/clock.ts';
-import { HeadwaterError } from '../../src/foundation/error.ts';
-import { claimDirectory } from '../../src/postgres/server-directory.ts';
+import { openCacheDirectory, withPreparationLock } from './cache.ts';
+import { findProgram } from './programs.ts';
 import { withProgress } from './progress.ts';
 
 const run = promisify(execFile);
@@ -32,7 +29,7 @@ export interface KafkaDistribution {
 export async function explainMissingKafka(): Promise<string | undefined> {
   const java = await findJava();
   if (java.kind === 'missing') return java.reason;
-  if (await hasLibraries(librariesIn(await cacheDirectory()))) return undefined;
+  if (await hasLibraries(librariesIn(await openCacheDirectory()))) return undefined;
   if ((await findProgram('mvn')) !== undefined) return undefined;
   return 'Kafka: its jars are not in the cache and Maven (`mvn`) was not found to get them; install Maven, or set HEADWATER_TEST_KAFKA_BROKERS';
 }
@@ -41,31 +38,17 @@ export async function explainMissingKafka(): Promise<string | undefined> {
 export async function openKafkaDistribution(): Promise<KafkaDistribution> {
   const java = await findJava();
   if (java.kind === 'missing') throw new Error(java.reason);
-  const cache = await cacheDirectory();
+  const cache = await openCacheDirectory();
   const libraries = librariesIn(cache);
   if (!(await hasLibraries(libraries))) {
     await withProgress(`getting Kafka ${KAFKA_VERSION} with Maven`, fetchLibraries(libraries));
   }
   // An archive fits only the Java that wrote it and the very same class path.
-  const fingerprint = createHash('sha256').update(`${java.path}\0${java.version}\0${libraries}`).digest('hex').slice(0, 16);
+  const fingerprint = createHash('sha256')
+    .update(`${java.path}\0${java.version}\0${libraries}`)
+    .digest('hex')
+    .slice(0, 16);
   return { java: java.path, libraries, archive: join(cache, `kafka-${KAFKA_VERSION}-${fingerprint}.jsa`) };
-}
-
-/** Does finite work that must not be done twice at once, by any process of this machine; the others wait. */
-export async function withPreparationLock(path: string, work: () => Promise<void>): Promise<void> {
-  for (;;) {
-    try {
-      const claim = await claimDirectory(`${path}.lock`);
-      try {
-        return await work();
-      } finally {
-        await claim.release();
-      }
-    } catch (error) {
-      if (!(error instanceof HeadwaterError) || error.code !== 'HW-EMBEDDED-006') throw error;
-      await systemClock.sleep(100);
-    }
-  }
 }
 
 async function fetchLibraries(libraries: string): Promise<void> {
@@ -106,28 +89,15 @@ function librariesIn(cache: string): string {
 
 async function hasLibraries(libraries: string): Promise<boolean> {
   const names = await readdir(libraries).catch((): string[] => []);
-  return names.filter((name) => name.endsWith('.jar')).length >= JAR_COUNT_MIN && names.includes(`kafka_2.13-${KAFKA_VERSION}.jar`);
+  return (
+    names.filter((name) => name.endsWith('.jar')).length >= JAR_COUNT_MIN &&
+    names.includes(`kafka_2.13-${KAFKA_VERSION}.jar`)
+  );
 }
 
-/** Beside the installed packages, so that it goes away with them; where these cannot be written, the user's own cache. */
-async function cacheDirectory(): Promise<string> {
-  const candidates = [join(import.meta.dirname, '../../node_modules/.cache'), process.env['XDG_CACHE_HOME'], join(homedir(), '.cache')];
-  const refusals: string[] = [];
-  for (const candidate of candidates) {
-    if (candidate === undefined || candidate === '') continue;
-    const directory = join(candidate, 'headwater');
-    try {
-      await mkdir(directory, { recursive: true, mode: 0o755 });
-      await access(directory, constants.W_OK);
-      return directory;
-    } catch (error) {
-      refusals.push(String(error));
-    }
-  }
-  throw new Error(`no cache directory can be written: ${refusals.join('; ')}`);
-}
-
-type Java = { readonly kind: 'found'; readonly path: string; readonly version: string } | { readonly kind: 'missing'; readonly reason: string };
+type Java =
+  | { readonly kind: 'found'; readonly path: string; readonly version: string }
+  | { readonly kind: 'missing'; readonly reason: string };
 
 async function findJava(): Promise<Java> {
   const home = process.env['JAVA_HOME'];
@@ -142,18 +112,4 @@ async function findJava(): Promise<Java> {
   } catch (error) {
     return { kind: 'missing', reason: `Kafka: ${path} does not run (${String(error)}); ${advice}` };
   }
-}
-
-/** A program on the PATH. */
-export async function findProgram(name: string): Promise<string | undefined> {
-  for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
-    if (directory === '') continue;
-    const path = join(directory, name);
-    const isRunnable = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (isRunnable) return path;
-  }
-  return undefined;
 }

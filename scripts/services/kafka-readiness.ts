@@ -1,5 +1,6 @@
 import { Admin, Producer, stringSerializers } from '@platformatic/kafka';
 import { systemClock } from '../../src/foundation/clock.ts';
+import { systemRandom } from '../../src/foundation/random.ts';
 
 const ATTEMPT_PAUSE_MS = 50;
 const WARM_UP_TOPIC = 'headwater-warm-up';
@@ -30,7 +31,9 @@ async function attempt(options: ReadinessOptions, deadline: number, work: () => 
       return await work();
     } catch (error) {
       if (systemClock.monotonicMs() > deadline) {
-        throw new Error(`Kafka at ${options.brokers.join(',')} was not ready within ${options.timeoutMs} ms`, { cause: error });
+        throw new Error(`Kafka at ${options.brokers.join(',')} was not ready within ${options.timeoutMs} ms`, {
+          cause: error,
+        });
       }
       await systemClock.sleep(ATTEMPT_PAUSE_MS, options.signal);
     }
@@ -38,10 +41,16 @@ async function attempt(options: ReadinessOptions, deadline: number, work: () => 
 }
 
 async function createWarmUpTopic(brokers: readonly string[]): Promise<void> {
-  const admin = new Admin({ clientId: 'headwater-services', bootstrapBrokers: [...brokers], retries: 0, connectTimeout: 1_000 });
+  const admin = new Admin({
+    clientId: 'headwater-services',
+    bootstrapBrokers: [...brokers],
+    retries: 0,
+    connectTimeout: 1_000,
+  });
   try {
     const topics = await admin.listTopics();
-    if (!topics.includes(WARM_UP_TOPIC)) await admin.createTopics({ topics: [WARM_UP_TOPIC], partitions: 1, replicas: 1 });
+    if (!topics.includes(WARM_UP_TOPIC))
+      await admin.createTopics({ topics: [WARM_UP_TOPIC], partitions: 1, replicas: 1 });
     // An offset of some group: makes the topic of the offsets.
     const offset = { name: WARM_UP_TOPIC, partitionOffsets: [{ partition: 0, offset: 0n }] };
     await admin.alterConsumerGroupOffsets({ groupId: WARM_UP_TOPIC, topics: [offset] });
@@ -50,11 +59,12 @@ async function createWarmUpTopic(brokers: readonly string[]): Promise<void> {
   }
 }
 
+/** Each attempt is a producer of its own: one whose predecessor was killed in mid-transaction would wait for its time-out. */
 async function commitTransaction(brokers: readonly string[]): Promise<void> {
   const producer = new Producer({
     clientId: 'headwater-services',
     bootstrapBrokers: [...brokers],
-    transactionalId: WARM_UP_TOPIC,
+    transactionalId: `${WARM_UP_TOPIC}-${Buffer.from(systemRandom.bytes(6)).toString('hex')}`,
     idempotent: true,
     acks: -1,
     retries: 0,

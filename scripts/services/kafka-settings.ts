@@ -32,6 +32,9 @@ export function renderBrokerProperties(settings: BrokerSettings): string {
     'group.initial.rebalance.delay.ms': 0,
     // A misspelt topic is an error that a test should see, not a new topic.
     'auto.create.topics.enable': false,
+    // After a SIGKILL the controller lets the broker back in only when its old session is over; 9 s by default.
+    'broker.session.timeout.ms': 3_000,
+    'broker.heartbeat.interval.ms': 500,
     'num.network.threads': 1,
     'num.io.threads': 2,
     'log.cleaner.threads': 1,

@@ -6,7 +6,8 @@ import { systemRandom } from '../../src/foundation/random.ts';
 import { type GuardedProcess, startGuardedProcess } from '../../src/postgres/guarded-process.ts';
 import { findLoopbackPort } from '../../src/postgres/loopback-port.ts';
 import { claimDirectory, type DirectoryClaim } from '../../src/postgres/server-directory.ts';
-import { type KafkaDistribution, openKafkaDistribution, withPreparationLock } from './kafka-distribution.ts';
+import { withPreparationLock } from './cache.ts';
+import { type KafkaDistribution, openKafkaDistribution } from './kafka-distribution.ts';
 import { waitForKafka } from './kafka-readiness.ts';
 import { renderBrokerProperties, renderLogProperties } from './kafka-settings.ts';
 import { withProgress } from './progress.ts';
@@ -130,8 +131,17 @@ class ScratchBroker implements PrivateKafka {
     await writeFile(this.#properties, renderBrokerProperties({ ...this.#plan, dataDirectory }));
     await writeFile(this.#logProperties, renderLogProperties());
     const [java, ...flags] = this.#javaCommand([]);
-    const format = ['kafka.tools.StorageTool', 'format', '--standalone', '-t', createClusterId(), '-c', this.#properties];
-    await run(java, [...flags, ...format], { ...(this.#plan.options.signal === undefined ? {} : { signal: this.#plan.options.signal }) });
+    const format = [
+      'kafka.tools.StorageTool',
+      'format',
+      '--standalone',
+      '-t',
+      createClusterId(),
+      '-c',
+      this.#properties,
+    ];
+    const { signal } = this.#plan.options;
+    await run(java, [...flags, ...format], signal === undefined ? {} : { signal });
   }
 
   async stop(): Promise<void> {

@@ -1,3 +1,4 @@
+import { unreachable } from '../../src/foundation/assert.ts';
 import { withProgress } from './progress.ts';
 import { startScratchKafka, explainMissingKafka } from './kafka.ts';
 import { explainMissingPostgres, startScratchPostgres } from './postgres.ts';
@@ -38,7 +39,11 @@ export class ServiceOwner implements AsyncDisposable {
 
   /** The services that could not be had, with those who asked for them. */
   listMissing(): readonly MissingService[] {
-    return [...this.#missing].map(([name, { reason, requesters }]) => ({ name, reason, requesters: [...requesters].sort() }));
+    return [...this.#missing].map(([name, { reason, requesters }]) => ({
+      name,
+      reason,
+      requesters: [...requesters].sort(),
+    }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -57,6 +62,8 @@ export class ServiceOwner implements AsyncDisposable {
         return this.#startPostgres(18);
       case 'kafka':
         return this.#startKafka();
+      default:
+        return unreachable(name);
     }
   }
 

@@ -12,7 +12,8 @@ export async function withProgress<Value>(label: string, work: Promise<Value>): 
   });
   try {
     const value = await work;
-    if (isAnnounced) process.stderr.write(`${label}: done in ${((systemClock.monotonicMs() - started) / 1000).toFixed(1)} s\n`);
+    if (isAnnounced)
+      process.stderr.write(`${label}: done in ${((systemClock.monotonicMs() - started) / 1000).toFixed(1)} s\n`);
     return value;
   } finally {
     timer.clear();

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { Client, type QueryResultRow } from 'pg';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { systemRandom } from '../../src/foundation/random.ts';
 
@@ -11,9 +11,9 @@ export interface TestDatabase extends AsyncDisposable {
   /** The same database for another role. */
   urlFor(role: string, password: string): string;
   /** Runs one statement as superuser on a connection kept for that; returns its rows. */
-  query<Row extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  query<Row extends QueryResultRow = QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** A further connection, closed at the end. Default: as superuser. */
-  connect(url?: string): Promise<pg.Client>;
+  connect(url?: string): Promise<Client>;
 }
 
 const SLOT_TIMEOUT_MS = 10_000;
@@ -37,8 +37,8 @@ class ServerDatabase implements TestDatabase {
   readonly name: string;
   readonly url: string;
   readonly #serverUrl: string;
-  readonly #clients: pg.Client[] = [];
-  #main: Promise<pg.Client> | undefined;
+  readonly #clients: Client[] = [];
+  #main: Promise<Client> | undefined;
 
   constructor(serverUrl: string, name: string) {
     this.#serverUrl = serverUrl;
@@ -55,7 +55,7 @@ class ServerDatabase implements TestDatabase {
     return url.href;
   }
 
-  async query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+  async query<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     this.#main ??= this.#openMain();
     const client = await this.#main;
     const result = await client.query<Row>(text, [...values]);
@@ -63,7 +63,7 @@ class ServerDatabase implements TestDatabase {
   }
 
   /** A server that was restarted, or refused, has closed the connection: the next statement gets a new one. */
-  async #openMain(): Promise<pg.Client> {
+  async #openMain(): Promise<Client> {
     const forget = (): void => {
       this.#main = undefined;
     };
@@ -77,7 +77,7 @@ class ServerDatabase implements TestDatabase {
     }
   }
 
-  async connect(url: string = this.url): Promise<pg.Client> {
+  async connect(url: string = this.url): Promise<Client> {
     const client = await openClient(url);
     this.#clients.push(client);
     return client;
@@ -114,7 +114,7 @@ class ServerDatabase implements TestDatabase {
   }
 }
 
-async function dropSlots(admin: pg.Client, database: string): Promise<void> {
+async function dropSlots(admin: Client, database: string): Promise<void> {
   const deadline = systemClock.monotonicMs() + SLOT_TIMEOUT_MS;
   for (;;) {
     await admin.query(
@@ -127,13 +127,14 @@ async function dropSlots(admin: pg.Client, database: string): Promise<void> {
     );
     const left = await admin.query(`select slot_name from pg_replication_slots where database = $1`, [database]);
     if (left.rows.length === 0) return;
-    if (systemClock.monotonicMs() > deadline) throw new Error(`slots of ${database} stay in use: ${JSON.stringify(left.rows)}`);
+    if (systemClock.monotonicMs() > deadline)
+      throw new Error(`slots of ${database} stay in use: ${JSON.stringify(left.rows)}`);
     await systemClock.sleep(20);
   }
 }
 
-async function openClient(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url });
+async function openClient(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url });
   client.on('error', () => undefined); // A test may kill the server under it; the next statement says so.
   await client.connect();
   return client;

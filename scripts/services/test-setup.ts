@@ -15,7 +15,9 @@ export async function globalSetup(): Promise<void> {
 
 export async function globalTeardown(): Promise<void> {
   for (const { name, reason, requesters } of owner.listMissing()) {
-    process.stderr.write(`\nleft out for want of ${name}: ${reason}\n${requesters.map((file) => `  ${file}\n`).join('')}`);
+    process.stderr.write(
+      `\nleft out for want of ${name}: ${reason}\n${requesters.map((file) => `  ${file}\n`).join('')}`,
+    );
   }
   await broker?.[Symbol.asyncDispose]();
   await owner[Symbol.asyncDispose]();

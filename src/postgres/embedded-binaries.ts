@@ -72,7 +72,10 @@ async function useDirectory(directory: string, user: ServerUser | undefined): Pr
   }
   const closed = await findClosedDirectory(directory, user);
   if (closed === undefined) return { directory };
-  throw new HeadwaterError('HW-EMBEDDED-005', `user ${user?.uid} may not enter ${closed}, so cannot run ${directory}/postgres`);
+  throw new HeadwaterError(
+    'HW-EMBEDDED-005',
+    `user ${user?.uid} may not enter ${closed}, so cannot run ${directory}/postgres`,
+  );
 }
 
 /** The package beside Headwater, else beside the application that was started. */
@@ -131,7 +134,12 @@ function isLibraryLink(value: unknown): value is LibraryLink {
   const isInside = (path: unknown): boolean =>
     typeof path === 'string' && path.startsWith('native/') && !path.split('/').includes('..');
   return (
-    typeof value === 'object' && value !== null && 'source' in value && 'target' in value && isInside(value.source) && isInside(value.target)
+    typeof value === 'object' &&
+    value !== null &&
+    'source' in value &&
+    'target' in value &&
+    isInside(value.source) &&
+    isInside(value.target)
   );
 }
 

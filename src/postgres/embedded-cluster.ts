@@ -96,8 +96,11 @@ async function runInitdb(options: ClusterOptions, dataDirectory: string, passwor
       ...options.user,
     });
   } catch (error) {
-    const words = error instanceof Error && 'stderr' in error && error.stderr !== '' ? String(error.stderr) : String(error);
-    throw new HeadwaterError('HW-EMBEDDED-007', `initdb failed in ${options.directory}: ${words.trim().slice(-1000)}`, { cause: error });
+    const words =
+      error instanceof Error && 'stderr' in error && error.stderr !== '' ? String(error.stderr) : String(error);
+    throw new HeadwaterError('HW-EMBEDDED-007', `initdb failed in ${options.directory}: ${words.trim().slice(-1000)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { chown, open, readFile, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { systemClock } from '../foundation/clock.ts';
@@ -14,6 +13,7 @@ import {
 } from './embedded-cluster.ts';
 import { type GuardedProcess, type ServerUser, startGuardedProcess } from './guarded-process.ts';
 import { findLoopbackPort } from './loopback-port.ts';
+import { parsePostmasterLock, removeSharedMemory } from './postmaster-lock.ts';
 import { claimDirectory, type DirectoryClaim } from './server-directory.ts';
 import { chooseServerUser, findClosedDirectory } from './server-user.ts';
 
@@ -157,7 +157,8 @@ class ClaimedServer implements EmbeddedPostgres {
   }
 
   get port(): number {
-    if (this.#port === undefined) throw new HeadwaterError('HW-EMBEDDED-011', `the server in ${this.directory} has no port yet`);
+    if (this.#port === undefined)
+      throw new HeadwaterError('HW-EMBEDDED-011', `the server in ${this.directory} has no port yet`);
     return this.#port;
   }
 
@@ -182,7 +183,8 @@ class ClaimedServer implements EmbeddedPostgres {
   }
 
   async restart(options: RestartOptions = {}): Promise<void> {
-    if (this.#isDisposed) throw new HeadwaterError('HW-EMBEDDED-011', `the server in ${this.directory} was disposed of`);
+    if (this.#isDisposed)
+      throw new HeadwaterError('HW-EMBEDDED-011', `the server in ${this.directory} was disposed of`);
     await this.stop(options.mode);
     this.#settings = { ...this.#settings, ...options.settings };
     const { cluster, user } = this.#parts;
@@ -207,7 +209,7 @@ class ClaimedServer implements EmbeddedPostgres {
     const isScratch = this.#options.lifetime === 'scratch';
     await this.stop(isScratch ? 'immediate' : 'fast');
     if (isScratch) {
-      await removeSharedMemory(this.#parts);
+      await removeSharedMemory(this.#parts.cluster.dataDirectory, this.#parts.user);
       await rm(this.directory, { recursive: true, force: true, maxRetries: 3 });
     }
     await this.#parts.claim.release();
@@ -252,41 +254,17 @@ class ClaimedServer implements EmbeddedPostgres {
     for (;;) {
       const lock = parsePostmasterLock(await readFile(lockFile, 'utf8').catch(() => ''));
       if (lock.isReady && lock.pid === server.identity.pid) return;
-      if (server.hasExited) throw new HeadwaterError('HW-EMBEDDED-008', `PostgreSQL in ${this.directory} ended while starting`);
+      if (server.hasExited)
+        throw new HeadwaterError('HW-EMBEDDED-008', `PostgreSQL in ${this.directory} ended while starting`);
       if (systemClock.monotonicMs() > deadline) {
-        throw new HeadwaterError('HW-EMBEDDED-008', `PostgreSQL in ${this.directory} was not ready within ${timeoutMs} ms`);
+        throw new HeadwaterError(
+          'HW-EMBEDDED-008',
+          `PostgreSQL in ${this.directory} was not ready within ${timeoutMs} ms`,
+        );
       }
       await systemClock.sleep(READY_POLL_MS, this.#options.signal);
     }
   }
-}
-
-/**
- * Reads `postmaster.pid`: pid, data directory, start time, port, socket directory, listen address, shared memory key and id,
- * status. The last line appears late and is `ready` once connections are accepted.
- * https://github.com/postgres/postgres/blob/REL_18_STABLE/src/include/utils/pidfile.h
- */
-export function parsePostmasterLock(text: string): {
-  readonly pid: number;
-  readonly isReady: boolean;
-  readonly sharedMemoryId: string | undefined;
-} {
-  const lines = text.split('\n');
-  return {
-    pid: Number.parseInt(lines[0] ?? '', 10),
-    isReady: lines[7]?.trim() === 'ready',
-    sharedMemoryId: /^\s*\d+\s+(\d+)/.exec(lines[6] ?? '')?.[1],
-  };
-}
-
-/** A killed server leaves one small System V segment behind; it is removed where the system has `ipcrm`. */
-async function removeSharedMemory(parts: ServerParts): Promise<void> {
-  const text = await readFile(join(parts.cluster.dataDirectory, 'postmaster.pid'), 'utf8').catch(() => '');
-  const { sharedMemoryId } = parsePostmasterLock(text);
-  if (sharedMemoryId === undefined) return;
-  await new Promise<void>((done) => {
-    execFile('ipcrm', ['-m', sharedMemoryId], { env: SERVER_ENVIRONMENT, cwd: '/', ...parts.user }, () => done());
-  });
 }
 
 async function readFrom(path: string, start: number): Promise<string> {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { systemClock } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { isProcessRunning, listDescendants, type ProcessIdentity, readProcessIdentity } from './process-identity.ts';
@@ -192,35 +193,32 @@ function watchExit(guard: ChildProcess): Promise<GuardExit> {
 }
 
 async function readServerPid(guard: ChildProcess, command: string): Promise<number> {
-  const report = guard.stdio[3] as Readable | null | undefined;
   const { promise: spawnFailure, reject } = Promise.withResolvers<never>();
+  spawnFailure.catch(() => undefined);
   guard.once('error', reject);
   try {
-    const text = report === null || report === undefined ? '' : await Promise.race([readAll(report), spawnFailure]);
-    const pid = Number.parseInt(text, 10);
+    const pid = Number.parseInt(await Promise.race([readReport(guard), spawnFailure]), 10);
     if (!Number.isSafeInteger(pid)) throw new Error('the guard ended before it had started the server');
-    guard.unref();
-    unrefStream(guard.stdin);
+    releaseEventLoop(guard);
     return pid;
   } catch (error) {
     throw HeadwaterError.from(error, 'HW-EMBEDDED-008', `cannot start ${command}`);
-  } finally {
-    spawnFailure.catch(() => undefined);
   }
 }
 
-async function readAll(stream: Readable): Promise<string> {
+/** What the guard writes to descriptor 3: the server's pid. */
+async function readReport(guard: ChildProcess): Promise<string> {
+  const report = guard.stdio[3];
   let text = '';
-  for await (const chunk of stream.setEncoding('utf8')) text += String(chunk);
+  if (report instanceof Readable) for await (const chunk of report.setEncoding('utf8')) text += String(chunk);
   return text;
 }
 
 /** The pipe to the guard must stay open for our whole life, but must not prolong it. */
-function unrefStream(stream: unknown): void {
-  if (typeof stream === 'object' && stream !== null && 'unref' in stream && typeof stream.unref === 'function') stream.unref();
-  if (typeof stream === 'object' && stream !== null && 'on' in stream && typeof stream.on === 'function') {
-    stream.on('error', () => undefined); // The guard may end first; a broken pipe is then no news.
-  }
+function releaseEventLoop(guard: ChildProcess): void {
+  guard.unref();
+  if (guard.stdin instanceof Socket) guard.stdin.unref();
+  guard.stdin?.on('error', () => undefined); // The guard may end first; a broken pipe is then no news.
 }
 
 function sendSignalTo(pid: number, signal: NodeJS.Signals): void {

@@ -39,7 +39,9 @@ async function readParents(): Promise<ReadonlyMap<number, number>> {
   if (process.platform !== 'linux') {
     const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=']);
     const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
-    return new Map(rows.flatMap(([pid, ppid]) => (pid === undefined || ppid === undefined ? [] : [[pid, ppid] as const])));
+    return new Map(
+      rows.flatMap(([pid, ppid]) => (pid === undefined || ppid === undefined ? [] : [[pid, ppid] as const])),
+    );
   }
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const rows = await Promise.all(pids.map(async (pid) => [pid, (await readLinuxFields(pid))?.parent] as const));

@@ -37,7 +37,8 @@ export async function claimDirectory(directory: string, user?: ServerUser): Prom
   const owner = await ownIdentity();
   const claim = new FileClaim(directory, owner);
   for (;;) {
-    const isFresh = (await mkdir(directory, { recursive: true, mode: user === undefined ? 0o700 : 0o755 })) !== undefined;
+    const isFresh =
+      (await mkdir(directory, { recursive: true, mode: user === undefined ? 0o700 : 0o755 })) !== undefined;
     // What root makes for an unprivileged server belongs to that server, so that its guard can remove it.
     if (isFresh && user !== undefined) await chown(directory, user.uid, user.gid);
     if (await claim.tryTake()) return claim;
@@ -57,7 +58,8 @@ async function readOwnFile(path: string): Promise<string | undefined> {
     const { uid } = await file.stat();
     return uid === process.getuid?.() ? await file.readFile('utf8') : undefined;
   } catch (error) {
-    if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ELOOP') || isSystemError(error, 'EACCES')) return undefined;
+    if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ELOOP') || isSystemError(error, 'EACCES'))
+      return undefined;
     throw error;
   }
 }
@@ -140,7 +142,9 @@ async function removeStaleClaim(directory: string): Promise<void> {
   if (stale === undefined) return;
   if (!(await endOrphanedServer(directory))) {
     const pid = parseDirectoryOwner(stale)?.owner.pid;
-    throw new HeadwaterError('HW-EMBEDDED-006', `${directory} is in use by process ${pid}`, { details: { directory, pid: pid ?? null } });
+    throw new HeadwaterError('HW-EMBEDDED-006', `${directory} is in use by process ${pid}`, {
+      details: { directory, pid: pid ?? null },
+    });
   }
   // Of several that found it stale one moves it away; whoever moved a newer claim instead puts that back.
   const aside = `${path}.stale-${process.pid}-${draftCount++}`;
@@ -170,7 +174,9 @@ function parseJson(text: string): Readonly<Record<string, unknown>> | undefined 
 function parseIdentity(value: unknown): ProcessIdentity | undefined {
   if (typeof value !== 'object' || value === null || !('pid' in value) || !('started' in value)) return undefined;
   const { pid, started } = value;
-  return typeof pid === 'number' && Number.isSafeInteger(pid) && pid > 0 && typeof started === 'string' ? { pid, started } : undefined;
+  return typeof pid === 'number' && Number.isSafeInteger(pid) && pid > 0 && typeof started === 'string'
+    ? { pid, started }
+    : undefined;
 }
 
 function isSystemError(error: unknown, code: string): boolean {
