@@ -83,7 +83,8 @@ function run(/** @type {string} */ command, /** @type {string[]} */ args, /** @t
   const isInteractive = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   // A terminal sends Ctrl-C to the whole group, so the child has it already: a second one would cut its clean-up short.
   process.on('SIGINT', () => isInteractive || child.kill('SIGINT'));
-  for (const signal of /** @type {const} */ (['SIGTERM', 'SIGHUP', 'SIGQUIT'])) process.on(signal, () => child.kill(signal));
+  for (const signal of /** @type {const} */ (['SIGTERM', 'SIGHUP', 'SIGQUIT']))
+    process.on(signal, () => child.kill(signal));
   child.on('error', (error) => stop(`cannot start ${command}: ${error.message}`));
   child.on('exit', (code, signal) => {
     process.exitCode = signal === null ? (code ?? 1) : 128 + constants.signals[signal];

@@ -7,7 +7,8 @@
  *   npm run test:unit | test:long             only what needs no server | the long ones
  *
  * Ends with code 1 when a test failed, when a file ended early, hung or held no test, and when nothing ran at all.
- * What the tests need from outside is started once per run by scripts/services/test-setup.ts and stopped at the end.
+ * The servers that tests share belong to this process: scripts/services/test-setup.ts starts them when a file asks, and
+ * stops them at the end.
  */
 import { globSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -15,8 +16,14 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runTestFile, type TestFileOptions, type TestFileRun } from './testing/run-test-file.ts';
-import { readNeeds, selectTestFiles, type TestSuite } from './testing/select-test-files.ts';
-import { countOutcomes, describeFailures, describeFile, describeSkipped, describeTotal } from './testing/test-report.ts';
+import { selectTestFiles, type TestSuite } from './testing/select-test-files.ts';
+import {
+  countOutcomes,
+  describeFailures,
+  describeFile,
+  describeSkipped,
+  describeTotal,
+} from './testing/test-report.ts';
 
 const FOLDERS = ['src', 'lab', 'scripts', 'test'];
 const TEST_TIMEOUT_MS = { unit: 20_000, everyday: 120_000, long: 1_800_000 } satisfies Record<TestSuite, number>;
@@ -36,10 +43,16 @@ const { values, positionals } = parseArgs({
 });
 const suite = parseSuite(values.suite);
 const root = values.root;
-const files = selectTestFiles(globSync(FOLDERS.map((folder) => `${folder}/**/*.test.ts`), { cwd: root }), {
-  suite,
-  pathParts: positionals,
-});
+const files = selectTestFiles(
+  globSync(
+    FOLDERS.map((folder) => `${folder}/**/*.test.ts`),
+    { cwd: root },
+  ),
+  {
+    suite,
+    pathParts: positionals,
+  },
+);
 
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupted.abort());
@@ -80,12 +93,13 @@ function planFile(eventsPath: string): TestFileOptions {
   };
 }
 
-/** Starts what the selected files need, through the module that `node --test-global-setup` would take as well. */
+/**
+ * Offers the files their servers, through the module that `node --test-global-setup` would take as well. Nothing starts
+ * before a file asks for it.
+ */
 async function withServices<Value>(body: () => Promise<Value>): Promise<Value> {
-  const needs = [...new Set(files.flatMap(readNeeds))].filter((need) => need !== 'long').toSorted();
   const [setup] = globSync(SETUP, { cwd: root });
-  if (needs.length === 0 || setup === undefined) return await body();
-  process.env['HEADWATER_TEST_NEEDS'] = needs.join(',');
+  if (suite === 'unit' || setup === undefined) return await body();
   const { globalSetup, globalTeardown } = (await import(join(root, setup))) as GlobalSetup;
   try {
     await globalSetup();

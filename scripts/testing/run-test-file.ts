@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { readFile, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { judgeTestFile, type ProcessEnd, type TestEvent, type TestResult } from './test-events.ts';
 
@@ -88,11 +89,8 @@ function planArguments({ eventsPath, testTimeoutMs, namePattern }: TestFileOptio
 function watchQuiet(path: string, limitMs: number, onQuiet: () => void): NodeJS.Timeout {
   let size = -1;
   let changedMs = performance.now();
-  const timer = setInterval(async () => {
-    const now = await stat(path).then(
-      (stats) => stats.size,
-      () => 0,
-    );
+  const timer = setInterval(() => {
+    const now = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
     if (now !== size) {
       size = now;
       changedMs = performance.now();

@@ -10,14 +10,20 @@ const runner = fileURLToPath(new URL('../run-tests.ts', import.meta.url));
 const imports = "import { describe, test } from 'node:test';\n";
 
 /** Runs the real runner over a folder of test files in a process of its own. */
-function runOver(files: Record<string, string>, ...args: string[]): { code: number | null; lastLine: string; output: string } {
+function runOver(
+  files: Record<string, string>,
+  ...args: string[]
+): { code: number | null; lastLine: string; output: string } {
   const root = mkdtempSync(join(tmpdir(), 'headwater-runner-'));
   try {
     mkdirSync(join(root, 'src'));
     for (const [name, text] of Object.entries(files)) writeFileSync(join(root, 'src', name), imports + text);
     // The runner's own variables would tell the inner test processes that they are part of this run.
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-    const { status, stdout, stderr } = spawnSync(process.execPath, [runner, '--root', root, ...args], { encoding: 'utf8', env });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [runner, '--root', root, ...args], {
+      encoding: 'utf8',
+      env,
+    });
     return { code: status, lastLine: stdout.trimEnd().split('\n').at(-1) ?? '', output: stdout + stderr };
   } finally {
     rmSync(root, { recursive: true, force: true });
@@ -36,7 +42,8 @@ test('ends with the counts as its last line and code 0 when all is well', () => 
 
 test('fails when a test fails, and shows its full name and error', () => {
   const { code, lastLine, output } = runOver({
-    'a.test.ts': "test('fine', () => {}); describe('outer', () => { test('inner', () => { throw new Error('broken pipe'); }); });",
+    'a.test.ts':
+      "test('fine', () => {}); describe('outer', () => { test('inner', () => { throw new Error('broken pipe'); }); });",
   });
   assert.equal(lastLine, '1 passed, 1 failed, 0 skipped', output);
   assert.equal(code, 1);
@@ -80,7 +87,9 @@ test('fails a test that is marked as todo', () => {
 
 test('stops a test at its time limit and names it', () => {
   const { code, lastLine, output } = runOver(
-    { 'a.test.ts': "test('hangs', () => new Promise((resolve) => setTimeout(resolve, 3_000))); test('fine', () => {});" },
+    {
+      'a.test.ts': "test('hangs', () => new Promise((resolve) => setTimeout(resolve, 3_000))); test('fine', () => {});",
+    },
     '--timeout-ms',
     '300',
   );
@@ -103,10 +112,13 @@ test('takes only tests that need nothing in the unit suite and only long ones in
 
 test('runs tests by name, and a file without a match is no failure as long as another one has it', () => {
   const files = { 'a.test.ts': "test('red', () => {});", 'b.test.ts': "test('blue', () => {});" };
-  assert.deepEqual({ ...runOver(files, '--name', 'blue'), output: '' }, {
-    code: 0,
-    lastLine: '1 passed, 0 failed, 0 skipped',
-    output: '',
-  });
+  assert.deepEqual(
+    { ...runOver(files, '--name', 'blue'), output: '' },
+    {
+      code: 0,
+      lastLine: '1 passed, 0 failed, 0 skipped',
+      output: '',
+    },
+  );
   assert.equal(runOver(files, '--name', 'green').code, 1);
 });

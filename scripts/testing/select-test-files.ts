@@ -13,7 +13,10 @@ export type Selection = {
  */
 export function readNeeds(path: string): string[] {
   const name = path.slice(path.lastIndexOf('/') + 1);
-  return name.replace(/\.test\.ts$/, '').split('.').slice(1);
+  return name
+    .replace(/\.test\.ts$/, '')
+    .split('.')
+    .slice(1);
 }
 
 /** The files of a run, those that need servers first, because they take longest and would otherwise end the run alone. */

@@ -37,14 +37,19 @@ export type ProcessEnd =
  */
 export function judgeTestFile(events: readonly TestEvent[], end: ProcessEnd, isFiltered: boolean): TestResult[] {
   const results = nameResults(events);
-  const trouble = findTrouble(events, results, end) ?? (results.length > 0 || isFiltered ? undefined : 'it holds no test');
+  const trouble =
+    findTrouble(events, results, end) ?? (results.length > 0 || isFiltered ? undefined : 'it holds no test');
   if (trouble !== undefined) {
     results.push({ name: 'the file as a whole', outcome: 'failed', durationMs: 0, explanation: trouble });
   }
   return results;
 }
 
-function findTrouble(events: readonly TestEvent[], results: readonly TestResult[], end: ProcessEnd): string | undefined {
+function findTrouble(
+  events: readonly TestEvent[],
+  results: readonly TestResult[],
+  end: ProcessEnd,
+): string | undefined {
   if (end.kind === 'stuck') {
     const last = results.at(-1)?.name ?? 'none';
     return `nothing happened for ${end.quietMs} ms, so it was killed; last finished test: ${last}. A handle may be left open.`;
