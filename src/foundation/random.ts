@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-
 /** The only source of chance. Tests and the simulator pass a seeded one. */
 export interface Random {
   /** A number in [0, 1). */
@@ -11,8 +9,20 @@ export interface Random {
 /** The machine's own randomness. */
 export const systemRandom: Random = {
   next: () => Math.random(),
-  bytes: (count) => randomBytes(count),
+  // Web Crypto, which every runtime has: this file belongs to what an application imports at the edge.
+  bytes: readSystemBytes,
 };
+
+/** What `getRandomValues` gives at once, at most. */
+const systemReadBytesMax = 65_536;
+
+function readSystemBytes(count: number): Uint8Array {
+  const bytes = new Uint8Array(count);
+  for (let offset = 0; offset < count; offset += systemReadBytesMax) {
+    globalThis.crypto.getRandomValues(bytes.subarray(offset, offset + systemReadBytesMax));
+  }
+  return bytes;
+}
 
 /** A repeatable source (mulberry32): the same seed gives the same sequence. Not for secrets. */
 export function createSeededRandom(seed: number): Random {
