@@ -40,6 +40,7 @@ while :; do
   kill -0 "$server" 2>/dev/null || break
 done
 kill -s KILL "$watcher" 2>/dev/null
+wait "$watcher" 2>/dev/null
 if [ -n "$orphaned" ] && [ -n "$scratch" ]; then cd / && rm -rf "$scratch"; fi
 exit "$code"
 `;

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chown, link, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, link, lstat, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HeadwaterError } from '../foundation/error.ts';
 import { type GuardedProcess, killProcessTree, type ServerUser, waitForEnd } from './guarded-process.ts';
@@ -138,8 +138,8 @@ let draftCount = 0;
 
 async function removeStaleClaim(directory: string): Promise<void> {
   const path = join(directory, CLAIM_FILE);
-  const stale = await readFile(path, 'utf8').catch(() => undefined);
-  if (stale === undefined) return;
+  const stale = await readOwnFile(path);
+  if (stale === undefined) return assertAbsent(path);
   if (!(await endOrphanedServer(directory))) {
     const pid = parseDirectoryOwner(stale)?.owner.pid;
     throw new HeadwaterError('HW-EMBEDDED-006', `${directory} is in use by process ${pid}`, {
@@ -155,6 +155,14 @@ async function removeStaleClaim(directory: string): Promise<void> {
   if (!isMoved) return;
   if ((await readFile(aside, 'utf8')) !== stale) await link(aside, path).catch(() => undefined);
   await rm(aside, { force: true });
+}
+
+/** What another user claimed cannot be judged, so it is left alone. */
+async function assertAbsent(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return;
+  if (found.isFile() && found.uid === process.getuid?.()) return; // Claimed by us in this very moment: look again.
+  throw new HeadwaterError('HW-EMBEDDED-006', `another user, ${found.uid}, has claimed the directory by ${path}`);
 }
 
 async function ownIdentity(): Promise<ProcessIdentity> {
