@@ -19,7 +19,7 @@ export interface BodyFragment {
   readonly messageCount: number;
 }
 
-export type SourceRecordReason = 'initial' | 'hand-over';
+export type SourceRecordReason = 'initial' | 'hand-over' | 'tables-changed';
 
 /** What a recorder already holds durably. Capture compares the source with it at each start and reconnect. */
 export interface RecorderState {
@@ -55,7 +55,10 @@ export interface ChangeRecorder {
   /** Bytes appended and not yet durable. Capture stops reading above its limit. */
   readonly pendingByteCount: number;
 
-  /** Records which source the following transactions come from. */
+  /**
+   * Records which source the following transactions come from. `tables-changed` replaces the identity's table lists alone:
+   * `startLsn` is the present one, and `lastCommitEndLsn`, `recordedLsn` and prepared transactions stay as they are.
+   */
   recordSource(identity: SourceIdentity, startLsn: Lsn, reason: SourceRecordReason): void;
 
   /** A small transaction at once. `schemas` came inside it and apply from the next transaction on for readers that start there. */

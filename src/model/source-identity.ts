@@ -1,4 +1,10 @@
 /**
+ * Why rows may be missing: the table held rows when Headwater created the slot; the slot is older than the journal, so
+ * nobody knows; the table was published later and held rows when that was noticed.
+ */
+export type UncopiedReason = 'held-rows-at-start' | 'journal-begins-later' | 'published-later';
+
+/**
  * A published table that may have held rows before the recorded history began. Those rows are not in the journal, so a
  * copy made from it alone is not complete.
  */
@@ -7,6 +13,7 @@ export interface UncopiedTable {
   readonly tableName: string;
   /** The planner's estimate, at least 1; -1 when PostgreSQL has none. */
   readonly rowEstimate: number;
+  readonly reason: UncopiedReason;
 }
 
 /**
@@ -25,6 +32,8 @@ export interface SourceIdentity {
   readonly publicationOids: readonly number[];
   /** The settings of the replication session that decide how values are written as text. */
   readonly sessionSettings: Readonly<Record<string, string>>;
+  /** The published tables when this identity was recorded, `schema.table`, sorted. */
+  readonly tables: readonly string[];
   /** Tables whose earlier rows the history lacks, as far as it was known when this identity was recorded. */
   readonly uncopiedTables: readonly UncopiedTable[];
 }

@@ -1,2 +1,66 @@
-/** Errors of the area CAPTURE. A code is never reused. */
-export const captureErrorCodes = {} as const;
+/** Errors of the area CAPTURE: the bytes of the replication stream and what they mean. A code is never reused. */
+export const captureErrorCodes = {
+  'HW-CAPTURE-001': {
+    title: 'the replication stream does not follow the frame format',
+    why: 'Bytes that cannot be told apart into messages cannot be recorded. Nothing of the read was recorded or confirmed.',
+    fix: 'Nothing, if a reconnect cures it. If it comes back, look for a proxy between Headwater and PostgreSQL.',
+    policy: 'retry',
+    exitCode: 1,
+  },
+  'HW-CAPTURE-002': {
+    title: 'a message of the change stream does not follow its grammar',
+    why: 'A message that is read wrongly could write wrong values into every store, so its reader stops in front of it.',
+    fix: 'Keep the journal directory as it is and report the message with the PostgreSQL version; nothing is lost.',
+    policy: 'stop',
+    exitCode: 1,
+  },
+  'HW-CAPTURE-003': {
+    title: 'a message of the change stream has a kind that this version does not know',
+    why: 'What is not understood is never skipped.',
+    fix: 'Update Headwater, or report the kind with the PostgreSQL version.',
+    policy: 'stop',
+    exitCode: 1,
+  },
+  'HW-CAPTURE-004': {
+    title: 'a row change refers to a table that was never described',
+    why: 'Without the description that was valid at that place, column names and types would be a guess.',
+    fix: 'Keep the journal directory as it is, run `headwater journal verify`, and report its output.',
+    policy: 'stop',
+    exitCode: 1,
+  },
+  'HW-CAPTURE-005': {
+    title: 'a value is not valid UTF-8',
+    why: 'A database with the encoding SQL_ASCII stores any bytes. They cannot be passed on as text without changing them.',
+    fix: 'Correct the value, or convert the database to UTF8.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-CAPTURE-006': {
+    title: 'the journal holds bodies in an encoding that this version does not know',
+    why: 'A newer Headwater wrote them.',
+    fix: 'Update Headwater to at least the version that wrote the journal.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-CAPTURE-007': {
+    title: 'a message of the change stream is larger than the limit',
+    why: 'PostgreSQL itself cannot send a message above 1 GiB, so a larger length is a broken stream.',
+    fix: 'Look for a proxy between Headwater and PostgreSQL, and report the length in the message.',
+    policy: 'retry',
+    exitCode: 1,
+  },
+  'HW-CAPTURE-008': {
+    title: 'the source has another history than the journal',
+    why: 'A transaction came that the journal passed without having it, or the last recorded one did not come again where it must. The server was restored to an earlier state, or something else changed the slot. Going on would drop new changes as old ones.',
+    fix: 'Find out what changed the server or the slot. Start a new journal with a new slot and copy the tables again.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-CAPTURE-009': {
+    title: 'the messages of the replication stream came in an impossible order',
+    why: 'A transaction without a begin or an end cannot be recorded whole.',
+    fix: 'Keep the journal directory as it is and report the message with the PostgreSQL version; nothing is lost.',
+    policy: 'stop',
+    exitCode: 1,
+  },
+} as const;

@@ -1,0 +1,72 @@
+import { unreachable } from '../../../foundation/assert.ts';
+
+/*
+ * When the recorder is flushed. No I/O, no clock: the driver passes times and applies effects.
+ *
+ *   idle ── appended ──► flush now, or wait so that flushes start no closer than the interval
+ *   waiting ── due, or enough bytes ──► running
+ *   running ── appended meanwhile ──► flush again at its end, by the same rule
+ *
+ * A flush under way takes no part in what is appended meanwhile, so under load one flush gathers what came during the last:
+ * its own duration is the natural batch, and an idle stream is flushed at once.
+ */
+
+export type FlushState =
+  | { readonly kind: 'idle'; readonly lastStartMs: number }
+  | { readonly kind: 'waiting'; readonly lastStartMs: number }
+  | { readonly kind: 'running'; readonly lastStartMs: number; readonly isMoreWaiting: boolean };
+
+export interface FlushLimits {
+  /** Flushes start no closer than this, unless bytes ask for it. 0: as often as they end. */
+  readonly intervalMs: number;
+  /** So many waiting bytes are flushed without delay. */
+  readonly byteCount: number;
+}
+
+export type FlushEvent =
+  /** Something that others wait for was appended: a commit or progress; or a part of a transaction above the byte limit. */
+  | { readonly kind: 'appended'; readonly nowMs: number; readonly pendingByteCount: number }
+  | { readonly kind: 'due'; readonly nowMs: number }
+  | { readonly kind: 'ended'; readonly nowMs: number; readonly pendingByteCount: number };
+
+export type FlushEffect =
+  | { readonly kind: 'flush' }
+  | { readonly kind: 'set-timer'; readonly delayMs: number };
+
+export interface FlushTransition {
+  readonly state: FlushState;
+  readonly effect: FlushEffect | undefined;
+}
+
+export const initialFlushState: FlushState = { kind: 'idle', lastStartMs: Number.NEGATIVE_INFINITY };
+
+export function flushTransition(state: FlushState, event: FlushEvent, limits: FlushLimits): FlushTransition {
+  switch (event.kind) {
+    case 'appended':
+      if (state.kind === 'running') return { state: { ...state, isMoreWaiting: true }, effect: undefined };
+      if (state.kind === 'waiting' && event.pendingByteCount < limits.byteCount) return { state, effect: undefined };
+      return plan(state.lastStartMs, event, limits);
+    case 'due':
+      return state.kind === 'waiting' ? start(event.nowMs) : { state, effect: undefined };
+    case 'ended':
+      if (state.kind !== 'running') return { state, effect: undefined };
+      if (!state.isMoreWaiting) return { state: { kind: 'idle', lastStartMs: state.lastStartMs }, effect: undefined };
+      return plan(state.lastStartMs, event, limits);
+    default:
+      return unreachable(event);
+  }
+}
+
+function plan(
+  lastStartMs: number,
+  event: { readonly nowMs: number; readonly pendingByteCount: number },
+  limits: FlushLimits,
+): FlushTransition {
+  const delayMs = lastStartMs + limits.intervalMs - event.nowMs;
+  if (delayMs <= 0 || event.pendingByteCount >= limits.byteCount) return start(event.nowMs);
+  return { state: { kind: 'waiting', lastStartMs }, effect: { kind: 'set-timer', delayMs } };
+}
+
+function start(nowMs: number): FlushTransition {
+  return { state: { kind: 'running', lastStartMs: nowMs, isMoreWaiting: false }, effect: { kind: 'flush' } };
+}

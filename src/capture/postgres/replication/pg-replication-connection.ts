@@ -1,0 +1,179 @@
+import { Socket } from 'node:net';
+
+import { HeadwaterError } from '../../../foundation/error.ts';
+import { parseLsn } from '../../../model/lsn.ts';
+import { toConnectionError } from '../../../postgres/connection-error.ts';
+import { describeAddress, type ConnectionOptions } from '../../../postgres/connection-options.ts';
+import { textRows } from '../../../postgres/pg-connection.ts';
+import { closePgClient, openPgClient, socketOf, type PgClient } from '../../../postgres/pg-driver.ts';
+import { ChunkPool } from './chunk-pool.ts';
+import { MessageFramer } from './message-framer.ts';
+import type {
+  ReplicationConnection,
+  ReplicationRow,
+  ReplicationStream,
+  StreamListener,
+  StreamStart,
+  SystemFacts,
+} from './replication-connection.ts';
+import { encodeQuery, formatStartReplication, streamSettings, streamTimeouts } from './start-command.ts';
+
+/**
+ * Opens a session in replication mode. The driver `pg` makes the login (TLS, SCRAM); a plain socket is made here, so that it
+ * reads into large buffers of our own.
+ * @throws HW-SOURCE codes: unreachable, login refused, no right, pooler, not secured.
+ */
+export async function openReplicationConnection(
+  options: ConnectionOptions,
+  signal?: AbortSignal,
+): Promise<ReplicationConnection> {
+  const reader = new SocketReader();
+  const settings = { ...streamSettings, ...streamTimeouts };
+  const client = await openPgClient(
+    options,
+    { settings, replication: 'database', createSocket: () => reader.createSocket() },
+    signal,
+  );
+  try {
+    reader.follow(socketOf(client));
+    const rows = textRows((await client.query('show server_version_num')).rows);
+    return new PgReplicationConnection(client, reader, {
+      address: describeAddress(options),
+      serverVersion: Number(rows[0]?.['server_version_num']),
+    });
+  } catch (thrown) {
+    await closePgClient(client);
+    throw toConnectionError(thrown, `connecting to ${describeAddress(options)}`);
+  }
+}
+
+interface ServerFacts {
+  readonly address: string;
+  readonly serverVersion: number;
+}
+
+class PgReplicationConnection implements ReplicationConnection {
+  readonly backendPid: number;
+  readonly serverVersion: number;
+  readonly sessionSettings: Readonly<Record<string, string>> = streamSettings;
+  readonly #client: PgClient;
+  readonly #reader: SocketReader;
+  readonly #address: string;
+  #isClosed = false;
+
+  constructor(client: PgClient, reader: SocketReader, facts: ServerFacts) {
+    this.#client = client;
+    this.#reader = reader;
+    this.#address = facts.address;
+    this.serverVersion = facts.serverVersion;
+    this.backendPid = Number(Reflect.get(client, 'processID'));
+  }
+
+  async identifySystem(): Promise<SystemFacts> {
+    const [row] = await this.query('IDENTIFY_SYSTEM');
+    return {
+      systemId: row?.['systemid'] ?? '',
+      timeline: Number(row?.['timeline']),
+      walEndLsn: parseLsn(row?.['xlogpos'] ?? ''),
+      databaseName: row?.['dbname'] ?? '',
+    };
+  }
+
+  async query(text: string): Promise<readonly ReplicationRow[]> {
+    if (this.#isClosed) throw new HeadwaterError('HW-SOURCE-034', `the replication connection to ${this.#address} is closed`);
+    try {
+      const result: unknown = await this.#client.query(text);
+      // Several statements in one text give several results; the last one counts.
+      const last: unknown = Array.isArray(result) ? result.at(-1) : result;
+      return textRows((last as { readonly rows?: readonly unknown[] }).rows ?? []);
+    } catch (thrown) {
+      throw toConnectionError(thrown, `a replication command on ${this.#address}`);
+    }
+  }
+
+  start(start: StreamStart, listener: StreamListener): ReplicationStream {
+    const socket = this.#reader.takeOver(listener);
+    let isEnded = false;
+    const end = (thrown: unknown): void => {
+      if (isEnded) return;
+      isEnded = true;
+      listener.closed(toConnectionError(thrown, `the replication connection to ${this.#address}`));
+    };
+    socket.once('error', end);
+    socket.once('close', () => end(new HeadwaterError('HW-SOURCE-023', `the replication connection to ${this.#address} was closed`)));
+    socket.write(encodeQuery(formatStartReplication(start)));
+    return {
+      pause: () => void socket.pause(),
+      resume: () => void socket.resume(),
+      send: (message) => {
+        if (socket.writable) socket.write(message);
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await closePgClient(this.#client);
+  }
+}
+
+/**
+ * Reads a socket for the driver during the login, and for the stream after it. A plain socket hands its bytes over through
+ * `onread`, outside Node's streams: they are passed on to the driver as 'data' events as long as it is in charge. Behind TLS
+ * Node gives 'data' events only.
+ */
+class SocketReader {
+  readonly #pool = new ChunkPool();
+  /** Sees what the driver sees, so that it holds the beginning of a message that the take-over would cut. */
+  readonly #framer = new MessageFramer();
+  #plainSocket: Socket | undefined;
+  #socket: Socket | undefined;
+  #listener: StreamListener | undefined;
+
+  createSocket(): Socket {
+    this.#plainSocket = new Socket({
+      onread: { buffer: () => this.#pool.room(), callback: (length) => this.#read(length) },
+    });
+    return this.#plainSocket;
+  }
+
+  /** From the first message after the login on. */
+  follow(socket: Socket): void {
+    this.#socket = socket;
+    if (socket !== this.#plainSocket) socket.on('data', (bytes: Buffer) => this.#deliver(bytes, false));
+  }
+
+  /** Detaches the driver, whose parser holds no unread bytes between two answers. */
+  takeOver(listener: StreamListener): Socket {
+    const socket = this.#socket;
+    if (socket === undefined || this.#framer.restLength > 0) {
+      throw new HeadwaterError('HW-CAPTURE-001', 'the server was in the middle of a message when the stream was to begin');
+    }
+    if (socket === this.#plainSocket) {
+      socket.removeAllListeners('data');
+    } else {
+      // All but our own, which was added behind the driver's.
+      for (const parser of socket.listeners('data').slice(0, -1)) {
+        socket.removeListener('data', parser as (bytes: Buffer) => void);
+      }
+    }
+    this.#listener = listener;
+    socket.pause();
+    return socket;
+  }
+
+  #read(length: number): boolean {
+    const room = this.#pool.room();
+    const bytes = this.#pool.take(length);
+    this.#deliver(bytes, length === room.length);
+    // The driver keeps what it did not finish in the buffer it was given, and may write there.
+    if (this.#listener === undefined) this.#plainSocket?.emit('data', Buffer.from(bytes));
+    return true;
+  }
+
+  #deliver(bytes: Buffer, isFull: boolean): void {
+    if (this.#listener !== undefined) this.#listener.bytes(bytes, isFull);
+    else if (this.#socket !== undefined) this.#framer.push(bytes, () => undefined);
+  }
+}

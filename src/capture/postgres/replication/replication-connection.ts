@@ -1,0 +1,58 @@
+import type { HeadwaterError } from '../../../foundation/error.ts';
+import type { Lsn } from '../../../model/lsn.ts';
+
+/** What IDENTIFY_SYSTEM says, https://www.postgresql.org/docs/18/protocol-replication.html */
+export interface SystemFacts {
+  readonly systemId: string;
+  readonly timeline: number;
+  /** End of the WAL that the server has flushed. */
+  readonly walEndLsn: Lsn;
+  readonly databaseName: string;
+}
+
+/** A row of text values. */
+export type ReplicationRow = Readonly<Record<string, string | null>>;
+
+export interface StreamStart {
+  readonly slotName: string;
+  readonly publicationNames: readonly string[];
+  readonly serverVersion: number;
+}
+
+/** Where the bytes of a started stream go. Each view may continue the buffer of the one before. */
+export interface StreamListener {
+  /** `isFull`: the read filled its buffer, so more is waiting. The bytes are never written again. */
+  bytes(bytes: Uint8Array, isFull: boolean): void;
+  /** The connection is gone; called once, with the reason. */
+  closed(error: HeadwaterError): void;
+}
+
+/** A stream that was asked for. Its first bytes are the server's answer to START_REPLICATION. */
+export interface ReplicationStream {
+  pause(): void;
+  resume(): void;
+  /** Sends a whole message. */
+  send(message: Uint8Array): void;
+}
+
+/**
+ * A session in replication mode: the one way to the socket, and the place where a simulated server takes the real one's part.
+ * One caller; nothing but `close` after `start`.
+ */
+export interface ReplicationConnection {
+  /** The server process of this session, as it holds the slot. */
+  readonly backendPid: number;
+  readonly serverVersion: number;
+  /** The settings that decide how values are written as text, as they were sent at the start of the session. */
+  readonly sessionSettings: Readonly<Record<string, string>>;
+  identifySystem(): Promise<SystemFacts>;
+  /** A statement or a replication command of the simple protocol. @throws HW-SOURCE codes by SQLSTATE. */
+  query(text: string): Promise<readonly ReplicationRow[]>;
+  /** Sends START_REPLICATION from the slot's own position and reads from here on, paused. */
+  start(start: StreamStart, listener: StreamListener): ReplicationStream;
+  /** Idempotent. Ends the session without waiting for the server's consent. */
+  close(): Promise<void>;
+}
+
+/** Opens one; the driver of the source is given it, so that a simulator can give another. */
+export type ReplicationConnector = (signal: AbortSignal | undefined) => Promise<ReplicationConnection>;

@@ -1,0 +1,382 @@
+import { HeadwaterError } from '../../../foundation/error.ts';
+import { unreachable } from '../../../foundation/assert.ts';
+import { toLsn, type Lsn } from '../../../model/lsn.ts';
+import type { CommitBoundary } from '../../../model/transaction.ts';
+import type { BodyFragment, ChangeRecorder, SchemaEntry } from '../../change-recorder.ts';
+import { MessageFramer } from './message-framer.ts';
+import { createStreamState, transition, type StreamEffect, type StreamEvent, type StreamState } from './stream-core.ts';
+import { copyHeaderLength, decodeKeepalive, outputOffset, postgresEpochMicros, readUint32, tag } from './wire.ts';
+
+/** What the stream was made of since the connection began. Nothing is left out without a count. */
+export interface StreamCounts {
+  /** Transactions that went to the recorder. */
+  readonly transactions: number;
+  /** Row changes, truncates and events in them. */
+  readonly records: number;
+  /** Transactions that the recorder had already. */
+  readonly duplicates: number;
+  /** Transactions without a record of ours: canaries, messages of other programs, empty ones. */
+  readonly withoutRecords: number;
+  /** Messages with our prefix that are not transactional: forged, never events. */
+  readonly forgedMessages: number;
+  readonly receivedBytes: number;
+}
+
+/** What goes out again. */
+export interface StreamOutput {
+  sendStatus(receivedLsn: Lsn, confirmedLsn: Lsn): void;
+  /** A message outside the copy stream: an error, a notice, the end. Views are valid during the call. */
+  control(messageTag: number, bytes: Uint8Array): void;
+  /** A transactional message with the canary prefix came back. */
+  canarySeen(content: Uint8Array): void;
+}
+
+export interface StreamRecorderOptions {
+  readonly recorder: ChangeRecorder;
+  readonly output: StreamOutput;
+  /** A transaction above this size goes to the recorder in fragments, as it comes. */
+  readonly spillByteCount: number;
+  /** Where the slot stands. */
+  readonly slotLsn: Lsn;
+}
+
+/**
+ * Takes the bytes of a replication stream to a recorder: cuts them into messages, follows transactions and relations, and
+ * hands over bodies as slices of the read buffers, without decoding a row. Decides nothing: `stream-core.ts` does.
+ *
+ * A RELATION message stands in the first transaction of a session that needs it. When that transaction is dropped, the
+ * message is carried into the next one that is recorded, directly behind its begin, or its rows could not be read.
+ */
+export class StreamRecorder {
+  readonly #recorder: ChangeRecorder;
+  readonly #output: StreamOutput;
+  readonly #spillByteCount: number;
+  readonly #framer = new MessageFramer();
+  readonly #visit = (bytes: Uint8Array, start: number, end: number): void => this.#message(bytes, start, end);
+  #state: StreamState;
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #viewed: Uint8Array | undefined;
+  #hasAppended = false;
+
+  // The open transaction.
+  #xid = 0;
+  #slices: Uint8Array[] = [];
+  #sliceByteCount = 0;
+  #messageCount = 0;
+  #recordCount = 0;
+  #schemas: SchemaEntry[] = [];
+  /** RELATION messages of this transaction, whole CopyData messages, by relation. */
+  #relations = new Map<number, Uint8Array>();
+  #isSpilled = false;
+  // A run of messages that lie behind each other in one buffer.
+  #run: Uint8Array | undefined;
+  #runStart = 0;
+  #runEnd = 0;
+
+  #carriedRelations = new Map<number, Uint8Array>();
+  #counts = { transactions: 0, records: 0, duplicates: 0, withoutRecords: 0, forgedMessages: 0, receivedBytes: 0 };
+
+  constructor(options: StreamRecorderOptions) {
+    this.#recorder = options.recorder;
+    this.#output = options.output;
+    this.#spillByteCount = options.spillByteCount;
+    const { recordedLsn, lastCommitEndLsn } = options.recorder.state;
+    this.#state = createStreamState({ recordedLsn, lastCommitEndLsn, slotLsn: options.slotLsn });
+  }
+
+  get state(): StreamState {
+    return this.#state;
+  }
+
+  get counts(): StreamCounts {
+    return this.#counts;
+  }
+
+  /**
+   * Takes the next bytes. True when something was appended that a flush makes visible or confirmable.
+   * @throws HW-CAPTURE codes; the stream is then unusable, and nothing of the open transaction becomes visible.
+   */
+  receive(bytes: Uint8Array): boolean {
+    this.#counts.receivedBytes += bytes.length;
+    this.#hasAppended = false;
+    this.#framer.push(bytes, this.#visit);
+    this.#closeRun();
+    this.#viewed = undefined;
+    if (this.#sliceByteCount > this.#spillByteCount && this.#state.kind === 'recording') this.#spill();
+    return this.#hasAppended;
+  }
+
+  /** Time to report; true when progress was appended that has to be flushed. */
+  statusDue(): boolean {
+    this.#hasAppended = false;
+    this.#step({ kind: 'status-due' });
+    return this.#hasAppended;
+  }
+
+  flushed(recordedLsn: Lsn): void {
+    this.#step({ kind: 'flushed', recordedLsn });
+  }
+
+  /** The connection is gone: what was open is sent again by the next one. */
+  abandon(): void {
+    if (this.#isSpilled) this.#recorder.abortTransaction(this.#xid);
+    this.#forgetTransaction();
+  }
+
+  #message(bytes: Uint8Array, start: number, end: number): void {
+    if (bytes[start] !== tag.copyData) {
+      this.#closeRun();
+      this.#output.control(bytes[start] ?? 0, bytes.subarray(start, end));
+      return;
+    }
+    const kind = bytes[start + copyHeaderLength];
+    if (kind === tag.walPiece && end - start > outputOffset) {
+      this.#decoderOutput(bytes, start, end);
+      return;
+    }
+    const keepalive = kind === tag.keepalive ? decodeKeepalive(bytes, start, end) : undefined;
+    if (keepalive === undefined) {
+      throw new HeadwaterError('HW-CAPTURE-001', `a copy message of kind ${kind ?? 'none'} with ${end - start} bytes`);
+    }
+    this.#step({ kind: 'keepalive', ...keepalive });
+  }
+
+  /** Follows the messages of https://www.postgresql.org/docs/18/protocol-logicalrep-message-formats.html without their rows. */
+  #decoderOutput(bytes: Uint8Array, start: number, end: number): void {
+    switch (bytes[start + outputOffset]) {
+      case 0x49: // I
+      case 0x55: // U
+      case 0x44: // D
+      case 0x54: // T
+        this.#recordCount += 1;
+        this.#extendRun(bytes, start, end);
+        return;
+      case 0x42: // B
+        this.#begin(bytes, start, end);
+        return;
+      case 0x43: // C
+        this.#extendRun(bytes, start, end);
+        this.#commit(bytes, start, end);
+        return;
+      case 0x52: // R
+        this.#relation(bytes, start, end);
+        return;
+      case 0x4d: // M
+        this.#logicalMessage(bytes, start, end);
+        return;
+      case 0x59: // Y
+      case 0x4f: // O
+        this.#extendRun(bytes, start, end);
+        return;
+      default: {
+        const unknownTag = String.fromCharCode(bytes[start + outputOffset] ?? 0);
+        throw new HeadwaterError('HW-CAPTURE-003', `the stream holds a message of the unknown kind "${unknownTag}"`);
+      }
+    }
+  }
+
+  /** Begin: Byte1('B') Int64(commit LSN) Int64(commit time) Int32(xid). */
+  #begin(bytes: Uint8Array, start: number, end: number): void {
+    assertLength(end - start - outputOffset, 21, 'begin');
+    const view = this.#viewOf(bytes);
+    const commitLsn = toLsn(view.getBigUint64(start + outputOffset + 1));
+    const xid = readUint32(bytes, start + outputOffset + 17);
+    this.#step({ kind: 'begin', xid, commitLsn });
+    this.#xid = xid;
+    this.#extendRun(bytes, start, end);
+    if (this.#carriedRelations.size > 0 && this.#state.kind === 'recording') this.#insertCarried();
+  }
+
+  /** Commit: Byte1('C') Int8(flags) Int64(commit LSN) Int64(end LSN) Int64(commit time). */
+  #commit(bytes: Uint8Array, start: number, end: number): void {
+    assertLength(end - start - outputOffset, 26, 'commit');
+    const view = this.#viewOf(bytes);
+    const at = start + outputOffset;
+    const boundary: CommitBoundary = {
+      xid: this.#xid,
+      commitLsn: toLsn(view.getBigUint64(at + 2)),
+      commitEndLsn: toLsn(view.getBigUint64(at + 10)),
+      commitTimeMicros: view.getBigInt64(at + 18) + postgresEpochMicros,
+    };
+    this.#step({ kind: 'commit', boundary, recordCount: this.#recordCount });
+    this.#forgetTransaction();
+  }
+
+  /** Relation: Byte1('R') Int32(relation) … */
+  #relation(bytes: Uint8Array, start: number, end: number): void {
+    if (end - start < outputOffset + 5) throw new HeadwaterError('HW-CAPTURE-002', 'a relation message is cut off');
+    const message = bytes.slice(start, end);
+    const relationId = readUint32(bytes, start + outputOffset + 1);
+    this.#relations.set(relationId, message);
+    this.#schemas.push({ relationId, message: message.subarray(outputOffset) });
+    this.#extendRun(bytes, start, end);
+  }
+
+  /** Message: Byte1('M') Int8(1: transactional) Int64(LSN) String(prefix) Int32(length) Byten(content). */
+  #logicalMessage(bytes: Uint8Array, start: number, end: number): void {
+    const prefixStart = start + outputOffset + 10;
+    const isTransactional = bytes[start + outputOffset + 1] === 1;
+    const isEvent = hasEventPrefix(bytes, prefixStart, end);
+    if (!isTransactional) {
+      // Decoded at once, even when its transaction rolls back: it belongs to no transaction and is never an event.
+      if (isEvent) this.#counts.forgedMessages += 1;
+      return;
+    }
+    if (isEvent) this.#recordCount += 1;
+    else if (startsWith(bytes, prefixStart, canaryPrefixBytes)) {
+      this.#output.canarySeen(bytes.subarray(prefixStart + canaryPrefixBytes.length + 4, end));
+    }
+    this.#extendRun(bytes, start, end);
+  }
+
+  #extendRun(bytes: Uint8Array, start: number, end: number): void {
+    this.#messageCount += 1;
+    if (this.#state.kind !== 'recording') {
+      if (this.#state.kind === 'between') throw new HeadwaterError('HW-CAPTURE-009', 'a change came outside a transaction');
+      return;
+    }
+    if (this.#run === bytes && this.#runEnd === start) {
+      this.#runEnd = end;
+      return;
+    }
+    this.#closeRun();
+    this.#run = bytes;
+    this.#runStart = start;
+    this.#runEnd = end;
+  }
+
+  #closeRun(): void {
+    const run = this.#run;
+    if (run === undefined) return;
+    this.#run = undefined;
+    const length = this.#runEnd - this.#runStart;
+    this.#sliceByteCount += length;
+    const offset = run.byteOffset + this.#runStart;
+    const last = this.#slices.at(-1);
+    if (last !== undefined && last.buffer === run.buffer && last.byteOffset + last.length === offset) {
+      this.#slices[this.#slices.length - 1] = new Uint8Array(run.buffer, last.byteOffset, last.length + length);
+    } else {
+      this.#slices.push(new Uint8Array(run.buffer, offset, length));
+    }
+  }
+
+  #insertCarried(): void {
+    this.#closeRun();
+    for (const [relationId, message] of this.#carriedRelations) {
+      this.#slices.push(message);
+      this.#sliceByteCount += message.length;
+      this.#messageCount += 1;
+      this.#relations.set(relationId, message);
+      this.#schemas.push({ relationId, message: message.subarray(outputOffset) });
+    }
+  }
+
+  #spill(): void {
+    this.#isSpilled = true;
+    this.#hasAppended = true;
+    this.#recorder.appendFragment(this.#xid, this.#xid, this.#takeFragment());
+  }
+
+  #takeFragment(): BodyFragment {
+    this.#closeRun();
+    const fragment: BodyFragment = { encoding: 'pgoutput-copy/1', body: this.#slices, messageCount: this.#messageCount };
+    this.#slices = [];
+    this.#sliceByteCount = 0;
+    this.#messageCount = 0;
+    return fragment;
+  }
+
+  #step(event: StreamEvent): void {
+    const { state, effects } = transition(this.#state, event);
+    this.#state = state;
+    for (const effect of effects) this.#apply(effect);
+  }
+
+  #apply(effect: StreamEffect): void {
+    switch (effect.kind) {
+      case 'append':
+        this.#append(effect.boundary);
+        return;
+      case 'discard':
+        this.#discard(effect.reason === 'duplicate');
+        return;
+      case 'record-progress':
+        this.#recorder.recordProgress(effect.lsn);
+        this.#hasAppended = true;
+        return;
+      case 'send-status':
+        this.#output.sendStatus(effect.receivedLsn, effect.confirmedLsn);
+        return;
+      case 'stop':
+        throw new HeadwaterError(effect.code, effect.reason);
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #append(boundary: CommitBoundary): void {
+    const schemas = this.#schemas;
+    const fragment = this.#takeFragment();
+    if (this.#isSpilled) {
+      this.#recorder.appendFragment(boundary.xid, boundary.xid, fragment);
+      this.#recorder.commitTransaction(boundary, schemas);
+    } else {
+      this.#recorder.appendTransaction(boundary, fragment, schemas);
+    }
+    this.#counts.transactions += 1;
+    this.#counts.records += this.#recordCount;
+    this.#hasAppended = true;
+    if (this.#carriedRelations.size > 0) this.#carriedRelations.clear();
+  }
+
+  #discard(isDuplicate: boolean): void {
+    if (this.#isSpilled) this.#recorder.abortTransaction(this.#xid);
+    for (const [relationId, message] of this.#relations) this.#carriedRelations.set(relationId, message);
+    if (isDuplicate) this.#counts.duplicates += 1;
+    else this.#counts.withoutRecords += 1;
+  }
+
+  #forgetTransaction(): void {
+    this.#run = undefined;
+    if (this.#slices.length > 0) this.#slices = [];
+    if (this.#schemas.length > 0) this.#schemas = [];
+    if (this.#relations.size > 0) this.#relations = new Map();
+    this.#sliceByteCount = 0;
+    this.#messageCount = 0;
+    this.#recordCount = 0;
+    this.#isSpilled = false;
+  }
+
+  #viewOf(bytes: Uint8Array): DataView {
+    if (this.#viewed !== bytes) {
+      this.#viewed = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    }
+    return this.#view;
+  }
+}
+
+const encoder = new TextEncoder();
+const reservedPrefixBytes = encoder.encode('headwater:');
+/** Prefix of our own canary messages, with the NUL that ends it on the wire. */
+const canaryPrefixBytes = encoder.encode('headwater:canary\0');
+
+/** `headwater:` and a number: an envelope version, also one that this release does not know. */
+function hasEventPrefix(bytes: Uint8Array, start: number, end: number): boolean {
+  const digit = start + reservedPrefixBytes.length;
+  if (digit >= end || !startsWith(bytes, start, reservedPrefixBytes)) return false;
+  const first = bytes[digit] ?? 0;
+  return first >= 0x30 && first <= 0x39;
+}
+
+function startsWith(bytes: Uint8Array, start: number, prefix: Uint8Array): boolean {
+  for (let index = 0; index < prefix.length; index += 1) {
+    if (bytes[start + index] !== prefix[index]) return false;
+  }
+  return true;
+}
+
+function assertLength(actual: number, expected: number, name: string): void {
+  if (actual === expected) return;
+  throw new HeadwaterError('HW-CAPTURE-002', `a ${name} message has ${actual} bytes instead of ${expected}`);
+}
