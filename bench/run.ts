@@ -1,0 +1,71 @@
+/**
+ * `npm run bench -- NAME [--json] [--rounds N] [--scale X]`: runs one benchmark with its peers side by side. With `--json`
+ * the last line of stdout is one JSON object; without it a table with the spread. No figure of a machine that does something
+ * else meanwhile is worth anything.
+ */
+import { parseArgs } from 'node:util';
+
+import type { BenchmarkOutcome } from './benchmark.ts';
+import { benchmarks } from './benchmarks.ts';
+import type { CaseSummary, SideSummary } from './measure/summary.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '3' },
+    scale: { type: 'string', default: '1' },
+  },
+});
+const benchmark = benchmarks.find((candidate) => candidate.name === positionals[0]);
+if (benchmark === undefined) {
+  process.stderr.write(`Usage: npm run bench -- NAME [--json] [--rounds N] [--scale X]\n\n`);
+  for (const { name, summary } of benchmarks) process.stderr.write(`  ${name.padEnd(12)} ${summary}\n`);
+  process.exitCode = 2;
+} else {
+  const interruption = new AbortController();
+  process.once('SIGINT', () => interruption.abort(new Error('interrupted')));
+  process.once('SIGTERM', () => interruption.abort(new Error('interrupted')));
+  const outcome = await benchmark.run({
+    signal: interruption.signal,
+    rounds: Number(values.rounds),
+    scale: Number(values.scale),
+    note: (line) => process.stderr.write(`${line}\n`),
+  });
+  process.stdout.write(values.json ? `${JSON.stringify(toJson(benchmark.name, outcome))}\n` : formatTable(outcome));
+}
+
+function toJson(name: string, outcome: BenchmarkOutcome): object {
+  const [first] = outcome.cases;
+  const worst = outcome.cases.toSorted((left, right) => left.ratio - right.ratio)[0] ?? first;
+  return {
+    version: 1,
+    name,
+    ...(worst === undefined ? {} : { ratio: worst.ratio, ours: worst.ours, peer: worst.peer, rounds: worst.rounds }),
+    ...(worst?.others === undefined ? {} : { others: worst.others }),
+    ...(outcome.cases.length > 1 ? { cases: outcome.cases } : {}),
+    ...outcome.figures,
+  };
+}
+
+function formatTable(outcome: BenchmarkOutcome): string {
+  const lines = outcome.cases.flatMap((entry) => [
+    `${entry.name}  (${entry.rounds} rounds)`,
+    `  ratio  ${entry.ratio}   spread ${entry.ratioSpread[0]}–${entry.ratioSpread[1]}${formatOthers(entry)}`,
+    `  ours   ${formatSide(entry.ours)}`,
+    `  peer   ${formatSide(entry.peer)}`,
+  ]);
+  if (outcome.figures !== undefined) lines.push(JSON.stringify(outcome.figures, undefined, 2));
+  return `${lines.join('\n')}\n`;
+}
+
+function formatOthers(entry: CaseSummary): string {
+  return Object.entries(entry.others ?? {})
+    .map(([name, ratio]) => `   ${name} ${ratio}`)
+    .join('');
+}
+
+function formatSide(side: SideSummary): string {
+  const walsender = side.walsenderCpuSeconds === undefined ? '' : `, walsender ${side.walsenderCpuSeconds} CPU s`;
+  return `${Math.round(side.rowsPerSecond)} rows/s, ${side.cpuSeconds} CPU s, ${side.peakMemoryMb} MB${walsender}`;
+}
