@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { openCacheDirectory, withPreparationLock } from './cache.ts';
@@ -25,33 +26,55 @@ export interface KafkaDistribution {
   readonly archive: string;
 }
 
-/** Why Kafka cannot be started here; undefined when it can, as far as one can tell without a download. Starts nothing. */
+type Preparation =
+  | { readonly kind: 'ready'; readonly distribution: KafkaDistribution }
+  | { readonly kind: 'missing'; readonly reason: string };
+
+let preparation: Promise<Preparation> | undefined;
+
+/** Why Kafka cannot be had here; undefined when it can. Gets the jars, starts nothing. */
 export async function explainMissingKafka(): Promise<string | undefined> {
-  const java = await findJava();
-  if (java.kind === 'missing') return java.reason;
-  if (await hasLibraries(librariesIn(await openCacheDirectory()))) return undefined;
-  if ((await findProgram('mvn')) !== undefined) return undefined;
-  return 'Kafka: its jars are not in the cache and Maven (`mvn`) was not found to get them; install Maven, or set HEADWATER_TEST_KAFKA_BROKERS';
+  const prepared = await prepareOnce();
+  return prepared.kind === 'missing' ? prepared.reason : undefined;
 }
 
 /** Finds Java and Kafka's jars, getting them by Maven once. Safe when several processes do it at once. */
 export async function openKafkaDistribution(): Promise<KafkaDistribution> {
+  const prepared = await prepareOnce();
+  if (prepared.kind === 'missing') throw new Error(prepared.reason);
+  return prepared.distribution;
+}
+
+function prepareOnce(): Promise<Preparation> {
+  preparation ??= prepare();
+  return preparation;
+}
+
+async function prepare(): Promise<Preparation> {
   const java = await findJava();
-  if (java.kind === 'missing') throw new Error(java.reason);
+  if (java.kind === 'missing') return java;
   const cache = await openCacheDirectory();
-  const libraries = librariesIn(cache);
+  const libraries = join(cache, `kafka-${KAFKA_VERSION}`);
   if (!(await hasLibraries(libraries))) {
-    await withProgress(`getting Kafka ${KAFKA_VERSION} with Maven`, fetchLibraries(libraries));
+    const advice = 'install Maven, or set HEADWATER_TEST_KAFKA_BROKERS';
+    const maven = await findProgram('mvn');
+    if (maven === undefined) return { kind: 'missing', reason: `Kafka: no \`mvn\` on the PATH to get it; ${advice}` };
+    try {
+      await withProgress(`getting Kafka ${KAFKA_VERSION} with Maven`, fetchLibraries(maven, libraries));
+    } catch (error) {
+      return { kind: 'missing', reason: `Kafka: Maven could not get it: ${explainMaven(error)}` };
+    }
   }
   // An archive fits only the Java that wrote it and the very same class path.
   const fingerprint = createHash('sha256')
     .update(`${java.path}\0${java.version}\0${libraries}`)
     .digest('hex')
     .slice(0, 16);
-  return { java: java.path, libraries, archive: join(cache, `kafka-${KAFKA_VERSION}-${fingerprint}.jsa`) };
+  const archive = join(cache, `kafka-${KAFKA_VERSION}-${fingerprint}.jsa`);
+  return { kind: 'ready', distribution: { java: java.path, libraries, archive } };
 }
 
-async function fetchLibraries(libraries: string): Promise<void> {
+async function fetchLibraries(maven: string, libraries: string): Promise<void> {
   await withPreparationLock(libraries, async () => {
     if (await hasLibraries(libraries)) return;
     const partial = await mkdtemp(`${libraries}.partial-`);
@@ -59,12 +82,11 @@ async function fetchLibraries(libraries: string): Promise<void> {
       await writeFile(join(partial, 'pom.xml'), renderProject());
       const jars = join(partial, 'jars');
       const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${jars}`];
-      await run('mvn', ['-B', '-q', '-f', join(partial, 'pom.xml'), ...goal], { maxBuffer: 16 * 1024 * 1024 });
+      await run(maven, ['-B', '-q', '-Dstyle.color=never', '-f', join(partial, 'pom.xml'), ...goal], {
+        env: mavenEnvironment(),
+      });
       await rm(libraries, { recursive: true, force: true });
       await rename(jars, libraries);
-    } catch (error) {
-      const output = error instanceof Error && 'stdout' in error ? String(error.stdout).slice(-1500) : '';
-      throw new Error(`Maven could not get Kafka ${KAFKA_VERSION}: ${String(error)} ${output}`, { cause: error });
     } finally {
       await rm(partial, { recursive: true, force: true });
     }
@@ -83,8 +105,17 @@ ${dependency('org.apache.logging.log4j', 'log4j-slf4j-impl', LOG_BINDING_VERSION
 `;
 }
 
-function librariesIn(cache: string): string {
-  return join(cache, `kafka-${KAFKA_VERSION}`);
+/** Java takes the home directory from the user's entry; HOME is what the user, or a container, says. */
+function mavenEnvironment(): NodeJS.ProcessEnv {
+  if (homedir() === userInfo().homedir) return process.env;
+  return { ...process.env, MAVEN_OPTS: `${process.env['MAVEN_OPTS'] ?? ''} -Duser.home=${homedir()}` };
+}
+
+/** Maven's first error line; the rest repeats it at length. */
+function explainMaven(error: unknown): string {
+  const output = error instanceof Error && 'stdout' in error ? String(error.stdout) : '';
+  const line = output.split('\n').find((text) => text.includes('[ERROR]'));
+  return (line ?? String(error)).slice(0, 500);
 }
 
 async function hasLibraries(libraries: string): Promise<boolean> {

@@ -7,7 +7,7 @@ import { readDirectoryOwner } from '../../src/postgres/server-directory.ts';
 import { kafkaBrokers, type PrivateKafka, skipReason, startPrivateKafka } from './testing.ts';
 
 async function useAdmin<Value>(brokers: readonly string[], work: (admin: Admin) => Promise<Value>): Promise<Value> {
-  const admin = new Admin({ clientId: 'services-test', bootstrapBrokers: [...brokers] });
+  const admin = new Admin({ clientId: 'services-test', bootstrapBrokers: [...brokers], retries: 0 });
   try {
     return await work(admin);
   } finally {

@@ -12,7 +12,13 @@ import { chooseServerUser } from './server-user.ts';
 
 const NAME = 'postgres-under-test';
 const projects: string[] = [];
-after(() => Promise.all(projects.map((project) => rm(project, { recursive: true, force: true }))));
+after(async () => {
+  process.chdir('/');
+  for (const project of projects) {
+    await chmod(join(project, 'node_modules', NAME, 'native/lib'), 0o755);
+    await rm(project, { recursive: true, force: true });
+  }
+});
 
 /** A project that has the real package under another name, as an install without scripts leaves it: no links. */
 async function installWithoutScripts(): Promise<{ readonly root: string; readonly cache: string }> {

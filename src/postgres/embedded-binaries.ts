@@ -175,8 +175,8 @@ async function fillCache(root: string, final: string): Promise<string> {
       verbatimSymlinks: true,
       mode: constants.COPYFILE_FICLONE,
     });
+    await openToAll(partial); // Also to us: the original's directories may have been read-only.
     await linkLibraries(partial);
-    await openToAll(partial);
     await rename(final, outdated).catch(tolerate('ENOENT'));
     await rename(partial, final).catch(tolerate('EEXIST', 'ENOTEMPTY'));
     await assertOwnDirectory(final);

@@ -288,7 +288,6 @@ test(
       (isRoot ? closedCode !== undefined && `nobody may not enter ${closedCode}` : false),
   },
   async () => {
-    const directory = nextDirectory();
     const program = `
     const { startEmbeddedPostgres } = await import(${JSON.stringify(new URL('./embedded-server.ts', import.meta.url).href)});
     await using server = await startEmbeddedPostgres({ directory: process.env.DIRECTORY, lifetime: 'scratch' });
