@@ -5,6 +5,7 @@ import { emitErrorCodes } from './error-codes/emit.ts';
 import { internalErrorCodes } from './error-codes/internal.ts';
 import { journalErrorCodes } from './error-codes/journal.ts';
 import { laneErrorCodes } from './error-codes/lane.ts';
+import { objectsErrorCodes } from './error-codes/objects.ts';
 import { serviceErrorCodes } from './error-codes/service.ts';
 import { sinkErrorCodes } from './error-codes/sink.ts';
 import { sourceErrorCodes } from './error-codes/source.ts';
@@ -19,6 +20,7 @@ export type ErrorCode =
   | keyof typeof laneErrorCodes
   | keyof typeof sinkErrorCodes
   | keyof typeof emitErrorCodes
+  | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
   | keyof typeof embeddedErrorCodes;
 
@@ -32,6 +34,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...laneErrorCodes,
   ...sinkErrorCodes,
   ...emitErrorCodes,
+  ...objectsErrorCodes,
   ...serviceErrorCodes,
   ...embeddedErrorCodes,
 };

@@ -99,7 +99,7 @@ describe('event envelope 1', () => {
       ['occurredAt', { occurredAt: 1e15 }],
       ['traceparent', { traceparent: secret }],
       ['headers', { headers: { name: 7 } }],
-      ['headers', { headers: { name: 'x'.repeat(4097) } }],
+      ['headers', { headers: { [`${secret}`.repeat(30)]: '' } }],
       ['contentType', { contentType: '' }],
     ];
     for (const [path, fields] of faults) {
@@ -209,7 +209,7 @@ function anyHead(): fc.Arbitrary<unknown> {
   });
   const wrongValue = fc.oneof(
     fc.constantFrom<unknown[]>(null, '', 0, 1, -1, 2 ** 31, 1.5, true, [], {}, { a: 1 }, { '': 'x' }, { a: null }),
-    fc.constantFrom<unknown[]>('x'.repeat(64), 'x'.repeat(256), 'x'.repeat(1025), { a: 'x'.repeat(4097) }, 'a\0', {
+    fc.constantFrom<unknown[]>('x'.repeat(64), 'x'.repeat(256), 'x'.repeat(1025), { ['x'.repeat(256)]: '' }, 'a\0', {
       'a\0': 'x',
     }),
     anyText(0, 300),

@@ -12,6 +12,7 @@ export interface EventFieldFault {
   readonly reason: string;
 }
 
+/** The outcome of a check. */
 export type ParsedEventFields =
   | { readonly kind: 'fields'; readonly fields: EventFields }
   | { readonly kind: 'fault'; readonly fault: EventFieldFault };
@@ -112,7 +113,8 @@ function checkInstantText(value: unknown): string | undefined {
 }
 
 const checkHeaderName = checkText({ lengthMin: 1, lengthMax: 255 });
-const checkHeaderValue = checkText({ lengthMin: 0, lengthMax: 4096 });
+/** Names and values together are bounded by the size of the head. */
+const checkHeaderValue = checkText({ lengthMin: 0, lengthMax: Number.MAX_SAFE_INTEGER });
 
 function checkHeaders(value: unknown): string | undefined {
   if (!isPlainObject(value)) return 'is not an object';

@@ -7,6 +7,7 @@
  *   Kysely 0.29  `Transaction.isTransaction` is true; after the end its queries throw, naming how it ended.
  */
 
+/** Whose transaction object it is. */
 export type TransactionHandleKind = 'pg' | 'drizzle' | 'kysely';
 
 /** What the client itself knows at this moment. `unknown`: only the server can tell. */
@@ -15,6 +16,7 @@ export type TransactionState = 'in-transaction' | 'not-in-transaction' | 'failed
 /** How a transaction ended. */
 export type TransactionEnd = 'committed' | 'rolled-back';
 
+/** A row of a result, by the names of its columns. */
 export type ResultRow = Readonly<Record<string, unknown>>;
 
 /** One transaction object of the application, or a root object that stands for any connection. Lent, never closed. */

@@ -1,0 +1,31 @@
+/**
+ * `headwater/emit`: what an application calls inside its own transactions. Pulls in no driver, nothing native and no module of
+ * Node, so that it loads wherever the application does.
+ */
+export {
+  createEmitter,
+  emit,
+  type Emit,
+  type EmitMode,
+  type EmitOptions,
+  type EmittedEvent,
+  type EmitterOptions,
+  payloadBytesMaxDefault,
+} from './application/emit.ts';
+export {
+  defineEvents,
+  type EventCatalogue,
+  type EventDefinition,
+  type EventEntry,
+  type EventInput,
+  type EventOptions,
+  type EventPayload,
+} from './application/events.ts';
+export type { EventSchema, SchemaIssue, SchemaResult } from './application/event-schema.ts';
+export { HeadwaterError } from './foundation/error.ts';
+export type {
+  DrizzleTransactionLike,
+  KyselyTransactionLike,
+  PgClientLike,
+  TransactionLike,
+} from './postgres/transaction-handle.ts';
