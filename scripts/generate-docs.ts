@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 
 import { z } from 'zod';
 
-import { commonOptions, formatCommandHelp } from '../src/cli/command.ts';
+import { sharedOptions, formatCommandHelp } from '../src/cli/command.ts';
 import { commands } from '../src/cli/commands.ts';
 import { errorCodes } from '../src/foundation/error-codes.ts';
 import { formatStatement } from '../src/guarantees/explain.ts';
@@ -89,13 +89,14 @@ function rowsOf(path: string, node: SchemaNode): string[] {
 
 function optionRow(path: string, node: SchemaNode): string {
   if (node.description === undefined) return '';
-  const fallback = node.default === undefined ? '' : `\`${node.default === null ? 'Infinity' : JSON.stringify(node.default)}\``;
+  const fallback =
+    node.default === undefined ? '' : `\`${node.default === null ? 'Infinity' : JSON.stringify(node.default)}\``;
   return `| \`${path}\` | ${typeOf(node)} | ${fallback} | ${cell(node.description)} | ${cell(node.reason ?? '')} |`;
 }
 
 function typeOf(node: SchemaNode): string {
   if (node.enum !== undefined) return node.enum.map((value) => `\`${String(value)}\``).join(', ');
-  if (node.const !== undefined) return `\`${String(node.const)}\``;
+  if (node.const !== undefined) return `\`${JSON.stringify(node.const)}\``;
   if (node.anyOf !== undefined) return [...new Set(node.anyOf.map(typeOf))].join(' or ');
   if (node.type === 'array') return `list of ${node.items === undefined ? 'any' : typeOf(node.items)}`;
   return node.type ?? 'see text';
@@ -150,7 +151,7 @@ function commandPage(): string {
     '',
     'Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 3 problems found, 4 not found, 5 not',
     'allowed, 6 unreachable, 7 timed out, 8 refused without `--yes`, 130 interrupted. Every command takes',
-    `${Object.keys(commonOptions)
+    `${Object.keys(sharedOptions)
       .map((name) => `\`--${name}\``)
       .join(', ')}. JSON on stdout carries \`version: 1\`; fields are only added within a version.`,
     '',

@@ -56,7 +56,9 @@ export class Scheduler {
 
   /** Resolves when the scheduler lets it, at or after `delayMs` of virtual time. */
   step(label: string, delayMs = 0): Promise<void> {
-    return new Promise((resolve) => this.schedule(label, delayMs, resolve));
+    return new Promise((resolve) => {
+      this.schedule(label, delayMs, resolve);
+    });
   }
 
   /** Calls `happen` when the scheduler lets it. The returned function takes it back. */

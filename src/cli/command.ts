@@ -13,6 +13,7 @@ export interface OptionDefinition {
   readonly multiple?: boolean;
 }
 
+/** What a command is given: parsed options, the terminal, the signal that ends it. */
 export interface CommandInput {
   readonly terminal: Terminal;
   /** Aborted by SIGINT and SIGTERM. */
@@ -41,7 +42,7 @@ export interface Command {
 }
 
 /** Options that every command has. */
-export const commonOptions: Readonly<Record<string, OptionDefinition>> = {
+export const sharedOptions: Readonly<Record<string, OptionDefinition>> = {
   json: { type: 'boolean', description: 'Write machine-readable JSON to stdout.' },
   help: { type: 'boolean', short: 'h', description: 'Show this help.' },
   'no-color': { type: 'boolean', description: 'No colours, also on a terminal.' },
@@ -91,7 +92,7 @@ function parseWords(
   words: readonly string[],
 ): { values: ParsedValues; positionals: readonly string[] } {
   const options = Object.fromEntries(
-    Object.entries({ ...command.options, ...commonOptions }).map(([name, option]) => [
+    Object.entries({ ...command.options, ...sharedOptions }).map(([name, option]) => [
       name,
       {
         type: option.type,
@@ -113,7 +114,7 @@ function parseWords(
 /** The text of `headwater COMMAND --help`. */
 export function formatCommandHelp(command: Command): string {
   const lines = [command.description, '', 'Usage', `  headwater ${command.name} ${command.usage}`, '', 'Options'];
-  const rows = Object.entries({ ...command.options, ...commonOptions }).map(
+  const rows = Object.entries({ ...command.options, ...sharedOptions }).map(
     ([name, option]) => [formatOption(name, option), option.description] as const,
   );
   const width = Math.max(...rows.map(([label]) => label.length));

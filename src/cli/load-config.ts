@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { HeadwaterError } from '../foundation/error.ts';
-import { resolveConfig, type ResolvedConfig } from '../service/config.ts';
+import { resolveConfig } from '../service/config.ts';
+import type { ResolvedConfig } from '../service/config-types.ts';
 import { interpolateEnvironment } from '../service/interpolation.ts';
 
 const fileNames = ['headwater.config.ts', 'headwater.config.mts', 'headwater.config.js', 'headwater.config.mjs'];
@@ -43,15 +44,16 @@ async function exists(path: string): Promise<boolean> {
 }
 
 async function importConfig(path: string): Promise<unknown> {
-  let module: Record<string, unknown>;
+  let module: { readonly default?: unknown };
   try {
-    module = await import(pathToFileURL(path).href);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a module is an object; its default is checked below.
+    module = (await import(pathToFileURL(path).href)) as typeof module;
   } catch (cause) {
     if (cause instanceof HeadwaterError) throw cause;
     throw new HeadwaterError('HW-CONFIG-003', `${path} does not load: ${cause instanceof Error ? cause.message : ''}`, {
       cause,
     });
   }
-  if (module['default'] === undefined) throw new HeadwaterError('HW-CONFIG-003', `${path} has no default export`);
-  return module['default'];
+  if (module.default === undefined) throw new HeadwaterError('HW-CONFIG-003', `${path} has no default export`);
+  return module.default;
 }

@@ -17,6 +17,7 @@ export const clientOptions: Readonly<Record<string, OptionDefinition>> = {
   'timeout-ms': { type: 'string', placeholder: 'N', description: 'How long to wait for the answer. Default 5000.' },
 };
 
+/** What the service answered: JSON parsed, anything else as text. */
 export interface ServiceAnswer {
   readonly statusCode: number;
   readonly body: unknown;

@@ -11,6 +11,7 @@ export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
+/** Text with emphasis, or as it is where there are no colours. */
 export interface TextStyle {
   bold(text: string): string;
   dim(text: string): string;

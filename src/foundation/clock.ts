@@ -19,7 +19,9 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Marks a number of milliseconds since 1970 as an instant. */
 export function toInstant(milliseconds: number): Instant {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one place where the brand is given.
   return milliseconds as Instant;
 }
 

@@ -11,6 +11,7 @@ import { sinkErrorCodes } from './error-codes/sink.ts';
 import { sourceErrorCodes } from './error-codes/source.ts';
 import type { ErrorDefinition } from './error-definition.ts';
 
+/** Every code that an error can carry. */
 export type ErrorCode =
   | keyof typeof internalErrorCodes
   | keyof typeof configErrorCodes

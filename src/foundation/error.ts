@@ -1,6 +1,7 @@
 import { errorDefinition, type ErrorCode } from './error-codes.ts';
 import type { ErrorPolicy } from './error-definition.ts';
 
+/** What an error says besides its code and its sentence. */
 export interface HeadwaterErrorOptions {
   /** Facts for machines: names, positions, limits. Never row values, payloads or secrets. */
   readonly details?: Readonly<Record<string, string | number | boolean | null>>;

@@ -12,6 +12,7 @@ export interface RetryPolicy {
   readonly maxAttempts: number;
 }
 
+/** From 100 ms to 30 s, for ever. */
 export const defaultRetryPolicy: RetryPolicy = {
   initialDelayMs: 100,
   maxDelayMs: 30_000,
@@ -24,6 +25,7 @@ export function planRetryDelayMs(policy: RetryPolicy, attempt: number, chance: n
   return Math.floor(chance * ceilingMs);
 }
 
+/** What `retry` needs: the policy, time, chance, and who may cancel. */
 export interface RetryOptions {
   readonly policy: RetryPolicy;
   readonly clock: Clock;

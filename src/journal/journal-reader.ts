@@ -23,6 +23,7 @@ export interface StoredFragment {
 /** What a reader meets, in order. Schemas come before the first body that needs them. */
 export type StoredEntry = StoredSchema | StoredFragment;
 
+/** Where a read begins and whether it waits at the end. */
 export interface ReadOptions {
   /** The last sequence already known; reading begins behind it. `sequenceZero` reads from the oldest kept transaction. */
   readonly after: Sequence;
@@ -31,6 +32,7 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a journal holds at the moment. */
 export interface JournalExtent {
   /** Oldest transaction still kept; one more than `last` when there is none. */
   readonly first: Sequence;

@@ -30,6 +30,7 @@ export type AckMeaning =
   | 'cursor-advanced'
   | 'responsibility-transferred';
 
+/** How often one effect can happen, and by which mechanism. */
 export interface EffectGuarantee {
   readonly subject: string;
   readonly cardinality: 'at-most-once' | 'at-least-once' | 'effectively-once';

@@ -7,12 +7,14 @@ interface RecordPlace {
   readonly ordinal: number;
 }
 
+/** A row that came. */
 export interface InsertChange extends RecordPlace {
   readonly kind: 'insert';
   readonly table: TableSchema;
   readonly after: Row;
 }
 
+/** A row that changed. */
 export interface UpdateChange extends RecordPlace {
   readonly kind: 'update';
   readonly table: TableSchema;
@@ -22,6 +24,7 @@ export interface UpdateChange extends RecordPlace {
   readonly after: Row;
 }
 
+/** A row that went. */
 export interface DeleteChange extends RecordPlace {
   readonly kind: 'delete';
   readonly table: TableSchema;
@@ -37,7 +40,9 @@ export interface TruncateChange extends RecordPlace {
   readonly restartIdentity: boolean;
 }
 
+/** A change of one row. */
 export type RowChange = InsertChange | UpdateChange | DeleteChange;
+/** A change of rows. */
 export type Change = RowChange | TruncateChange;
 
 /** A domain event at its place among the changes of its transaction. */

@@ -8,9 +8,11 @@ const lsnMax = 0xffff_ffff_ffff_ffffn;
 
 /** Marks a number that comes from the wire or from our own files. */
 export function toLsn(value: bigint): Lsn {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one place where the brand is given.
   return value as Lsn;
 }
 
+/** Before any WAL location. */
 export const lsnZero: Lsn = toLsn(0n);
 
 /** Reads PostgreSQL's text form, `16/B374D848`. @throws HW-SOURCE-001 for any other text. */
@@ -29,6 +31,7 @@ export function formatLsn(lsn: Lsn): string {
   return `${(value >> 32n).toString(16).toUpperCase()}/${(value & 0xffff_ffffn).toString(16).toUpperCase()}`;
 }
 
+/** The later of two locations. */
 export function maxLsn(left: Lsn, right: Lsn): Lsn {
   return left > right ? left : right;
 }

@@ -2,6 +2,7 @@ import type { ColumnSchema, TableSchema } from './table-schema.ts';
 
 /** Marks a stored-out-of-line (TOAST) value that the UPDATE left as it was and that the stream therefore does not carry. */
 export const unchanged: unique symbol = Symbol('unchanged');
+/** The type of the mark `unchanged`. */
 export type Unchanged = typeof unchanged;
 
 /** A value exactly as PostgreSQL writes it as text, or NULL, or unchanged. A number never passes through a float. */

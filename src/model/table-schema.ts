@@ -1,6 +1,7 @@
 /** How PostgreSQL names the old row of an UPDATE or DELETE. */
 export type ReplicaIdentity = 'default' | 'nothing' | 'full' | 'index';
 
+/** A column as a RELATION message describes it. */
 export interface ColumnSchema {
   readonly name: string;
   /** `pg_type.oid`. Built-in types have the same oid in every database. */

@@ -1,4 +1,4 @@
-import type { Instant } from '../foundation/clock.ts';
+import { toInstant, type Instant } from '../foundation/clock.ts';
 import type { JournalRecord } from './journal-record.ts';
 import type { Lsn } from './lsn.ts';
 import type { Sequence } from './position.ts';
@@ -36,6 +36,7 @@ export interface TransactionPart {
   readonly byteCount: number;
 }
 
+/** When the transaction committed, in milliseconds; the microseconds are cut off. */
 export function commitInstant(boundary: CommitBoundary): Instant {
-  return Number(boundary.commitTimeMicros / 1000n) as Instant;
+  return toInstant(Number(boundary.commitTimeMicros / 1000n));
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import type { LaneOptions, RecordFilter, RecordKey, RecordMap, RecordRoute } from '../delivery/lane-options.ts';
 import type { Logger } from '../foundation/logger.ts';
-import type { ResolvedConfig, SecretSource } from './config.ts';
+import type { ResolvedConfig, SecretSource } from './config-types.ts';
 
 /** What an option is for, and why its default is what it is. The reference page shows both. */
 function about(description: string, reason: string): { description: string; reason: string } {

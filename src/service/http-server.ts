@@ -5,6 +5,7 @@ import { HeadwaterError } from '../foundation/error.ts';
 import { isLoopback } from './config.ts';
 import { notReadyReasons, type StatusReport } from './status-report.ts';
 
+/** Where to listen, who may ask, and where the answers come from. */
 export interface HttpServerOptions {
   readonly host: string;
   readonly port: number;
@@ -14,6 +15,7 @@ export interface HttpServerOptions {
   readonly metrics: () => string;
 }
 
+/** A listening server. Disposal closes it and every connection. */
 export interface HttpServer extends AsyncDisposable {
   readonly url: string;
 }
@@ -41,7 +43,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   return {
     url: `http://${host}:${port}`,
     async [Symbol.asyncDispose]() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
       server.closeAllConnections();
       await closed;
     },

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { HeadwaterError } from '../foundation/error.ts';
-import type { SecretSource } from './config.ts';
+import type { SecretSource } from './config-types.ts';
 
 /** Resolves a secret. Never logged, never part of an error. @throws HW-CONFIG-005 */
 export async function readSecret(source: SecretSource, path: string): Promise<string> {

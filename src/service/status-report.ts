@@ -13,6 +13,7 @@ export interface IncompleteTable {
   readonly reason: 'held-rows-at-start' | 'journal-begins-later';
 }
 
+/** What capture does. */
 export interface SourceReport {
   readonly state: 'starting' | 'streaming' | 'reconnecting' | 'stopped' | 'failed';
   readonly slot: string;
@@ -37,6 +38,7 @@ export interface SourceReport {
   readonly error: ReportedError | null;
 }
 
+/** What the journal holds. */
 export interface JournalReport {
   readonly id: string;
   readonly directory: string;
@@ -48,6 +50,7 @@ export interface JournalReport {
   readonly oldestCommitAt: string | null;
 }
 
+/** What one lane does. */
 export interface LaneReport {
   readonly name: string;
   readonly sink: string;

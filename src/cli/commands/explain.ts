@@ -3,6 +3,7 @@ import { errorCodes, errorDefinition, isErrorCode, type ErrorCode } from '../../
 import { explain, formatStatement, statementIds } from '../../guarantees/explain.ts';
 import type { Command, CommandInput } from '../command.ts';
 
+/** `headwater explain`. */
 export const explainCommand: Command = {
   name: 'explain',
   summary: 'print the guarantees of a sink or mode, or the page of an error code',
@@ -36,27 +37,29 @@ function listNames(input: CommandInput): number {
     input.terminal.out(JSON.stringify({ version: 1, statements: statementIds(), codes }));
     return 0;
   }
-  const { out, style } = input.terminal;
-  out(style.bold('Sinks, modes and parts'));
+  const { terminal } = input;
+  const { style } = terminal;
+  terminal.out(style.bold('Sinks, modes and parts'));
   for (const id of statementIds()) out(`  ${id.padEnd(18)}${explain(id)?.title ?? ''}`);
-  out('');
-  out(style.bold('Error codes'));
+  terminal.out('');
+  terminal.out(style.bold('Error codes'));
   for (const code of codes) if (isErrorCode(code)) out(`  ${code.padEnd(18)}${errorDefinition(code).title}`);
   return 0;
 }
 
 function printCode(input: CommandInput, code: ErrorCode): number {
   const definition = errorDefinition(code);
-  const { out, style } = input.terminal;
+  const { terminal } = input;
+  const { style } = terminal;
   if (input.json) {
-    out(JSON.stringify({ version: 1, code, ...definition }));
+    terminal.out(JSON.stringify({ version: 1, code, ...definition }));
     return 0;
   }
-  out(`${style.bold(code)}  ${definition.title}`);
-  out('');
-  out(`why   ${definition.why}`);
-  out(`fix   ${definition.fix}`);
-  out(
+  terminal.out(`${style.bold(code)}  ${definition.title}`);
+  terminal.out('');
+  terminal.out(`why   ${definition.why}`);
+  terminal.out(`fix   ${definition.fix}`);
+  terminal.out(
     `then  ${definition.policy === 'retry' ? 'tried again with growing delays' : 'stops until someone acts'}; exit code ${definition.exitCode}`,
   );
   return 0;

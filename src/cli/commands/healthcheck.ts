@@ -1,6 +1,7 @@
 import { configOptions, type Command } from '../command.ts';
 import { askService, clientOptions } from '../service-client.ts';
 
+/** `headwater healthcheck`. */
 export const healthcheckCommand: Command = {
   name: 'healthcheck',
   summary: 'ask the running Headwater whether it is ready (for containers)',

@@ -3,6 +3,7 @@ import { configOptions, type Command } from '../command.ts';
 import { formatStatus } from '../format-status.ts';
 import { askService, clientOptions } from '../service-client.ts';
 
+/** `headwater status`. */
 export const statusCommand: Command = {
   name: 'status',
   summary: 'what the running Headwater does: source, journal, lanes, lag, problems',
@@ -14,6 +15,7 @@ export const statusCommand: Command = {
   examples: ['headwater status', 'headwater status --json | jq .lanes', 'headwater status --url http://127.0.0.1:7070'],
   async run(input) {
     const { body } = await askService(input, '/status');
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own server's answer, version 1.
     const report = body as StatusReport;
     input.terminal.out(input.json ? JSON.stringify(report) : formatStatus(report, input.terminal.style));
     const hasFailed = report.source.state === 'failed' || report.lanes.some((lane) => lane.state === 'failed');

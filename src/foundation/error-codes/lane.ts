@@ -1,2 +1,94 @@
-/** Errors of the area LANE. A code is never reused. */
-export const laneErrorCodes = {} as const;
+/** Errors of the area LANE: the way of one sink behind the journal. A code is never reused. */
+export const laneErrorCodes = {
+  'HW-LANE-001': {
+    title: 'the checkpoint belongs to another journal',
+    why: 'Positions of two journals cannot be compared. Going on would skip or repeat an unknown part.',
+    fix: 'Restore the journal directory that the lane was fed from, or give the lane a new name and the sink a new target.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-LANE-002': {
+    title: 'the checkpoint lies beyond the end of the journal',
+    why: 'The sink holds transactions that this journal does not: the journal was restored from a backup or cut.',
+    fix: 'Restore the newer journal. Otherwise start a new journal and feed an empty target from it.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-LANE-003': {
+    title: 'the journal no longer holds what the lane needs next',
+    why: 'Retention removed transactions that this lane had not delivered. The message names the gap.',
+    fix: 'Restore the missing segments, or copy the tables into the target again and give the lane a new name.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-LANE-004': {
+    title: 'a lane appears under another name than it was recorded with',
+    why: 'A renamed lane would silently begin anew, deliver everything again, and hold the journal for its old name for ever.',
+    fix: 'Restore the old name, or set `replaces` to it to give its checkpoint up and begin anew on purpose.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-LANE-005': {
+    title: 'the lane leads to another sink than it was recorded with',
+    why: 'The checkpoint says what the old target holds. For the new one it would skip everything before.',
+    fix: 'Restore the target, or give the lane a new name with `replaces`, so that it begins anew.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-LANE-006': {
+    title: "the lane's revision is another than it was recorded with",
+    why: 'A changed filter, route, map or key makes the part already delivered differ from the part to come.',
+    fix: 'Restore the revision, or give the lane a new name with `replaces`, so that it begins anew.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-LANE-007': {
+    title: 'a recorded lane or checkpoint cannot be read',
+    why: 'A newer Headwater wrote it, or it was changed by hand. A position is never guessed.',
+    fix: 'Update Headwater to at least the version that wrote it, or restore the state of the journal.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-LANE-008': {
+    title: 'the sink no longer holds the checkpoint of the lane',
+    why: 'The lane has delivered into this target, and the target knows nothing of it: it was emptied, restored or swapped.',
+    fix: 'Restore the target, or give the lane a new name with `replaces`, so that it begins anew into the empty one.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-LANE-009': {
+    title: 'the sink moved further than this lane wrote',
+    why: 'Somebody else writes with the checkpoint of this lane: a second Headwater with the same installation and lane name.',
+    fix: 'Stop the other one, or give one of them another `installation`.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-LANE-010': {
+    title: 'a function of the lane threw',
+    why: 'The filter, route, map or key gave no answer for the record in the message. It would throw again, and nothing is skipped.',
+    fix: 'Correct the function. If what it returns for earlier records stays the same, the revision may stay too.',
+    policy: 'stop',
+    exitCode: 1,
+  },
+  'HW-LANE-011': {
+    title: 'a function of the lane returned something that cannot be used',
+    why: 'A filter decides by true or false, a route and a key by text. Anything else would be a guess.',
+    fix: 'Correct the function named in the message.',
+    policy: 'stop',
+    exitCode: 2,
+  },
+  'HW-LANE-012': {
+    title: 'the lane does not run',
+    why: 'A drain waits for a lane that delivers. This one is paused, stopped, or was stopped by an error.',
+    fix: 'Resume the lane, or mend what stopped it; its status names the error.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-LANE-013': {
+    title: 'the retries of the lane are used up',
+    why: 'The same write failed `retry.maxAttempts` times in a row without progress. The cause is the last failure.',
+    fix: 'Mend what the cause names, then resume the lane. Nothing was skipped.',
+    policy: 'stop',
+    exitCode: 1,
+  },
+} as const;
