@@ -40,10 +40,10 @@ function listNames(input: CommandInput): number {
   const { terminal } = input;
   const { style } = terminal;
   terminal.out(style.bold('Sinks, modes and parts'));
-  for (const id of statementIds()) out(`  ${id.padEnd(18)}${explain(id)?.title ?? ''}`);
+  for (const id of statementIds()) terminal.out(`  ${id.padEnd(18)}${explain(id)?.title ?? ''}`);
   terminal.out('');
   terminal.out(style.bold('Error codes'));
-  for (const code of codes) if (isErrorCode(code)) out(`  ${code.padEnd(18)}${errorDefinition(code).title}`);
+  for (const code of codes) if (isErrorCode(code)) terminal.out(`  ${code.padEnd(18)}${errorDefinition(code).title}`);
   return 0;
 }
 
