@@ -71,7 +71,10 @@ async function answer(owner: ServiceOwner, socket: Socket): Promise<void> {
 }
 
 async function readLine(socket: Socket): Promise<string> {
-  for await (const line of createInterface({ input: socket })) return line;
+  const lines = createInterface({ input: socket });
+  // The iteration throws an error that comes while it waits; one that comes after the line must not end the owner.
+  lines.on('error', () => socket.destroy());
+  for await (const line of lines) return line;
   throw new Error('the other side closed the connection without a word; the process that owns the services has ended');
 }
 
