@@ -100,12 +100,20 @@ export async function startGuardedProcess(options: GuardedProcessOptions): Promi
   return new GuardedServer({ child: guard, guard: guardIdentity, identity, exited });
 }
 
-/** Ends a process and its descendants. It is held still first, so that it starts no new ones meanwhile. */
+/**
+ * Ends a process and its descendants, and waits until none is left. The process is held still first, so that it starts no
+ * new ones meanwhile. A backend that computes would not notice by itself that its postmaster is gone.
+ */
 export async function killProcessTree(identity: ProcessIdentity): Promise<void> {
   if (!(await isProcessRunning(identity))) return;
   sendSignalTo(identity.pid, 'SIGSTOP');
-  const descendants = await listDescendants(identity.pid);
-  for (const pid of [identity.pid, ...descendants]) sendSignalTo(pid, 'SIGKILL');
+  const descendants = await Promise.all((await listDescendants(identity.pid)).map(readProcessIdentity));
+  const family = [identity, ...descendants.filter((descendant) => descendant !== undefined)];
+  for (const { pid } of family) sendSignalTo(pid, 'SIGKILL');
+  const ends = await Promise.all(family.map((member) => waitForEnd(member, KILL_TIMEOUT_MS)));
+  if (!ends.every(Boolean)) {
+    throw new HeadwaterError('HW-EMBEDDED-008', `process ${identity.pid} or a child of it did not end after SIGKILL`);
+  }
 }
 
 interface ServerParts {
@@ -129,7 +137,7 @@ class GuardedServer implements GuardedProcess {
     this.guard = parts.guard;
     this.exited = parts.exited.then(async (exit) => {
       // A guard that was itself killed leaves its server alone: it is ended here, never left behind.
-      if (exit.kind === 'killed') await killProcessTree(identity);
+      if (exit.kind === 'killed') await killProcessTree(identity).catch(() => undefined);
       this.#hasExited = true;
       return exit.kind === 'killed' ? 137 : exit.code;
     });
