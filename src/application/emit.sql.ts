@@ -57,7 +57,7 @@ export const outboxColumns: readonly { readonly name: string; readonly type: str
 /** Needs INSERT on the table and nothing else: no SELECT, no sequence. */
 export function emitOutboxStatement(schemaName: string): string {
   const names = outboxColumns.map((column) => column.name).join(', ');
-  const values = outboxColumns.map((column, index) => `$${index + 3}::pg_catalog.${column.type}`).join(', ');
+  const values = outboxColumns.map((column, index) => `$${index + 3}::${column.type}`).join(', ');
   return `with ${gate},
 written as (insert into ${quoteQualified(schemaName, 'outbox')} (${names}) select ${values} from gate where open)
 select ${verdict}

@@ -125,7 +125,7 @@ async function emitWith(settings: EmitterSettings, call: EmitCall): Promise<Emit
     mode === 'message'
       ? { text: emitMessageStatement, parameters: [eventMessagePrefix, encodeEventEnvelope(event)] }
       : { text: settings.outboxStatement, parameters: toOutboxParameters(event) };
-  await settings.writer.write({ transaction: call.tx, handle, mode, ...statement });
+  await settings.writer.write({ handle, mode, ...statement });
   return { id: event.id };
 }
 

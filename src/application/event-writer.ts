@@ -4,8 +4,6 @@ import { transactionStatusStatement } from './emit.sql.ts';
 
 /** One statement of `emit.sql.ts`, for a transaction that is not a root object. */
 export interface EventWrite {
-  /** The object as the application passed it: the identity of the transaction in memory. */
-  readonly transaction: unknown;
   readonly handle: TransactionHandle;
   readonly mode: 'message' | 'outbox';
   readonly text: string;
@@ -19,7 +17,7 @@ export interface EventWriter {
   write(write: EventWrite): Promise<void>;
 }
 
-/** The last transaction that an event was written in, by the object that was passed. Holds no object alive. */
+/** The id of the last transaction that an event was written in, by the identity of its handle. */
 type TransactionMemory = WeakMap<object, string>;
 
 /** A writer remembers the ids of transactions, so as to tell a committed one from one that was never begun. */
@@ -29,8 +27,8 @@ export function createEventWriter(): EventWriter {
 }
 
 async function writeOnce(memory: TransactionMemory, write: EventWrite): Promise<void> {
-  const { handle, transaction } = write;
-  const knownXid = isObject(transaction) ? memory.get(transaction) : undefined;
+  const { handle } = write;
+  const knownXid = memory.get(handle.identity);
   const state = handle.transactionState;
   if (state === 'failed') throw failedTransaction();
   if (state === 'not-in-transaction') throw await explainClosed(handle, knownXid);
@@ -41,7 +39,7 @@ async function writeOnce(memory: TransactionMemory, write: EventWrite): Promise<
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
     const [row] = await runStatement(write, parameters);
     if (row?.['written'] === 'true') {
-      if (isObject(transaction) && typeof row['xid'] === 'string') memory.set(transaction, row['xid']);
+      if (typeof row['xid'] === 'string') memory.set(handle.identity, row['xid']);
       return;
     }
   }
@@ -114,8 +112,4 @@ function endedTransaction(end: TransactionEnd): HeadwaterError {
 
 function failedTransaction(cause?: unknown): HeadwaterError {
   return new HeadwaterError('HW-EMIT-005', 'emit was called in a transaction that has failed', { cause });
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

@@ -26,6 +26,11 @@ export interface TransactionHandle {
   readonly isRoot: boolean;
   /** The object stands for a single transaction, and for nothing after its end. A pg client lives through many. */
   readonly isSingleTransaction: boolean;
+  /**
+   * What a transaction can be remembered by: the object itself, or, for a client of a pool, its present lease, because the
+   * same client serves one caller after another. Never kept alive by whoever remembers.
+   */
+  readonly identity: object;
   /** Asked anew at each access. */
   readonly transactionState: TransactionState;
   /**
@@ -78,6 +83,8 @@ function recognizePg(candidate: object): TransactionHandle | undefined {
     kind: 'pg',
     isRoot: !isClient,
     isSingleTransaction: false,
+    // The pool gives a client a new `release` each time it lends it.
+    identity: 'release' in candidate && typeof candidate.release === 'function' ? candidate.release : candidate,
     get transactionState() {
       return isClient ? readPgState(candidate) : 'unknown';
     },
@@ -129,6 +136,7 @@ function recognizeDrizzle(candidate: object): TransactionHandle | undefined {
     kind: 'drizzle',
     isRoot,
     isSingleTransaction: !isRoot,
+    identity: candidate,
     get transactionState() {
       return !isRoot && isObject(client) ? readPgState(client) : 'unknown';
     },
@@ -174,6 +182,7 @@ function recognizeKysely(candidate: object): TransactionHandle | undefined {
     kind: 'kysely',
     isRoot: !candidate.isTransaction,
     isSingleTransaction: candidate.isTransaction,
+    identity: candidate,
     transactionState: 'unknown',
     async query(text, parameters) {
       const query = { kind: 'RawNode', sqlFragments: [text], parameters: [] };

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+
+import { drizzle } from 'drizzle-orm/node-postgres';
+import { CamelCasePlugin, CompiledQuery, Kysely, PostgresDialect } from 'kysely';
+import { Pool } from 'pg';
+import { z } from 'zod';
+
+import { skipReason } from '../../scripts/services/testing.ts';
+import { HeadwaterError } from '../foundation/error.ts';
+import type { TransactionLike } from '../postgres/transaction-handle.ts';
+import { createEmitter } from './emit.ts';
+import { defineEvents } from './events.ts';
+import { createEventDatabase, type EventDatabase } from './testing/event-database.ts';
+
+const events = defineEvents({
+  noted: z.object({}),
+  'noted.later': z.object({}).refine(async () => Promise.resolve(true)),
+});
+const emit = createEmitter();
+const skip = await skipReason('postgres18');
+
+describe('an event and the statements around it', { skip }, () => {
+  let stage: EventDatabase;
+  let pool: Pool;
+  before(async () => {
+    stage = await createEventDatabase(18);
+    pool = new Pool({ connectionString: stage.applicationUrl, max: 1 });
+  });
+  after(async () => {
+    await pool.end();
+    await stage[Symbol.asyncDispose]();
+  });
+  beforeEach(async () => void (await stage.readEvents()));
+
+  it('is refused behind a COMMIT that was sent and not awaited, although the client still shows the transaction', async () => {
+    const client = await pool.connect();
+    await client.query('begin');
+    await client.query('insert into public.orders select gen_random_uuid()::text');
+    assert.equal(client.getTransactionStatus(), 'T');
+    const committed = client.query('commit');
+    await assertRefused(emit(client, events.noted, {}, { key: null }), 'HW-EMIT-004');
+    await committed;
+    client.release();
+    assert.deepEqual(await stage.readEvents(), []);
+  });
+
+  it('is written behind a BEGIN that was sent and not awaited, although the client shows none yet', async () => {
+    const client = await pool.connect();
+    assert.notEqual(client.getTransactionStatus(), 'T');
+    const begun = client.query('begin');
+    await emit(client, events.noted, {}, { key: 'early' });
+    await begun;
+    await client.query('commit');
+    client.release();
+    assert.deepEqual(await keys(), ['early']);
+  });
+
+  it('is part of the commit although nobody awaited it, unless its schema waits', async () => {
+    const client = await pool.connect();
+    await client.query('begin');
+    const emitted = emit(client, events.noted, {}, { key: 'not awaited' });
+    await client.query('commit');
+    await emitted;
+    await client.query('begin');
+    const late = emit(client, events['noted.later'], {}, { key: 'late' });
+    const refused = assertRefused(late, 'HW-EMIT-002');
+    await client.query('commit');
+    await refused;
+    client.release();
+    assert.deepEqual(await keys(), ['not awaited']);
+  });
+
+  it('waits for a schema that waits', async () => {
+    const client = await pool.connect();
+    await client.query('begin');
+    await emit(client, events['noted.later'], {}, { key: 'checked' });
+    await client.query('commit');
+    client.release();
+    assert.deepEqual(await keys(), ['checked']);
+  });
+
+  it('is refused when its Drizzle transaction has ended and another one runs on the same connection', async () => {
+    const db = drizzle(pool);
+    let ended: TransactionLike | undefined;
+    await db.transaction(async (tx) => {
+      ended = tx;
+      await emit(tx, events.noted, {}, { key: 'in time' });
+    });
+    await db.transaction(async (tx) => {
+      await tx.execute('insert into public.orders select gen_random_uuid()::text');
+      await assertRefused(emit(ended as TransactionLike, events.noted, {}, { key: 'too late' }), 'HW-EMIT-002');
+    });
+    assert.deepEqual(await keys(), ['in time']);
+  });
+
+  it('says of a pooled client what became of the present caller, not of the one before', async () => {
+    const first = await pool.connect();
+    await first.query('begin');
+    await emit(first, events.noted, {}, { key: null });
+    await first.query('commit');
+    await assertRefused(emit(first, events.noted, {}, { key: null }), 'HW-EMIT-002');
+    first.release();
+    const second = await pool.connect();
+    assert.equal(second, first);
+    await assertRefused(emit(second, events.noted, {}, { key: null }), 'HW-EMIT-004');
+    second.release();
+  });
+
+  it('is written through a Kysely that renames the columns of results', async () => {
+    await using db = new Kysely<unknown>({
+      dialect: new PostgresDialect({ pool: new Pool({ connectionString: stage.applicationUrl }) }),
+      plugins: [new CamelCasePlugin()],
+    });
+    await db.transaction().execute(async (tx) => {
+      await emit(tx, events.noted, {}, { key: 'camel' });
+      await tx.executeQuery(CompiledQuery.raw('select 1'));
+    });
+    assert.deepEqual(await keys(), ['camel']);
+  });
+
+  it('stands in the order of the commits, not of the writes', async () => {
+    const [first, second] = [await stage.database.connect(stage.applicationUrl), await stage.database.connect(stage.applicationUrl)];
+    await first.query('begin');
+    await emit(first, events.noted, {}, { key: 'begun first' });
+    await second.query('begin');
+    await emit(second, events.noted, {}, { key: 'committed first' });
+    await second.query('commit');
+    await first.query('commit');
+    assert.deepEqual(await keys(), ['committed first', 'begun first']);
+  });
+
+  async function keys(): Promise<(string | null)[]> {
+    return (await stage.readEvents()).map((event) => event.key);
+  }
+});
+
+async function assertRefused(emitted: Promise<unknown>, code: string): Promise<void> {
+  await assert.rejects(emitted, (error) => {
+    assert.ok(error instanceof HeadwaterError, String(error));
+    assert.equal(error.code, code, error.message);
+    return true;
+  });
+}
