@@ -17,16 +17,19 @@ select s.system_identifier::text as system_id,
        (r.rolreplication or r.rolsuper)::text as may_replicate,
        (r.rolbypassrls or r.rolsuper)::text as bypasses_row_security,
        has_database_privilege(d.oid, 'create')::text as may_create_in_database,
-       has_function_privilege('pg_logical_emit_message(boolean, text, text)'::regprocedure::oid, 'execute')::text as may_emit,
-       has_function_privilege('public', 'pg_logical_emit_message(boolean, text, text)'::regprocedure::oid, 'execute')::text
-         as may_everybody_emit,
+       e.may_emit::text as may_emit,
+       e.may_everybody_emit::text as may_everybody_emit,
        current_setting('max_slot_wal_keep_size') as slot_keep_size,
        current_setting('idle_replication_slot_timeout', true) as idle_slot_timeout,
        current_setting('max_replication_slots') as slot_count_max,
        (select count(*) from pg_replication_slots)::text as slot_count,
        current_setting('max_wal_senders') as sender_count_max,
        (select count(*) from pg_stat_replication)::text as sender_count
-  from pg_control_system() s, pg_database d, pg_roles r
+  from pg_control_system() s, pg_database d, pg_roles r,
+       (select bool_and(has_function_privilege(p.oid, 'execute')) as may_emit,
+               bool_and(has_function_privilege('public', p.oid, 'execute')) as may_everybody_emit
+          from pg_proc p
+         where p.proname = 'pg_logical_emit_message' and p.pronamespace = 'pg_catalog'::regnamespace) e
  where d.datname = current_database() and r.rolname = current_user`;
 
 /** No row, or one. $1 slot name. */
