@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
 import { HeadwaterError } from '../foundation/error.ts';
-import { defineConfig, resolveConfig, slotNameOf } from './config.ts';
+import { resolveConfig, slotNameOf } from './config.ts';
+import { defineConfig } from './define-config.ts';
 import { interpolateEnvironment } from './interpolation.ts';
 import { readSecret } from './secret.ts';
 

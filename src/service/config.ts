@@ -1,11 +1,6 @@
 import { HeadwaterError } from '../foundation/error.ts';
 import { configSchema } from './config-schema.ts';
-import type { HeadwaterConfig, ResolvedConfig } from './config-types.ts';
-
-/** Types the configuration and returns it as it is. Checks nothing and starts nothing. */
-export function defineConfig(config: HeadwaterConfig): HeadwaterConfig {
-  return config;
-}
+import type { ResolvedConfig } from './config-types.ts';
 
 /**
  * Checks a whole configuration and fills in the defaults.
