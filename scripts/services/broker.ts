@@ -39,8 +39,8 @@ export async function openServiceBroker(owner: ServiceOwner): Promise<ServiceBro
     socketPath,
     async [Symbol.asyncDispose](): Promise<void> {
       server.close();
-      await claim.release();
       await rm(directory, { recursive: true, force: true });
+      await claim.release();
     },
   };
 }

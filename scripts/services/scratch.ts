@@ -1,4 +1,4 @@
-import { chmod, chown, lstat, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/foundation/clock.ts';
@@ -6,7 +6,7 @@ import { systemRandom } from '../../src/foundation/random.ts';
 import { endOrphanedServer, readDirectoryOwner } from '../../src/postgres/server-directory.ts';
 import { chooseServerUser } from '../../src/postgres/server-user.ts';
 
-/** A directory without an owner is being made right now, or was left behind before it got one. */
+/** An empty directory without an owner is being made right now, or was left behind before it got one. */
 const UNOWNED_AGE_MS = 600_000;
 
 let swept: Promise<void> | undefined;
@@ -27,15 +27,19 @@ export async function sweepScratchDirectories(base: string): Promise<void> {
   await Promise.all((await readdir(base)).map((name) => sweepDirectory(join(base, name))));
 }
 
+/**
+ * Files are removed only where a claim that we can read names an owner that is dead. A directory without such a claim may
+ * be in use by another version of this program, so it goes only when it is empty: rmdir refuses any other.
+ */
 async function sweepDirectory(directory: string): Promise<void> {
   const found = await stat(directory).catch(() => undefined);
   if (found === undefined) return;
   if ((await readDirectoryOwner(directory)) === undefined) {
-    if (systemClock.now() - found.mtimeMs < UNOWNED_AGE_MS) return;
-  } else if (!(await endOrphanedServer(directory))) {
+    const isOld = systemClock.now() - found.mtimeMs >= UNOWNED_AGE_MS;
+    if (isOld) await rmdir(directory).catch(() => undefined);
     return;
   }
-  await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+  if (await endOrphanedServer(directory)) await rm(directory, { recursive: true, force: true, maxRetries: 3 });
 }
 
 /**

@@ -102,8 +102,9 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     await server.restart();
     return server;
   } catch (error) {
-    await claim.release();
+    // The claim goes last: files without one are nobody's to remove.
     if (options.lifetime === 'scratch') await rm(directory, { recursive: true, force: true });
+    await claim.release();
     throw error;
   }
 }

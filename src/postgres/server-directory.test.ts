@@ -28,12 +28,33 @@ test('a directory has one owner at a time, also within one process', async () =>
 test('of many that find a dead owner one takes over', async () => {
   await using directory = await makeDirectory();
   await writeFile(
-    join(directory.path, 'owner.json'),
+    join(directory.path, 'owner-1.json'),
     JSON.stringify({ owner: { pid: process.pid, started: 'long ago' } }),
   );
   const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => claimDirectory(directory.path)));
   assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
-  assert.deepEqual(await readdir(directory.path), ['owner.json']);
+  assert.deepEqual(await readdir(directory.path), ['owner-2.json']);
+});
+
+test('one owns it at a time, however many take and give back at once', async () => {
+  await using directory = await makeDirectory();
+  let ownerCount = 0;
+  let takenCount = 0;
+  const contend = async (): Promise<void> => {
+    for (let round = 0; round < 25; round += 1) {
+      const claim = await claimDirectory(directory.path).catch(() => undefined);
+      if (claim === undefined) continue;
+      ownerCount += 1;
+      takenCount += 1;
+      assert.equal(ownerCount, 1);
+      await readdir(directory.path);
+      assert.equal(ownerCount, 1);
+      ownerCount -= 1;
+      await claim.release();
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, contend));
+  assert.ok(takenCount > 8, `${takenCount} times`);
 });
 
 test('a recycled pid is not the process that had it before', async () => {
@@ -57,8 +78,8 @@ test('a claim behind a symbolic link is not read, because somebody else may have
   await using directory = await makeDirectory();
   const elsewhere = join(directory.path, 'elsewhere.json');
   await writeFile(elsewhere, JSON.stringify({ owner: { pid: 5, started: 'a' } }));
-  await symlink(elsewhere, join(directory.path, 'owner.json'));
+  await symlink(elsewhere, join(directory.path, 'owner-1.json'));
   assert.equal(await readDirectoryOwner(directory.path), undefined);
-  if (process.getuid?.() === 0) await lchown(join(directory.path, 'owner.json'), 65_534, 65_534);
+  if (process.getuid?.() === 0) await lchown(join(directory.path, 'owner-1.json'), 65_534, 65_534);
   if (process.getuid?.() === 0) await assert.rejects(claimDirectory(directory.path), { code: 'HW-EMBEDDED-006' });
 });
