@@ -212,6 +212,10 @@ const laneSchema = z.strictObject({
     .min(1)
     .default(1)
     .meta(about('Raise it when filter, route, map or key change their meaning.', 'A first version.')),
+  replaces: z
+    .string()
+    .optional()
+    .describe('The recorded lane whose place this one takes: its checkpoint is given up, and this lane begins at `start`.'),
   batch: z
     .strictObject({
       recordCountMax: z

@@ -1,15 +1,5 @@
-import type {
-  BatchLimits,
-  LaneOptions,
-  LaneStart,
-  RecordFilter,
-  RecordKey,
-  RecordMap,
-  RecordRoute,
-} from '../delivery/lane-options.ts';
-import type { SinkDefinition } from '../delivery/sink.ts';
+import type { LaneOptions, ResolvedLaneOptions } from '../delivery/lane-options.ts';
 import type { Logger } from '../foundation/logger.ts';
-import type { RetryPolicy } from '../foundation/retry.ts';
 
 /** A secret by value, by file (first line, trimmed), or by a callback that is asked when it is needed. */
 export type SecretSource = string | { readonly file: string } | (() => string | Promise<string>);
@@ -60,27 +50,12 @@ export interface HeadwaterConfig {
   readonly logger?: Logger;
 }
 
-/** A lane with every default filled in. */
-export interface ResolvedLane {
-  readonly sink: SinkDefinition;
-  readonly start: LaneStart;
-  readonly filter?: RecordFilter | undefined;
-  readonly route?: RecordRoute | undefined;
-  readonly map?: RecordMap | undefined;
-  readonly key?: RecordKey | undefined;
-  readonly revision: number;
-  readonly batch: BatchLimits;
-  readonly concurrencyMax: number;
-  readonly retry: RetryPolicy;
-  readonly paused: boolean;
-}
-
 /** What the parts get: every default filled in. */
 export interface ResolvedConfig {
   readonly installation: string;
   readonly source: SourceOptions;
   readonly journal: JournalOptions;
-  readonly lanes: Readonly<Record<string, ResolvedLane>>;
+  readonly lanes: Readonly<Record<string, ResolvedLaneOptions>>;
   readonly http: false | HttpOptions;
   readonly stopTimeoutMs: number;
   readonly logger?: Logger | undefined;
