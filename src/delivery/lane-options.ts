@@ -1,6 +1,6 @@
 import type { JournalRecord } from '../model/journal-record.ts';
 import type { TransactionHeader } from '../model/transaction.ts';
-import type { RetryPolicy } from '../foundation/retry.ts';
+import { defaultRetryPolicy, type RetryPolicy } from '../foundation/retry.ts';
 import type { SinkDefinition } from './sink.ts';
 
 /** Where a new lane begins. A lane that has a checkpoint goes on from it. */
@@ -33,10 +33,47 @@ export interface LaneOptions {
   readonly key?: RecordKey;
   /** Changing the filter, route, map or key changes what the store holds: raise this number when it does. Default 1. */
   readonly revision?: number;
+  /**
+   * The name of a recorded lane whose place this new one takes: the old checkpoint is given up and this lane begins at `start`.
+   * Without it, a lane under a new name for the same target is refused.
+   */
+  readonly replaces?: string;
   readonly batch?: Partial<BatchLimits>;
   /** How many keys are in flight at once where the sink takes single records. Default 8. */
   readonly concurrencyMax?: number;
   readonly retry?: Partial<RetryPolicy>;
   /** Default false. A paused lane keeps its checkpoint and holds the journal. */
   readonly paused?: boolean;
+}
+
+/** A lane with every default filled in. */
+export interface ResolvedLaneOptions {
+  readonly sink: SinkDefinition;
+  readonly start: LaneStart;
+  readonly filter?: RecordFilter | undefined;
+  readonly route?: RecordRoute | undefined;
+  readonly map?: RecordMap | undefined;
+  readonly key?: RecordKey | undefined;
+  readonly revision: number;
+  readonly replaces?: string | undefined;
+  readonly batch: BatchLimits;
+  readonly concurrencyMax: number;
+  readonly retry: RetryPolicy;
+  readonly paused: boolean;
+}
+
+/** The defaults of a lane's batches. */
+export const defaultBatchLimits: BatchLimits = { recordCountMax: 1000, byteCountMax: 1_048_576, waitMs: 0 };
+
+/** Fills in the defaults. Checks nothing: the configuration schema does. */
+export function resolveLaneOptions(options: LaneOptions): ResolvedLaneOptions {
+  return {
+    ...options,
+    start: options.start ?? 'beginning',
+    revision: options.revision ?? 1,
+    batch: { ...defaultBatchLimits, ...options.batch },
+    concurrencyMax: options.concurrencyMax ?? 8,
+    retry: { ...defaultRetryPolicy, ...options.retry },
+    paused: options.paused ?? false,
+  };
 }

@@ -9,7 +9,10 @@ import type { Checkpoint } from './checkpoint.ts';
 export interface OutboundRecord {
   /** Stable over every delivery: the event's own id, or the record's position as text. */
   readonly id: string;
-  /** Records of one key take effect in commit order. Null: no order is promised. */
+  /**
+   * Records of one key take effect in commit order. Null: no order is promised, or the record concerns whole tables (TRUNCATE).
+   * An UPDATE that changes its key has the new one; the old one stands in the record's `before`.
+   */
   readonly key: string | null;
   /** Where the user's route sends it: a topic, a table. Undefined: the sink's default. */
   readonly destination: string | undefined;
@@ -17,11 +20,11 @@ export interface OutboundRecord {
   readonly value: unknown;
   readonly record: JournalRecord;
   readonly header: TransactionHeader;
-  /** Bytes in the journal, for batch limits. */
+  /** About its bytes in the journal, for batch limits. */
   readonly byteCount: number;
 }
 
-/** What is written at once. */
+/** What is written at once. Without records it only moves the checkpoint past what the filter left out. */
 export interface OutboundBatch {
   readonly records: readonly OutboundRecord[];
   /** The lane's checkpoint before the batch. A sink that keeps its own compares it and refuses a mismatch. */
@@ -35,7 +38,8 @@ export interface OutboundBatch {
 export interface SinkCapabilities {
   /**
    * `transaction`: applies whole source transactions atomically; batches end at transaction ends or say that they do not.
-   * `batch`: batches of records, one at a time, in order. `record`: single records, several keys at once.
+   * `batch`: batches of records, one at a time, in order. `record`: single records, several keys at once; never one without
+   * a record.
    */
   readonly unit: 'transaction' | 'batch' | 'record';
   /** `sink`: the checkpoint is stored with the data. `lane`: the lane stores it after the acknowledgement. */
@@ -47,14 +51,19 @@ export interface SinkCapabilities {
 /** A derived store or receiver, open for one lane. */
 export interface Sink extends AsyncDisposable {
   readonly capabilities: SinkCapabilities;
+  /** Which records the sink has a form for; the lane counts the others as filtered. Pure. Default: all. */
+  readonly accepts?: (record: JournalRecord) => boolean;
   /**
    * The checkpoint that the store itself holds for this lane; undefined when it holds none. Only for `checkpointIn: 'sink'`.
-   * Called after open and again after each write whose outcome is unknown.
+   * Called after open and again after each write that failed; whatever is open of an earlier write is given up first.
+   * @throws HW-SINK codes, as `write` does.
    */
   readCheckpoint(signal: AbortSignal): Promise<Checkpoint | undefined>;
   /**
-   * Resolves when every record took effect durably (and, for `checkpointIn: 'sink'`, the checkpoint with them). A rejection
-   * says nothing about what took effect: the lane asks `readCheckpoint`, or writes the same batch again.
+   * Resolves when every record took effect durably (and, for `checkpointIn: 'sink'`, the checkpoint with them); with unit
+   * `transaction` and `endsTransaction: false`, when the sink has taken the records, durable only with the batch that ends the
+   * transaction. A rejection says nothing about what took effect: the lane asks `readCheckpoint` and goes on from there, or
+   * writes the same batch again.
    * @throws HW-SINK codes; policy `retry` for what waiting can mend, `stop` for what it cannot. Never takes effect twice on
    * retry where the sink's statement says so. Rejects with `signal.reason` on cancel, with the outcome unknown.
    */

@@ -1,0 +1,285 @@
+import type { ClockTimer } from '../foundation/clock.ts';
+import { HeadwaterError } from '../foundation/error.ts';
+import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.ts';
+import { BatchPlanner } from './batch-planner.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { countPart, type Delivery, type DeliveryOptions, describePlace, isOversized, selectRecord } from './delivery.ts';
+import type { TailCursor } from './journal-tail.ts';
+import type { DecodedPart } from './part-reader.ts';
+import { decideByHeld, decideRetry } from './retry-decision.ts';
+import type { OutboundBatch, OutboundRecord } from './sink.ts';
+
+/** A checkpoint kept by the sink is moved without records after so many transactions without any, or after so long. */
+const emptyTransactionsMax = 10_000n;
+const emptyDelayMs = 60_000;
+
+/**
+ * Delivers to a sink that takes batches, one at a time and in order. While one is written the next one fills. Nothing polls:
+ * the journal's tail, the end of a write and the timers of a retry or a wait are all that moves it.
+ */
+export class BatchDelivery implements Delivery {
+  readonly #options: DeliveryOptions;
+  readonly #abort = new AbortController();
+  #tracker: AcknowledgementTracker;
+  #planner: BatchPlanner;
+  #cursor: TailCursor;
+  #durable: Checkpoint;
+  #wasHeld: boolean;
+  #part: DecodedPart | undefined;
+  #offset = 0;
+  /** A record that did not fit into the batch before. */
+  #carried: OutboundRecord | undefined;
+  /** The batches of a transaction that the sink holds open, acknowledged together at its end. */
+  #openTickets: Ticket[] = [];
+  #inFlight: OutboundBatch | undefined;
+  #inFlightEnd: Promise<void> = Promise.resolve();
+  #attempt = 0;
+  #retryTimer: ClockTimer | undefined;
+  #waitTimer: ClockTimer | undefined;
+  #emptyTimer: ClockTimer | undefined;
+  #hasWaited = false;
+  #isHalted = false;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+    this.#durable = options.from;
+    this.#wasHeld = options.wasHeld;
+    this.#tracker = new AcknowledgementTracker(options.from);
+    this.#planner = this.#createPlanner(options.from);
+    this.#cursor = options.tail.open(options.from);
+  }
+
+  get acknowledged(): Checkpoint {
+    return this.#tracker.acknowledged;
+  }
+
+  get durable(): Checkpoint {
+    return this.#keepsOwn ? this.#durable : this.#tracker.acknowledged;
+  }
+
+  get pendingRecordCount(): number {
+    return this.#planner.recordCount + (this.#inFlight?.records.length ?? 0);
+  }
+
+  get pendingByteCount(): number {
+    return this.#planner.byteCount + (this.#inFlight?.records.reduce((sum, record) => sum + record.byteCount, 0) ?? 0);
+  }
+
+  get oldestPendingMicros(): bigint | undefined {
+    return (this.#inFlight?.records[0] ?? this.#planner.firstRecord)?.header.commitTimeMicros;
+  }
+
+  deliver(): void {
+    if (this.#isHalted) return;
+    try {
+      let isDry = this.#fill();
+      // The next batch fills while this one is written.
+      if (this.#dispatch()) isDry = this.#fill();
+      if (isDry) this.#cursor.onReady(() => this.deliver());
+    } catch (thrown) {
+      this.#fault(thrown);
+    }
+  }
+
+  async halt(giveUp: AbortSignal): Promise<void> {
+    this.#isHalted = true;
+    this.#cursor.close();
+    for (const timer of [this.#retryTimer, this.#waitTimer, this.#emptyTimer]) timer?.clear();
+    const abort = (): void => this.#abort.abort(giveUp.reason);
+    giveUp.addEventListener('abort', abort, { once: true });
+    if (giveUp.aborted) abort();
+    await this.#inFlightEnd;
+    giveUp.removeEventListener('abort', abort);
+  }
+
+  get #keepsOwn(): boolean {
+    return this.#options.sink.capabilities.checkpointIn === 'sink';
+  }
+
+  #createPlanner(from: Checkpoint): BatchPlanner {
+    const unit = this.#options.sink.capabilities.unit === 'transaction' ? 'transaction' : 'batch';
+    return new BatchPlanner({ unit, limits: this.#options.lane.batch, from });
+  }
+
+  /** Takes parts until the batch is full. Returns whether the tail had no more to give. */
+  #fill(): boolean {
+    for (;;) {
+      if (this.#part === undefined) {
+        if (this.#planner.isFull) return false;
+        this.#part = this.#cursor.take();
+        if (this.#part === undefined) return true;
+        countPart(this.#options.counts, this.#part);
+        this.#offset = 0;
+      }
+      if (!this.#fillFrom(this.#part)) return false;
+      this.#part = undefined;
+    }
+  }
+
+  /** Adds the rest of a part. Returns whether all of it fitted. */
+  #fillFrom(part: DecodedPart): boolean {
+    const planner = this.#planner;
+    if (this.#offset === 0 && !planner.begin(part)) return false;
+    for (; this.#offset < part.records.length; this.#offset += 1) {
+      const outbound = this.#carried ?? selectRecord(part, this.#offset, this.#options);
+      this.#carried = undefined;
+      if (outbound === undefined) {
+        planner.pass(part.header, part.firstOrdinal + this.#offset + 1);
+        continue;
+      }
+      this.#assertSize(outbound);
+      if (!planner.fits(outbound.byteCount)) {
+        this.#carried = outbound;
+        return false;
+      }
+      planner.add(outbound);
+    }
+    if (part.isLast) planner.endTransaction(part.header);
+    if (planner.isEmpty) this.#pass();
+    return true;
+  }
+
+  #assertSize(outbound: OutboundRecord): void {
+    if (!isOversized(outbound, this.#options.sink)) return;
+    const place = describePlace(outbound.header, outbound.record.ordinal);
+    const limit = this.#options.sink.capabilities.recordBytesMax ?? 0;
+    const message = `${place} has about ${outbound.byteCount} bytes, the sink takes ${limit}`;
+    throw new HeadwaterError('HW-SINK-005', message, { details: { byteCount: outbound.byteCount, limit } });
+  }
+
+  /** What has no effect needs no write; but a checkpoint that the sink keeps must not stay behind for ever. */
+  #pass(): void {
+    this.#tracker.pass(this.#planner.to);
+    this.#options.observer.onProgress();
+    if (!this.#keepsOwn) return;
+    this.#emptyTimer ??= this.#options.clock.setTimer(emptyDelayMs, () => {
+      this.#emptyTimer = undefined;
+      if (!this.#isHalted && this.#inFlight === undefined && this.#isBehindBy(1n)) this.#write(this.#planner.cut());
+    });
+  }
+
+  /** Whether the sink's checkpoint lies so many transactions, none with a record, behind. */
+  #isBehindBy(count: bigint): boolean {
+    if (!this.#keepsOwn || !this.#planner.isEmpty || !this.#planner.isAtEnd) return false;
+    return this.#planner.to.sequence - this.#durable.sequence >= count;
+  }
+
+  /** Begins a write if one is due. */
+  #dispatch(): boolean {
+    if (this.#inFlight !== undefined) return false;
+    if (!this.#isDue()) return false;
+    this.#waitTimer?.clear();
+    this.#waitTimer = undefined;
+    this.#hasWaited = false;
+    this.#write(this.#planner.cut());
+    return true;
+  }
+
+  #isDue(): boolean {
+    if (this.#planner.isEmpty) return this.#isBehindBy(emptyTransactionsMax);
+    const { waitMs } = this.#options.lane.batch;
+    if (waitMs === 0 || this.#hasWaited || this.#planner.isFull || this.#part !== undefined) return true;
+    this.#waitTimer ??= this.#options.clock.setTimer(waitMs, () => {
+      this.#waitTimer = undefined;
+      this.#hasWaited = true;
+      this.deliver();
+    });
+    return false;
+  }
+
+  #write(batch: OutboundBatch): void {
+    this.#openTickets.push(this.#tracker.take(batch.to));
+    this.#attempt = 0;
+    this.#inFlight = batch;
+    this.#send(batch);
+  }
+
+  #send(batch: OutboundBatch): void {
+    this.#run(async () => {
+      await this.#options.sink.write(batch, this.#abort.signal);
+      this.#succeed(batch);
+    });
+  }
+
+  /** Runs a step of the write under way; its failure is the write's failure. */
+  #run(step: () => Promise<void>): void {
+    this.#inFlightEnd = step().catch((thrown: unknown) => this.#fail(thrown));
+  }
+
+  #succeed(batch: OutboundBatch): void {
+    if (this.#attempt > 0) this.#options.observer.onRecovered();
+    this.#attempt = 0;
+    this.#inFlight = undefined;
+    this.#options.counts.delivered += batch.records.length;
+    const isOpen = this.#options.sink.capabilities.unit === 'transaction' && !batch.endsTransaction;
+    if (!isOpen) {
+      for (const ticket of this.#openTickets.splice(0)) this.#tracker.acknowledge(ticket);
+      this.#durable = batch.to;
+      this.#wasHeld = true;
+      this.#options.observer.onProgress();
+    }
+    this.deliver();
+  }
+
+  #fail(thrown: unknown): void {
+    if (this.#isHalted) return;
+    const error = HeadwaterError.from(thrown);
+    this.#attempt += 1;
+    const { lane, random, clock, counts, observer } = this.#options;
+    const decision = decideRetry({ error, attempt: this.#attempt, policy: lane.retry, chance: random.next() });
+    if (decision.kind === 'stop') {
+      this.#fault(decision.error);
+      return;
+    }
+    counts.retries += 1;
+    observer.onWriteFailed(error, undefined);
+    this.#retryTimer = clock.setTimer(decision.delayMs, () => this.#run(() => this.#tryAgain()));
+  }
+
+  async #tryAgain(): Promise<void> {
+    const batch = this.#inFlight;
+    if (batch === undefined || this.#isHalted) return;
+    if (!this.#keepsOwn) {
+      if (this.#openTickets.length > 1) this.#rewind(this.#tracker.acknowledged);
+      else this.#send(batch);
+      return;
+    }
+    const held = await this.#options.sink.readCheckpoint(this.#abort.signal);
+    const decision = decideByHeld({ held, durable: this.#durable, wasHeld: this.#wasHeld, from: batch.from, to: batch.to });
+    switch (decision.kind) {
+      case 'acknowledged':
+        this.#succeed(batch);
+        break;
+      case 'again':
+        this.#send(batch);
+        break;
+      case 'rewind':
+        this.#rewind(decision.to);
+        break;
+      case 'refuse':
+        throw decision.error;
+    }
+  }
+
+  /** Delivers from an earlier place: what was planned is read again. */
+  #rewind(place: Checkpoint): void {
+    this.#cursor.close();
+    this.#cursor = this.#options.tail.open(place);
+    this.#tracker = new AcknowledgementTracker(place);
+    this.#planner = this.#createPlanner(place);
+    this.#durable = place;
+    this.#openTickets = [];
+    this.#part = undefined;
+    this.#carried = undefined;
+    this.#inFlight = undefined;
+    if (this.#attempt > 0) this.#options.observer.onRecovered();
+    this.deliver();
+  }
+
+  #fault(thrown: unknown): void {
+    if (this.#isHalted) return;
+    this.#isHalted = true;
+    this.#cursor.close();
+    this.#options.observer.onFault(HeadwaterError.from(thrown), this.#carried?.id);
+  }
+}

@@ -1,0 +1,140 @@
+import { assertInvariant } from '../foundation/assert.ts';
+import type { TransactionHeader, TransactionPart } from '../model/transaction.ts';
+import { type Checkpoint, compareCheckpoints } from './checkpoint.ts';
+import type { BatchLimits } from './lane-options.ts';
+import type { OutboundBatch, OutboundRecord } from './sink.ts';
+
+export interface BatchPlannerOptions {
+  /** `transaction` keeps whole transactions together as far as the limits allow. */
+  readonly unit: 'transaction' | 'batch';
+  readonly limits: Pick<BatchLimits, 'recordCountMax' | 'byteCountMax'>;
+  /** What the sink holds. */
+  readonly from: Checkpoint;
+}
+
+/**
+ * Cuts a lane's records into batches. Pure; records come in journal order.
+ *
+ * I1  Batches join without a gap: the `from` of each is the `to` of the one before it.
+ * I2  No batch exceeds a limit, except with a single record that does so alone, or by how far the estimated bytes of a whole
+ *     transaction differ from those in the journal.
+ * I3  With unit `transaction`, a transaction that comes in one part within the limits is never cut, and a transaction that
+ *     must be cut begins a batch of its own.
+ */
+export class BatchPlanner {
+  readonly #options: BatchPlannerOptions;
+  #from: Checkpoint;
+  #to: Checkpoint;
+  #records: OutboundRecord[] = [];
+  #byteCount = 0;
+  #isAtEnd = true;
+  #wasCutInside = false;
+  #keepsWhole = false;
+
+  constructor(options: BatchPlannerOptions) {
+    this.#options = options;
+    this.#from = options.from;
+    this.#to = options.from;
+    this.#isAtEnd = options.from.recordCount === 0;
+  }
+
+  get recordCount(): number {
+    return this.#records.length;
+  }
+
+  get byteCount(): number {
+    return this.#byteCount;
+  }
+
+  get firstRecord(): OutboundRecord | undefined {
+    return this.#records[0];
+  }
+
+  /** The place behind everything that was added or passed. */
+  get to(): Checkpoint {
+    return this.#to;
+  }
+
+  /** Whether `to` is the end of a transaction. */
+  get isAtEnd(): boolean {
+    return this.#isAtEnd;
+  }
+
+  /** What was passed without a record since the last cut. Only such a batch may stay unwritten. */
+  get isEmpty(): boolean {
+    return this.#records.length === 0 && !this.#wasCutInside;
+  }
+
+  /** A limit is reached: nothing more may begin before a cut. */
+  get isFull(): boolean {
+    const { limits } = this.#options;
+    return this.#records.length >= limits.recordCountMax || this.#byteCount >= limits.byteCountMax;
+  }
+
+  /** Begins a part; false when the batch must be cut first, to keep a limit or to keep the transaction whole. */
+  begin(part: TransactionPart): boolean {
+    const { unit, limits } = this.#options;
+    this.#keepsWhole = false;
+    if (this.isFull) return false;
+    if (unit !== 'transaction' || !part.isFirst) return true;
+    const recordCount = this.#records.length + part.records.length;
+    const byteCount = this.#byteCount + part.byteCount;
+    const isWithinLimits = part.isLast && recordCount <= limits.recordCountMax && byteCount <= limits.byteCountMax;
+    if (!isWithinLimits && this.#records.length > 0) return false;
+    this.#keepsWhole = isWithinLimits;
+    return true;
+  }
+
+  /** Whether a record of this size still fits. The first always does. */
+  fits(byteCount: number): boolean {
+    if (this.#records.length === 0 || this.#keepsWhole) return true;
+    return !this.isFull && this.#byteCount + byteCount <= this.#options.limits.byteCountMax;
+  }
+
+  add(record: OutboundRecord): void {
+    assertInvariant(this.fits(record.byteCount), 'a batch keeps its limits');
+    this.#records.push(record);
+    this.#byteCount += record.byteCount;
+    this.pass(record.header, record.record.ordinal + 1);
+  }
+
+  /** Moves past the first `recordCount` records of a transaction that goes on. */
+  pass(header: TransactionHeader, recordCount: number): void {
+    const { journalId } = this.#from;
+    const isNext = header.sequence === this.#to.sequence + 1n;
+    assertInvariant(isNext && recordCount >= this.#to.recordCount, 'records are added in journal order');
+    this.#to = { ...this.#to, journalId, recordCount };
+    this.#isAtEnd = false;
+  }
+
+  /** Moves past the end of a transaction. */
+  endTransaction(header: TransactionHeader): void {
+    assertInvariant(header.sequence === this.#to.sequence + 1n, 'transactions are ended in journal order');
+    this.#to = checkpointAfter(this.#from.journalId, header);
+    this.#isAtEnd = true;
+  }
+
+  /** Ends the batch and begins the next one behind it. */
+  cut(): OutboundBatch {
+    assertInvariant(compareCheckpoints(this.#from, this.#to) <= 0, 'a batch does not go back');
+    const batch: OutboundBatch = { records: this.#records, from: this.#from, to: this.#to, endsTransaction: this.#isAtEnd };
+    this.#records = [];
+    this.#byteCount = 0;
+    this.#from = this.#to;
+    this.#wasCutInside = !this.#isAtEnd && this.#options.unit === 'transaction';
+    return batch;
+  }
+}
+
+/** The place behind a whole transaction. */
+export function checkpointAfter(journalId: string, header: TransactionHeader): Checkpoint {
+  return {
+    journalId,
+    sequence: header.sequence,
+    recordCount: 0,
+    systemId: header.systemId,
+    timeline: header.timeline,
+    commitEndLsn: header.commitEndLsn,
+    commitTimeMicros: header.commitTimeMicros,
+  };
+}

@@ -1,0 +1,84 @@
+import type { Clock } from '../foundation/clock.ts';
+import type { HeadwaterError } from '../foundation/error.ts';
+import type { Random } from '../foundation/random.ts';
+import type { TransactionHeader } from '../model/transaction.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import type { JournalTail } from './journal-tail.ts';
+import type { ResolvedLaneOptions } from './lane-options.ts';
+import type { LaneCounts } from './lane-status.ts';
+import type { OutboundRecord, Sink } from './sink.ts';
+import type { DecodedPart } from './part-reader.ts';
+import { toOutboundRecord } from './outbound-record.ts';
+
+/** What a delivery tells the lane that it works for. None of these calls back into the delivery at once. */
+export interface DeliveryObserver {
+  /** The acknowledged or the durable checkpoint moved. */
+  onProgress(): void;
+  onWriteFailed(error: HeadwaterError, recordId: string | undefined): void;
+  /** Nothing waits for another attempt any more. */
+  onRecovered(): void;
+  /** The lane must stop: waiting does not mend this. */
+  onFault(error: HeadwaterError, recordId: string | undefined): void;
+}
+
+export interface DeliveryOptions {
+  readonly sink: Sink;
+  readonly tail: JournalTail;
+  readonly lane: ResolvedLaneOptions;
+  /** What the sink has made durable. */
+  readonly from: Checkpoint;
+  /** Whether the sink itself was seen to hold a checkpoint of this lane. */
+  readonly wasHeld: boolean;
+  readonly counts: LaneCounts;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: DeliveryObserver;
+}
+
+/** The work of a lane while its sink is open. */
+export interface Delivery {
+  /** Everything up to here took effect. */
+  readonly acknowledged: Checkpoint;
+  /** What may be kept as the place to go on from: never ahead of a checkpoint that the sink keeps itself. */
+  readonly durable: Checkpoint;
+  readonly pendingRecordCount: number;
+  readonly pendingByteCount: number;
+  /** Commit time of the oldest transaction that was taken and is not acknowledged, when one is known. */
+  readonly oldestPendingMicros: bigint | undefined;
+  /** Takes and writes what there is, and goes on by itself from then on. */
+  deliver(): void;
+  /** Begins nothing any more. Resolves when nothing is under way; aborting the signal gives up what is. */
+  halt(giveUp: AbortSignal): Promise<void>;
+}
+
+/** What the lane's functions and the sink make of a record; undefined and counted when it is left out. */
+export function selectRecord(
+  part: DecodedPart,
+  index: number,
+  { lane, sink, counts }: Pick<DeliveryOptions, 'lane' | 'sink' | 'counts'>,
+): OutboundRecord | undefined {
+  const record = part.records[index];
+  if (record === undefined) return undefined;
+  const isAccepted = sink.accepts?.(record) ?? true;
+  const outbound = isAccepted ? toOutboundRecord(record, part.header, lane) : undefined;
+  if (outbound === undefined) counts.filtered += 1;
+  return outbound;
+}
+
+/** Adds what decoding a part left out. */
+export function countPart(counts: LaneCounts, part: DecodedPart): void {
+  counts.foreignMessages += part.counts.foreignMessages;
+  counts.adoptedOutboxChanges += part.counts.adoptedOutboxChanges;
+  counts.outboxChanges += part.counts.outboxChanges;
+}
+
+/** Whether a record is larger than the sink takes. */
+export function isOversized(record: OutboundRecord, sink: Sink): boolean {
+  const { recordBytesMax } = sink.capabilities;
+  return recordBytesMax !== undefined && record.byteCount > recordBytesMax;
+}
+
+/** For messages: where a record stands. */
+export function describePlace(header: TransactionHeader, ordinal: number): string {
+  return `record ${ordinal} of sequence ${header.sequence}`;
+}

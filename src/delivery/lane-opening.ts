@@ -1,0 +1,72 @@
+import { HeadwaterError } from '../foundation/error.ts';
+import type { JournalReader } from '../journal/journal-reader.ts';
+import type { StateStore } from '../journal/state-store.ts';
+import { toInstant } from '../foundation/clock.ts';
+import { type Checkpoint, isSameCheckpoint } from './checkpoint.ts';
+import { decideIdentity, describeStart, type LaneIdentity } from './lane-identity.ts';
+import type { ResolvedLaneOptions } from './lane-options.ts';
+import { listLanes, readCheckpoint, removeLane, writeCheckpoint, writeLane } from './lane-store.ts';
+import type { Sink } from './sink.ts';
+import { assertCheckpointFits, resolveStart } from './start-resolution.ts';
+
+export interface LanePlace {
+  readonly reader: JournalReader;
+  readonly states: StateStore;
+  readonly laneName: string;
+  readonly options: ResolvedLaneOptions;
+  /** The names of all lanes of the configuration: a recorded one that is missing may be this one's former name. */
+  readonly configuredNames: readonly string[];
+}
+
+export interface RecordedLane {
+  readonly identity: LaneIdentity;
+  /** What the state beside the journal says. */
+  readonly checkpoint: Checkpoint;
+}
+
+/**
+ * Finds the lane in the state, or records it anew with its start resolved, so that `now` stays the same now after a restart.
+ * @throws HW-LANE-001 … 007: refusals by name, nothing changed.
+ */
+export async function recordLane(place: LanePlace): Promise<RecordedLane> {
+  const { reader, states, laneName, options } = place;
+  const { sink, revision, replaces, start } = options;
+  const configured = { name: laneName, sinkKind: sink.kind, target: sink.target, revision, replaces };
+  const decision = decideIdentity(configured, { recorded: listLanes(states), configuredNames: place.configuredNames });
+  const known = decision.kind === 'known' ? readCheckpoint(states, laneName) : undefined;
+  if (decision.kind === 'known' && known !== undefined) return { identity: decision.recorded, checkpoint: known };
+
+  const extent = await reader.extent();
+  const located = typeof start === 'object' ? await reader.locateTime(toInstant(start.at.getTime())) : extent.last;
+  const checkpoint = resolveStart(start, { journalId: reader.journalId, first: extent.first, last: extent.last, located });
+  const { name, sinkKind, target } = configured;
+  const identity = { name, sinkKind, target, revision, start: describeStart(start), origin: checkpoint.sequence };
+  // The identity comes last: without it, the next start resolves the start again.
+  writeCheckpoint(states, laneName, checkpoint);
+  writeLane(states, identity);
+  if (decision.kind === 'new' && decision.givesUp !== undefined) removeLane(states, decision.givesUp);
+  return { identity, checkpoint };
+}
+
+export interface FoundStart {
+  readonly from: Checkpoint;
+  /** Whether the sink itself holds it. */
+  readonly wasHeld: boolean;
+}
+
+/**
+ * Where an open sink goes on: at its own checkpoint if it keeps one, else at the recorded one.
+ * @throws HW-LANE-001 other journal, HW-LANE-002 ahead of it, HW-LANE-003 behind its oldest transaction, HW-LANE-008 a sink
+ * that lost its checkpoint; HW-SINK codes of the sink.
+ */
+export async function findStart(place: LanePlace, sink: Sink, recorded: Checkpoint, signal: AbortSignal): Promise<FoundStart> {
+  const held = sink.capabilities.checkpointIn === 'sink' ? await sink.readCheckpoint(signal) : undefined;
+  if (sink.capabilities.checkpointIn === 'sink' && held === undefined && recorded.commitEndLsn > 0n) {
+    const message = `lane "${place.laneName}" has delivered up to sequence ${recorded.sequence}, and the sink knows nothing of it`;
+    throw new HeadwaterError('HW-LANE-008', message, { details: { sequence: String(recorded.sequence) } });
+  }
+  const from = held ?? recorded;
+  const { first } = await place.reader.extent();
+  assertCheckpointFits(from, { journalId: place.reader.journalId, first, last: place.reader.durableEnd.sequence });
+  return { from: isSameCheckpoint(from, recorded) ? recorded : from, wasHeld: held !== undefined };
+}

@@ -1,0 +1,73 @@
+import { HeadwaterError } from '../foundation/error.ts';
+import type { StateStore } from '../journal/state-store.ts';
+import { type Sequence, toSequence } from '../model/position.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { decodeCheckpoint, encodeCheckpoint } from './checkpoint-text.ts';
+import type { LaneIdentity } from './lane-identity.ts';
+
+const identityKind = 'lane';
+const checkpointKind = 'checkpoint';
+const identityVersion = 1;
+
+/** All lanes that were ever started and not given up. @throws HW-LANE-007 */
+export function listLanes(store: StateStore): readonly LaneIdentity[] {
+  return store.list(identityKind).map(([name, text]) => decodeIdentity(name, text));
+}
+
+export function writeLane(store: StateStore, lane: LaneIdentity): void {
+  store.write(identityKind, lane.name, JSON.stringify({ version: identityVersion, ...lane, origin: String(lane.origin) }));
+}
+
+/** Gives a lane up: it holds the journal no longer, and its name may be used anew. */
+export function removeLane(store: StateStore, name: string): void {
+  store.remove(checkpointKind, name);
+  store.remove(identityKind, name);
+}
+
+/** @throws HW-LANE-007 */
+export function readCheckpoint(store: StateStore, laneName: string): Checkpoint | undefined {
+  const text = store.read(checkpointKind, laneName);
+  return text === undefined ? undefined : decodeCheckpoint(text);
+}
+
+/** Durable when it returns. */
+export function writeCheckpoint(store: StateStore, laneName: string, checkpoint: Checkpoint): void {
+  store.write(checkpointKind, laneName, encodeCheckpoint(checkpoint));
+}
+
+/**
+ * The sequence that every recorded lane has passed, paused and unconfigured ones included: what retention may remove.
+ * Undefined: no lane is recorded. @throws HW-LANE-007
+ */
+export function readPassedSequence(store: StateStore): Sequence | undefined {
+  let passed: Sequence | undefined;
+  for (const [, text] of store.list(checkpointKind)) {
+    const { sequence } = decodeCheckpoint(text);
+    if (passed === undefined || sequence < passed) passed = sequence;
+  }
+  return passed;
+}
+
+function decodeIdentity(name: string, text: string): LaneIdentity {
+  const value = parseObject(text);
+  const { version, sinkKind, target, revision, start, origin } = value;
+  const isReadable =
+    version === identityVersion &&
+    typeof sinkKind === 'string' &&
+    typeof target === 'string' &&
+    typeof revision === 'number' &&
+    typeof start === 'string' &&
+    typeof origin === 'string' &&
+    /^\d{1,19}$/.test(origin);
+  if (!isReadable) throw new HeadwaterError('HW-LANE-007', `the record of lane "${name}" cannot be read`);
+  return { name, sinkKind, target, revision, start, origin: toSequence(BigInt(origin)) };
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? { ...value } : {};
+  } catch {
+    return {};
+  }
+}

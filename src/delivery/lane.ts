@@ -1,0 +1,366 @@
+import { unreachable } from '../foundation/assert.ts';
+import type { Clock, ClockTimer, Instant } from '../foundation/clock.ts';
+import type { Component } from '../foundation/component.ts';
+import { HeadwaterError } from '../foundation/error.ts';
+import type { Logger } from '../foundation/logger.ts';
+import type { Random } from '../foundation/random.ts';
+import type { JournalReader } from '../journal/journal-reader.ts';
+import type { StateStore } from '../journal/state-store.ts';
+import type { UncopiedTable } from '../model/source-identity.ts';
+import { BatchDelivery } from './batch-delivery.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { CheckpointKeeper } from './checkpoint-keeper.ts';
+import type { Delivery, DeliveryObserver, DeliveryOptions } from './delivery.ts';
+import { DrainQueue } from './drain-queue.ts';
+import type { JournalTail } from './journal-tail.ts';
+import { findStart, type LanePlace, type RecordedLane, recordLane } from './lane-opening.ts';
+import type { ResolvedLaneOptions } from './lane-options.ts';
+import { type LaneEffect, type LaneEvent, type LaneState, transition } from './lane-state.ts';
+import { conditionOf, createLaneCounts, type LaneCounts, type LaneFailure, type LaneLag, type LaneStatus } from './lane-status.ts';
+import { writeCheckpoint } from './lane-store.ts';
+import { RecordDelivery } from './record-delivery.ts';
+import { decideRetry } from './retry-decision.ts';
+import type { Sink } from './sink.ts';
+
+/** What a lane needs. Everything is lent: the owner closes it after the lane has stopped. */
+export interface LaneDependencies {
+  readonly installation: string;
+  readonly laneName: string;
+  readonly options: ResolvedLaneOptions;
+  /** The names of all configured lanes, this one included. */
+  readonly configuredNames: readonly string[];
+  readonly reader: JournalReader;
+  readonly tail: JournalTail;
+  readonly states: StateStore;
+  /** Tables whose older rows are not in the journal, as the source knows it now. */
+  readonly uncopiedTables: () => readonly UncopiedTable[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** How long a pause or stop waits for what is under way, then gives it up. Default 10,000 ms. */
+  readonly stopTimeoutMs?: number;
+}
+
+/** How often the checkpoint is saved beside the journal: where the lane itself keeps it, and where it is a mirror for retention. */
+const ownSaveIntervalMs = 200;
+const mirrorSaveIntervalMs = 1000;
+
+/**
+ * The way of one sink behind the journal: reads from its checkpoint, filters, routes and maps, writes in order, retries with
+ * jittered delays, and moves the checkpoint. Decisions are in `lane-state.ts` and the pure cores beside it; this is the driver.
+ *
+ * A hung sink holds this lane only. A poisoned record stops it in front of the record; nothing is skipped.
+ */
+export class Lane implements Component {
+  readonly #deps: LaneDependencies;
+  readonly #counts: LaneCounts = createLaneCounts();
+  #state: LaneState = { kind: 'stopped' };
+  #since: Instant;
+  #recorded: RecordedLane | undefined;
+  #sink: Sink | undefined;
+  #delivery: Delivery | undefined;
+  #keeper: CheckpointKeeper | undefined;
+  #lastCheckpoint: Checkpoint | undefined;
+  #oldestKnownMicros: bigint | undefined;
+  #lastFailure: LaneFailure | undefined;
+  #openAttempt = 0;
+  #openTimer: ClockTimer | undefined;
+  #opening: Promise<void> = Promise.resolve();
+  #openAbort = new AbortController();
+  readonly #drains = new DrainQueue();
+  #onSettled: (() => void)[] = [];
+
+  constructor(deps: LaneDependencies) {
+    this.#deps = deps;
+    this.#since = deps.clock.now();
+  }
+
+  get name(): string {
+    return this.#deps.laneName;
+  }
+
+  /**
+   * Resolves when the lane delivers, is paused by configuration, or tries again to open a sink that is away.
+   * @throws HW-LANE and HW-SINK codes that waiting does not mend; the lane is then `failed` and may be resumed.
+   */
+  async start(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    const abort = (): void => this.#apply({ kind: 'stop' });
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      if (!(await this.#record())) throw this.#failure();
+      this.#apply({ kind: 'start', isPaused: this.#deps.options.paused });
+      await this.#settled(() => this.#state.kind !== 'halting' && !(this.#state.kind === 'starting' && !this.#state.isRetrying));
+      signal?.throwIfAborted();
+      if (this.#state.kind === 'failed') throw this.#failure();
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Idempotent, legal in any state. What is under way may end within `stopTimeoutMs`. */
+  async stop(): Promise<void> {
+    this.#apply({ kind: 'stop' });
+    await this.#settled(() => this.#state.kind !== 'halting');
+  }
+
+  /** Ends what is under way and closes the sink. The checkpoint stays, and the journal is held. */
+  async pause(): Promise<void> {
+    this.#apply({ kind: 'pause' });
+    await this.#settled(() => this.#state.kind !== 'halting');
+  }
+
+  /** Goes on at the checkpoint, after a pause or after a failure. Resolves when it was begun; `status` tells how it goes. */
+  async resume(): Promise<void> {
+    if (this.#recorded === undefined && this.#state.kind === 'failed' && !(await this.#record())) throw this.#failure();
+    this.#apply({ kind: 'resume' });
+  }
+
+  /**
+   * Resolves when everything up to the durable end at the time of the call is acknowledged.
+   * @throws HW-LANE-012 when the lane does not run, or stops running before. Rejects with `signal.reason` on cancel.
+   */
+  async drain(signal?: AbortSignal): Promise<void> {
+    const drained = this.#drains.add(this.#deps.reader.durableEnd.sequence, signal);
+    this.#apply({ kind: 'drain' });
+    this.#settleDrains();
+    try {
+      await drained;
+    } finally {
+      if (this.#drains.isEmpty) this.#apply({ kind: 'drained' });
+    }
+  }
+
+  /** What the lane does and how far it is. */
+  status(): LaneStatus {
+    const { laneName, options, uncopiedTables } = this.#deps;
+    const tables = uncopiedTables();
+    const beganLater = (this.#recorded?.identity.origin ?? 0n) > 0n;
+    const { foreignMessages, adoptedOutboxChanges, outboxChanges } = this.#counts;
+    return {
+      name: laneName,
+      sinkKind: options.sink.kind,
+      target: options.sink.target,
+      condition: conditionOf(this.#state),
+      since: this.#since,
+      checkpoint: this.#checkpoint,
+      lag: this.#lag(),
+      lastFailure: this.#lastFailure,
+      deliveredCount: this.#counts.delivered,
+      filteredCount: this.#counts.filtered,
+      retryCount: this.#counts.retries,
+      leftOut: { foreignMessages, adoptedOutboxChanges, outboxChanges },
+      isComplete: tables.length === 0 && !beganLater,
+      uncopiedTables: tables,
+      beganLater,
+    };
+  }
+
+  get #checkpoint(): Checkpoint | undefined {
+    return this.#delivery?.acknowledged ?? this.#lastCheckpoint ?? this.#recorded?.checkpoint;
+  }
+
+  #lag(): LaneLag {
+    const checkpoint = this.#checkpoint;
+    const end = this.#deps.reader.durableEnd.sequence;
+    const transactionCount = checkpoint === undefined || checkpoint.sequence >= end ? 0n : end - checkpoint.sequence;
+    const acknowledgedMicros = checkpoint !== undefined && checkpoint.commitTimeMicros > 0n ? checkpoint.commitTimeMicros : undefined;
+    const oldestMicros = this.#delivery?.oldestPendingMicros ?? acknowledgedMicros ?? this.#oldestKnownMicros;
+    const isCaughtUp = transactionCount === 0n || oldestMicros === undefined;
+    return {
+      transactionCount,
+      pendingRecordCount: this.#delivery?.pendingRecordCount ?? 0,
+      pendingByteCount: this.#delivery?.pendingByteCount ?? 0,
+      ageMs: isCaughtUp ? 0 : Math.max(0, this.#deps.clock.now() - Number(oldestMicros / 1000n)),
+    };
+  }
+
+  #apply(event: LaneEvent): void {
+    const before = conditionOf(this.#state);
+    const { state, effects } = transition(this.#state, event);
+    this.#state = state;
+    if (conditionOf(state) !== before) this.#since = this.#deps.clock.now();
+    for (const effect of effects) this.#perform(effect);
+    for (const callback of this.#onSettled.splice(0)) callback();
+  }
+
+  #perform(effect: LaneEffect): void {
+    switch (effect) {
+      case 'open':
+        this.#openAttempt = 0;
+        this.#beginOpening();
+        break;
+      case 'open-later':
+        break;
+      case 'deliver':
+        this.#delivery?.deliver();
+        break;
+      case 'halt':
+        void this.#halt();
+        break;
+      case 'refuse-drains':
+        this.#drains.refuse(new HeadwaterError('HW-LANE-012', `lane "${this.name}" is ${conditionOf(this.#state)}`));
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  get #place(): LanePlace {
+    const { reader, states, laneName, options, configuredNames } = this.#deps;
+    return { reader, states, laneName, options, configuredNames };
+  }
+
+  /** Whether the lane is recorded now; its refusal is the lane's failure. */
+  async #record(): Promise<boolean> {
+    try {
+      this.#recorded = await recordLane(this.#place);
+      return true;
+    } catch (thrown) {
+      this.#noteFailure(HeadwaterError.from(thrown), undefined);
+      this.#apply({ kind: 'fault', error: HeadwaterError.from(thrown) });
+      return false;
+    }
+  }
+
+  #beginOpening(): void {
+    this.#openAbort = new AbortController();
+    this.#opening = this.#open(this.#openAbort.signal).catch((thrown: unknown) => this.#openFailed(thrown));
+  }
+
+  async #open(signal: AbortSignal): Promise<void> {
+    const { reader, options, clock, random, logger, laneName, installation, tail } = this.#deps;
+    const recorded = this.#lastCheckpoint ?? (await recordLane(this.#place)).checkpoint;
+    const context = { installation, laneName, journalId: reader.journalId, clock, random, logger, signal };
+    const sink = await options.sink.open(context);
+    try {
+      const { from, wasHeld } = await findStart(this.#place, sink, recorded, signal);
+      signal.throwIfAborted();
+      this.#oldestKnownMicros ??= (await reader.extent()).oldestCommitMicros;
+      signal.throwIfAborted();
+      this.#attach(sink, { sink, tail, lane: options, from, wasHeld, counts: this.#counts, clock, random, observer: this.#observer }, recorded);
+    } catch (thrown) {
+      await sink[Symbol.asyncDispose]();
+      throw thrown;
+    }
+    this.#openAttempt = 0;
+    logger.info('lane delivers', { lane: laneName, sink: options.sink.kind, sequence: this.#delivery?.acknowledged.sequence });
+    this.#apply({ kind: 'opened' });
+  }
+
+  #attach(sink: Sink, options: DeliveryOptions, saved: Checkpoint): void {
+    const { states, laneName, clock } = this.#deps;
+    const { unit, checkpointIn } = sink.capabilities;
+    this.#sink = sink;
+    this.#delivery = unit === 'record' ? new RecordDelivery(options) : new BatchDelivery(options);
+    this.#keeper = new CheckpointKeeper(saved, {
+      clock,
+      intervalMs: checkpointIn === 'lane' ? ownSaveIntervalMs : mirrorSaveIntervalMs,
+      save: (checkpoint) => writeCheckpoint(states, laneName, checkpoint),
+      onFailure: (thrown) => this.#observer.onFault(HeadwaterError.from(thrown), undefined),
+    });
+    this.#keeper.note(this.#delivery.durable);
+  }
+
+  #openFailed(thrown: unknown): void {
+    if (this.#state.kind !== 'starting') return;
+    const { clock, random, options } = this.#deps;
+    const error = HeadwaterError.from(thrown);
+    this.#openAttempt += 1;
+    const decision = decideRetry({ error, attempt: this.#openAttempt, policy: options.retry, chance: random.next() });
+    this.#noteFailure(error, undefined);
+    if (decision.kind === 'stop') {
+      this.#apply({ kind: 'fault', error: decision.error });
+      return;
+    }
+    this.#counts.retries += 1;
+    this.#openTimer = clock.setTimer(decision.delayMs, () => {
+      if (this.#state.kind === 'starting') this.#beginOpening();
+    });
+    this.#apply({ kind: 'open-failed' });
+  }
+
+  readonly #observer: DeliveryObserver = {
+    onProgress: () => {
+      if (this.#delivery !== undefined) this.#keeper?.note(this.#delivery.durable);
+      this.#settleDrains();
+    },
+    onWriteFailed: (error, recordId) => {
+      this.#noteFailure(error, recordId);
+      this.#apply({ kind: 'write-failed' });
+    },
+    onRecovered: () => this.#apply({ kind: 'recovered' }),
+    onFault: (error, recordId) => {
+      this.#noteFailure(error, recordId);
+      this.#apply({ kind: 'fault', error });
+    },
+  };
+
+  /** Lets what is under way end, gives it up after the time limit, saves the checkpoint, closes the sink. */
+  async #halt(): Promise<void> {
+    const { clock, laneName, logger, stopTimeoutMs = 10_000 } = this.#deps;
+    this.#openTimer?.clear();
+    this.#openAbort.abort(new HeadwaterError('HW-INTERNAL-003', `lane "${laneName}" was halted`));
+    const giveUp = new AbortController();
+    const ended = (async () => {
+      await this.#opening;
+      await this.#delivery?.halt(giveUp.signal);
+    })();
+    if (!(await endsWithin(ended, stopTimeoutMs, clock))) {
+      giveUp.abort(new HeadwaterError('HW-INTERNAL-003', `lane "${laneName}" was halted and its write took longer than ${stopTimeoutMs} ms`));
+      const isOver = await endsWithin(ended, 1000, clock);
+      logger.warn('lane gave up what was under way', { lane: laneName, sink: this.#deps.options.sink.kind, ended: isOver });
+    }
+    this.#saveCheckpoint();
+    const sink = this.#sink;
+    this.#sink = undefined;
+    if (sink !== undefined) await endsWithin(sink[Symbol.asyncDispose]().catch(() => undefined), stopTimeoutMs, clock);
+    this.#apply({ kind: 'closed' });
+  }
+
+  #saveCheckpoint(): void {
+    const delivery = this.#delivery;
+    this.#delivery = undefined;
+    if (delivery === undefined) return;
+    this.#lastCheckpoint = delivery.durable;
+    try {
+      this.#keeper?.note(delivery.durable);
+      this.#keeper?.flush();
+    } catch (thrown) {
+      // The older checkpoint stays: what lies between is delivered again.
+      this.#noteFailure(HeadwaterError.from(thrown), undefined);
+    }
+    this.#keeper = undefined;
+  }
+
+  #noteFailure(error: HeadwaterError, recordId: string | undefined): void {
+    this.#lastFailure = { error, at: this.#deps.clock.now(), recordId };
+    const fields = { lane: this.#deps.laneName, sink: this.#deps.options.sink.kind, code: error.code, error: error.message, record: recordId };
+    if (error.policy === 'stop') this.#deps.logger.error('lane failed', fields);
+    else this.#deps.logger.warn('lane tries again', fields);
+  }
+
+  #failure(): HeadwaterError {
+    return this.#state.kind === 'failed' ? this.#state.error : new HeadwaterError('HW-LANE-012', `lane "${this.name}" does not run`);
+  }
+
+  #settleDrains(): void {
+    if (this.#delivery !== undefined) this.#drains.settle(this.#delivery.acknowledged.sequence);
+  }
+
+  /** Waits for a condition on the state, which is looked at after each event. */
+  async #settled(isMet: () => boolean): Promise<void> {
+    while (!isMet()) await new Promise<void>((resolve) => this.#onSettled.push(resolve));
+  }
+}
+
+/** Whether a promise, which never rejects, settles in time. */
+function endsWithin(promise: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimer(limitMs, () => resolve(false));
+    void promise.finally(() => {
+      timer.clear();
+      resolve(true);
+    });
+  });
+}
