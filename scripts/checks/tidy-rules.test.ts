@@ -28,6 +28,12 @@ test('limits every kind of function to 70 lines', () => {
   assert.deepEqual(rulesOf('src/model/a.ts', `function read() {\n${lines(68)}}\n`), []);
 });
 
+test('allows one exported class per file, and private ones beside it', () => {
+  const one = '/** A. */\nexport class A {}\n';
+  assert.deepEqual(rulesOf('src/model/a.ts', `${one}class B {}\n`), []);
+  assert.deepEqual(rulesOf('src/model/a.ts', `${one}/** B. */\nexport class B {}\n`), ['one-class']);
+});
+
 test('refuses words that say nothing in file names and exported names', () => {
   assert.deepEqual(rulesOf('src/model/row-utils.ts', ''), ['name']);
   assert.deepEqual(rulesOf('src/model/RowReader.ts', ''), ['name']);

@@ -8,6 +8,7 @@ import ts from 'typescript';
 export type TidyRule =
   | 'file-size'
   | 'function-size'
+  | 'one-class'
   | 'name'
   | 'bare-error'
   | 'current-time'
@@ -59,6 +60,7 @@ export function findUntidy(source: TidySource): TidyFinding[] {
   checkFileName(source, report);
   checkComments(source.text, report);
   for (const statement of file.statements) checkStatement(source, statement, report);
+  checkClasses(source, file, report);
   const visit = (node: ts.Node): void => {
     checkNode(source, node, report);
     ts.forEachChild(node, visit);
@@ -116,6 +118,11 @@ function isImplementation(statement: ts.Statement): boolean {
     before.body === undefined &&
     before.name?.text === statement.name?.text
   );
+}
+
+function checkClasses({ path }: TidySource, file: ts.SourceFile, report: Report): void {
+  const [, second] = file.statements.filter((statement) => ts.isClassDeclaration(statement) && isExported(statement));
+  if (second !== undefined && !isTest(path)) report(second.getStart(), 'one-class', 'export one class per file');
 }
 
 function checkName(name: ts.Identifier, isFunction: boolean, report: Report): void {
