@@ -46,3 +46,10 @@ test('stays the same when only a comment or an unmentioned type changes', () => 
   const changed = { ...files, 'lane.d.ts': lane.replace('A lane.', 'One lane.').replace('Unseen', 'Hidden') };
   assert.equal(report(changed), report(files));
 });
+
+test('stays the same when only the wording of a text changes', () => {
+  const withText = (text: string): string =>
+    report({ 'index.d.ts': `export declare const a: {\n    why: '${text}';\n};\n` });
+  assert.equal(withText('the disk is full'), withText('no space is left'));
+  assert.notEqual(withText('full'), withText('stop'));
+});

@@ -94,8 +94,19 @@ function statementOf(declaration: ts.Node): ts.Node {
 function describeSymbol(name: string, symbol: ts.Symbol): string {
   const texts = (symbol.declarations ?? []).map((declaration) => {
     const statement = statementOf(declaration);
-    return printer.printNode(ts.EmitHint.Unspecified, statement, statement.getSourceFile());
+    const [shortened] = ts.transform(statement, [shortenTexts]).transformed;
+    return printer.printNode(ts.EmitHint.Unspecified, shortened ?? statement, statement.getSourceFile());
   });
   const declared = symbol.name === name ? '' : `// ${name} is\n`;
   return declared + texts.map((text) => text.replace(/^export (?:declare )?/, '').replace(/^declare /, '')).join('\n');
 }
+
+/** A literal type of several words is a text for people, such as the page of an error code: its wording is no promise. */
+const shortenTexts: ts.TransformerFactory<ts.Node> = (context) => {
+  const visit = (node: ts.Node): ts.Node => {
+    const isText = ts.isLiteralTypeNode(node) && ts.isStringLiteral(node.literal) && /\s/.test(node.literal.text);
+    if (isText) return ts.factory.createLiteralTypeNode(ts.factory.createStringLiteral('...', true));
+    return ts.visitEachChild(node, visit, context);
+  };
+  return visit;
+};

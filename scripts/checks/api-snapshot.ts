@@ -13,8 +13,9 @@ import { reportApi } from './api-report.ts';
 const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } });
 const folder = mkdtempSync(join(tmpdir(), 'headwater-api-'));
 try {
-  const args = ['-p', 'tsconfig.build.json', '--emitDeclarationOnly', '--outDir', folder];
-  if (spawnSync('tsc', args, { stdio: 'inherit' }).status !== 0) stop('src does not compile');
+  // Each declaration follows from its own file alone, so that types need no check here: check:types does that.
+  const args = ['-p', 'tsconfig.build.json', '--noCheck', '--emitDeclarationOnly', '--outDir', folder];
+  if (spawnSync('tsc', args, { stdio: 'inherit' }).status !== 0) stop('the declarations could not be written');
   const reports = new Map(
     globSync('src/*.ts')
       .toSorted()
