@@ -3,18 +3,21 @@ import { Socket } from 'node:net';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import { parseLsn } from '../../../model/lsn.ts';
 import { toConnectionError } from '../../../postgres/connection-error.ts';
+import type { QueryRow } from '../../../postgres/connection.ts';
 import { describeAddress, type ConnectionOptions } from '../../../postgres/connection-options.ts';
 import { textRows } from '../../../postgres/pg-connection.ts';
 import { closePgClient, openPgClient, socketOf, type PgClient } from '../../../postgres/pg-driver.ts';
+import { beginSlotTransactionSql, createSlotCommand, tableHoldsRowSql } from '../source/setup.sql.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import { MessageFramer } from './message-framer.ts';
 import type {
+  CreatedSlot,
   ReplicationConnection,
-  ReplicationRow,
   ReplicationStream,
   StreamListener,
   StreamStart,
   SystemFacts,
+  TableToLookAt,
 } from './replication-connection.ts';
 import { encodeQuery, formatStartReplication, streamSettings, streamTimeouts } from './start-command.ts';
 
@@ -70,25 +73,27 @@ class PgReplicationConnection implements ReplicationConnection {
   }
 
   async identifySystem(): Promise<SystemFacts> {
-    const [row] = await this.query('IDENTIFY_SYSTEM');
+    const [system] = await this.#query('IDENTIFY_SYSTEM');
+    const [timeout] = await this.#query(`select setting from pg_settings where name = 'wal_sender_timeout'`);
     return {
-      systemId: row?.['systemid'] ?? '',
-      timeline: Number(row?.['timeline']),
-      walEndLsn: parseLsn(row?.['xlogpos'] ?? ''),
-      databaseName: row?.['dbname'] ?? '',
+      systemId: system?.['systemid'] ?? '',
+      timeline: Number(system?.['timeline']),
+      walEndLsn: parseLsn(system?.['xlogpos'] ?? ''),
+      databaseName: system?.['dbname'] ?? '',
+      walSenderTimeoutMs: Number(timeout?.['setting']),
     };
   }
 
-  async query(text: string): Promise<readonly ReplicationRow[]> {
-    if (this.#isClosed) throw new HeadwaterError('HW-SOURCE-034', `the replication connection to ${this.#address} is closed`);
-    try {
-      const result: unknown = await this.#client.query(text);
-      // Several statements in one text give several results; the last one counts.
-      const last: unknown = Array.isArray(result) ? result.at(-1) : result;
-      return textRows((last as { readonly rows?: readonly unknown[] }).rows ?? []);
-    } catch (thrown) {
-      throw toConnectionError(thrown, `a replication command on ${this.#address}`);
+  async createSlot(slotName: string, tables: readonly TableToLookAt[]): Promise<CreatedSlot> {
+    await this.#query(beginSlotTransactionSql);
+    const [created] = await this.#query(createSlotCommand(slotName, this.serverVersion));
+    const holdsRows: boolean[] = [];
+    for (const { schemaName, tableName } of tables) {
+      const [row] = await this.#query(tableHoldsRowSql(schemaName, tableName));
+      holdsRows.push(row?.['holds_row'] === 'true');
     }
+    await this.#query('commit');
+    return { startLsn: parseLsn(created?.['consistent_point'] ?? ''), holdsRows };
   }
 
   start(start: StreamStart, listener: StreamListener): ReplicationStream {
@@ -115,6 +120,16 @@ class PgReplicationConnection implements ReplicationConnection {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await closePgClient(this.#client);
+  }
+
+  /** A statement or a replication command of the simple protocol. */
+  async #query(text: string): Promise<readonly QueryRow[]> {
+    if (this.#isClosed) throw new HeadwaterError('HW-SOURCE-034', `the replication connection to ${this.#address} is closed`);
+    try {
+      return textRows((await this.#client.query(text)).rows);
+    } catch (thrown) {
+      throw toConnectionError(thrown, `a replication command on ${this.#address}`);
+    }
   }
 }
 

@@ -8,15 +8,25 @@ export interface SystemFacts {
   /** End of the WAL that the server has flushed. */
   readonly walEndLsn: Lsn;
   readonly databaseName: string;
+  /** Of this session. 0: the server waits for ever. */
+  readonly walSenderTimeoutMs: number;
 }
 
-/** A row of text values. */
-export type ReplicationRow = Readonly<Record<string, string | null>>;
+export interface TableToLookAt {
+  readonly schemaName: string;
+  readonly tableName: string;
+}
+
+export interface CreatedSlot {
+  /** The stream begins here: every commit behind it is sent. */
+  readonly startLsn: Lsn;
+  /** For each table, in order: whether it holds rows that the stream will not send. */
+  readonly holdsRows: readonly boolean[];
+}
 
 export interface StreamStart {
   readonly slotName: string;
   readonly publicationNames: readonly string[];
-  readonly serverVersion: number;
 }
 
 /** Where the bytes of a started stream go. Each view may continue the buffer of the one before. */
@@ -46,8 +56,11 @@ export interface ReplicationConnection {
   /** The settings that decide how values are written as text, as they were sent at the start of the session. */
   readonly sessionSettings: Readonly<Record<string, string>>;
   identifySystem(): Promise<SystemFacts>;
-  /** A statement or a replication command of the simple protocol. @throws HW-SOURCE codes by SQLSTATE. */
-  query(text: string): Promise<readonly ReplicationRow[]>;
+  /**
+   * Creates a permanent slot and looks at tables as they were at its start, exactly. Waits for transactions that are older.
+   * @throws HW-SOURCE codes by SQLSTATE: no right, none free.
+   */
+  createSlot(slotName: string, tables: readonly TableToLookAt[]): Promise<CreatedSlot>;
   /** Sends START_REPLICATION from the slot's own position and reads from here on, paused. */
   start(start: StreamStart, listener: StreamListener): ReplicationStream;
   /** Idempotent. Ends the session without waiting for the server's consent. */

@@ -28,6 +28,8 @@ export interface StreamSessionOptions {
   readonly recorder: ChangeRecorder;
   readonly start: StreamStart;
   readonly limits: StreamLimits;
+  /** Tells this session's canaries from those of others. */
+  readonly id: string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onCanary: (content: Uint8Array) => void;
@@ -63,6 +65,10 @@ export class StreamSession {
   constructor(options: StreamSessionOptions) {
     this.#options = options;
     this.#lastHeardMs = options.clock.monotonicMs();
+  }
+
+  get id(): string {
+    return this.#options.id;
   }
 
   /** Undefined before `run`. */
@@ -133,6 +139,26 @@ export class StreamSession {
     } catch (thrown) {
       this.#finish(HeadwaterError.from(thrown));
     }
+  }
+
+  /** Ends without flushing or confirming more, and resolves when no flush of this session is under way. Idempotent. */
+  async end(): Promise<void> {
+    this.#finish(undefined);
+    await this.#flushing;
+  }
+
+  /** Ends the session for a reason that lies outside its stream. */
+  fail(error: HeadwaterError): void {
+    this.#finish(error);
+  }
+
+  /** Lets something else be recorded between two transactions, and flushed. False, and not called, inside one. */
+  record(append: (recorder: ChangeRecorder) => void): boolean {
+    if (this.#isEnded || this.#isStopping || this.#recording?.state.kind !== 'between') return false;
+    const { clock, recorder } = this.#options;
+    append(recorder);
+    this.#stepFlush({ kind: 'appended', nowMs: clock.monotonicMs(), pendingByteCount: recorder.pendingByteCount });
+    return true;
   }
 
   #receive(bytes: Uint8Array, isFull: boolean): void {
@@ -300,10 +326,5 @@ export class StreamSession {
       callback();
     });
     this.#timers.add(timer);
-  }
-
-  /** Resolves when no flush of this session is under way any more. */
-  async settle(): Promise<void> {
-    await this.#flushing;
   }
 }

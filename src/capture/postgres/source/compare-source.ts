@@ -129,7 +129,8 @@ function compareServer(source: SourceIdentity, found: FoundSource): HeadwaterErr
   return new HeadwaterError('HW-SOURCE-030', `the session setting ${changed} differs: ${values}`);
 }
 
-function comparePublications(source: SourceIdentity, found: readonly PublicationFacts[]): HeadwaterError | undefined {
+/** Whether the publications are still those that were recorded: HW-SOURCE-009 or 018. */
+export function comparePublications(source: SourceIdentity, found: readonly PublicationFacts[]): HeadwaterError | undefined {
   const missing = checkPublicationsExist(source.publicationNames, found);
   if (missing !== undefined) return missing;
   for (const [index, name] of source.publicationNames.entries()) {

@@ -107,5 +107,18 @@ select t.pubname::text as publication_name,
  where t.pubname in (select jsonb_array_elements_text($1::jsonb))
  order by 1, 2, 3`;
 
-/** The canary: transactional, so that it travels the whole way and frees the WAL of an idle cluster. $1 its content. */
-export const emitCanarySql = `select pg_logical_emit_message(true, 'headwater:canary', $1::text)::text as lsn`;
+/**
+ * One statement for everything that is looked at while nothing happens: an idle installation costs one statement per
+ * interval. $1 slot name, $2 JSON array of publication names, $3 content of the canary. The canary is transactional, so that
+ * it travels the whole way and frees the WAL of an idle cluster.
+ */
+export function watchSql(canary: 'emitted' | 'none'): string {
+  const emit =
+    canary === 'none' ? '' : `, pg_logical_emit_message(true, 'headwater:canary', $3::text)::text as canary_lsn`;
+  return `
+select (select coalesce(jsonb_agg(to_jsonb(s)), '[]')::text from (${slotFactsSql}) s) as slots,
+       (select coalesce(jsonb_agg(to_jsonb(p)), '[]')::text from (${publicationFactsSql.replace('$1', '$2')}) p) as publications,
+       (select md5(coalesce(string_agg(t.schemaname || '.' || t.tablename, ',' order by t.schemaname, t.tablename), ''))
+          from pg_publication_tables t
+         where t.pubname in (select jsonb_array_elements_text($2::jsonb))) as tables_digest${emit}`;
+}

@@ -1,0 +1,268 @@
+import { HeadwaterError } from '../../foundation/error.ts';
+import { planRetryDelayMs } from '../../foundation/retry.ts';
+import { formatLsn } from '../../model/lsn.ts';
+import type { ChangeSource } from '../change-source.ts';
+import type { SourceReport, SourceState } from '../source-report.ts';
+import type { ReplicationConnection } from './replication/replication-connection.ts';
+import type { StreamPositions } from './replication/stream-core.ts';
+import type { StreamCounts } from './replication/stream-recorder.ts';
+import { StreamSession, type StreamLimits } from './replication/stream-session.ts';
+import { acceptSource, prepareSource, type PreparedSource, type SourceSessions } from './source/prepare-source.ts';
+import { explainStreamError } from './source/explain-stream-error.ts';
+import type { SourceCatalog } from './source/source-catalog.ts';
+import { streamByteLimits, type PostgresSourceOptions } from './source/source-options.ts';
+import { SourceWatch } from './source/source-watch.ts';
+
+/** Creates the source of one PostgreSQL database. Nothing is opened before `start`. */
+export function createPostgresChangeSource(options: PostgresSourceOptions): ChangeSource {
+  return new PostgresChangeSource(options);
+}
+
+/**
+ * Captures a database: connects, checks that the source is the one that was recorded, streams, and connects again when the
+ * connection is lost. The recorder is used by this source alone; it is flushed before each comparison with the server, so
+ * that what was appended counts as recorded.
+ */
+class PostgresChangeSource implements ChangeSource {
+  readonly #options: PostgresSourceOptions;
+  readonly #abort = new AbortController();
+  readonly #finished = Promise.withResolvers<HeadwaterError | undefined>();
+  readonly #started = Promise.withResolvers<void>();
+  #running: Promise<void> | undefined;
+  #state: SourceState = 'starting';
+  #error: HeadwaterError | undefined;
+  #session: StreamSession | undefined;
+  #catalog: SourceCatalog | undefined;
+  readonly #watch: SourceWatch;
+  #prepared: PreparedSource | undefined;
+  #positions: StreamPositions | undefined;
+  #reconnectCount = 0;
+  #counts: StreamCounts = { transactions: 0, records: 0, duplicates: 0, withoutRecords: 0, forgedMessages: 0, receivedBytes: 0 };
+
+  constructor(options: PostgresSourceOptions) {
+    this.#options = options;
+    this.#watch = new SourceWatch(options);
+  }
+
+  get finished(): Promise<HeadwaterError | undefined> {
+    return this.#finished.promise;
+  }
+
+  /**
+   * Resolves when the stream runs. A server that cannot be reached is tried until `startTimeoutMs` is over.
+   * @throws HW-SOURCE codes, HW-JOURNAL codes of the recorder; `signal.reason` on cancel.
+   */
+  async start(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    const cancel = (): void => this.#abort.abort(signal?.reason);
+    signal?.addEventListener('abort', cancel, { once: true });
+    this.#running ??= this.#run();
+    try {
+      await this.#started.promise;
+    } catch (thrown) {
+      await this.#running;
+      throw thrown;
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#session?.stop();
+    this.#abort.abort(new HeadwaterError('HW-INTERNAL-003', 'the source was stopped'));
+    if (this.#running === undefined) {
+      this.#state = 'stopped';
+      this.#finished.resolve(undefined);
+    }
+    await this.#running;
+  }
+
+  report(): SourceReport {
+    const { slotName, publicationNames, recorder } = this.#options;
+    const positions = this.#session?.positions ?? this.#positions;
+    const counts = this.#session?.counts;
+    const total = (name: keyof StreamCounts): number => this.#counts[name] + (counts?.[name] ?? 0);
+    return {
+      state: this.#state,
+      slotName,
+      publicationNames,
+      systemId: this.#prepared?.system.systemId ?? recorder.state.source?.systemId,
+      timeline: this.#prepared?.system.timeline ?? recorder.state.source?.timeline,
+      serverVersion: this.#prepared?.server.versionText,
+      receivedLsn: positions?.receivedLsn,
+      durableLsn: positions?.durableLsn,
+      confirmedLsn: positions?.confirmedLsn,
+      ...this.#watch.report(),
+      transactionCount: total('transactions'),
+      recordCount: total('records'),
+      duplicateCount: total('duplicates'),
+      withoutRecordsCount: total('withoutRecords'),
+      forgedMessageCount: total('forgedMessages'),
+      receivedByteCount: total('receivedBytes'),
+      reconnectCount: this.#reconnectCount,
+      uncopiedTables: recorder.state.source?.uncopiedTables ?? [],
+      error: this.#error,
+    };
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort;
+    try {
+      await this.#stream(signal);
+      this.#state = 'stopped';
+      this.#started.reject(signal.reason);
+      this.#finished.resolve(undefined);
+    } catch (thrown) {
+      if (signal.aborted) {
+        this.#state = 'stopped';
+        this.#started.reject(signal.reason);
+        this.#finished.resolve(undefined);
+      } else {
+        this.#error = HeadwaterError.from(thrown);
+        this.#state = 'failed';
+        this.#options.logger.error('source failed', { code: this.#error.code, error: this.#error.message });
+        this.#started.reject(this.#error);
+        this.#finished.resolve(this.#error);
+      }
+    } finally {
+      this.#started.promise.catch(() => undefined);
+      await this.#catalog?.close();
+    }
+  }
+
+  /** The component's main loop: one round for each connection. */
+  async #stream(signal: AbortSignal): Promise<void> {
+    const { clock, logger, random, retry } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const slot: { waitingSinceMs: number | undefined } = { waitingSinceMs: undefined };
+    let hasStarted = false;
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
+      const error = await this.#connectOnce(signal, () => {
+        hasStarted = true;
+        attempt = 0;
+        slot.waitingSinceMs = undefined;
+      });
+      if (error === undefined || signal.aborted) return;
+      if (!this.#isWorthRetrying(error, slot)) throw error;
+      if (!hasStarted && clock.monotonicMs() - startedMs >= this.#options.startTimeoutMs && error.code !== 'HW-SOURCE-012') throw error;
+      this.#error = error;
+      if (hasStarted) this.#state = 'reconnecting';
+      this.#reconnectCount += hasStarted ? 1 : 0;
+      const delayMs = planRetryDelayMs(retry, Math.max(1, attempt), random.next());
+      logger.warn('source connection lost', { code: error.code, error: error.message, attempt, delayMs });
+      await clock.sleep(delayMs, signal);
+    }
+  }
+
+  /** A slot in use is waited for: its holder may be a walsender that has not noticed the end of its reader. */
+  #isWorthRetrying(error: HeadwaterError, slot: { waitingSinceMs: number | undefined }): boolean {
+    if (error.code !== 'HW-SOURCE-012') return error.policy === 'retry';
+    const nowMs = this.#options.clock.monotonicMs();
+    slot.waitingSinceMs ??= nowMs;
+    return nowMs - slot.waitingSinceMs < this.#options.slotWaitMs;
+  }
+
+  /** Connects, checks and streams until the connection ends. Undefined after a stop. */
+  async #connectOnce(signal: AbortSignal, onStreaming: () => void): Promise<HeadwaterError | undefined> {
+    const { openReplication, recorder } = this.#options;
+    // What an earlier connection appended must count as recorded before anything is compared.
+    await recorder.flush();
+    let replication: ReplicationConnection | undefined;
+    const close = (): void => void replication?.close();
+    signal.addEventListener('abort', close, { once: true });
+    try {
+      const catalog = await this.#openCatalog(signal);
+      replication = await openReplication(signal);
+      signal.throwIfAborted();
+      const error = await this.#streamOnce({ replication, catalog }, onStreaming);
+      return error === undefined ? undefined : await explainStreamError(error, catalog, this.#options);
+    } catch (thrown) {
+      const error = HeadwaterError.from(thrown);
+      return this.#catalog?.isOpen === true ? explainStreamError(error, this.#catalog, this.#options) : error;
+    } finally {
+      signal.removeEventListener('abort', close);
+      await this.#endSession();
+      await replication?.close();
+    }
+  }
+
+  async #streamOnce(sessions: SourceSessions, onStreaming: () => void): Promise<HeadwaterError | undefined> {
+    const { logger, recorder } = this.#options;
+    const prepared = await prepareSource(this.#options, sessions);
+    this.#prepared = prepared;
+    const session = this.#createSession(sessions.replication, prepared);
+    this.#session = session;
+    await session.open();
+    const { slotLsn, record } = await acceptSource(this.#options, sessions, prepared);
+    if (record !== undefined) {
+      recorder.recordSource(record.identity, record.startLsn, 'initial');
+      await recorder.flush();
+    }
+    const ended = session.run(slotLsn);
+    this.#state = 'streaming';
+    this.#error = undefined;
+    onStreaming();
+    this.#watch.begin({ catalog: sessions.catalog, session, prepared });
+    this.#started.resolve();
+    logger.info('source streams', { slot: this.#options.slotName, from: formatLsn(slotLsn) });
+    return ended;
+  }
+
+  #createSession(replication: ReplicationConnection, prepared: PreparedSource): StreamSession {
+    const { clock, logger, publicationNames, random, recorder, slotName } = this.#options;
+    return new StreamSession({
+      connection: replication,
+      recorder,
+      start: { slotName, publicationNames },
+      limits: planStreamLimits(this.#options, prepared.system.walSenderTimeoutMs),
+      id: Buffer.from(random.bytes(6)).toString('hex'),
+      clock,
+      logger,
+      onCanary: (content) => this.#watch.canarySeen(content),
+    });
+  }
+
+  async #openCatalog(signal: AbortSignal): Promise<SourceCatalog> {
+    if (this.#catalog?.isOpen !== true) {
+      await this.#catalog?.close();
+      this.#catalog = await this.#options.openCatalog(signal);
+    }
+    return this.#catalog;
+  }
+
+  async #endSession(): Promise<void> {
+    this.#watch.end();
+    const session = this.#session;
+    if (session === undefined) return;
+    await session.end();
+    this.#positions = session.positions ?? this.#positions;
+    this.#session = undefined;
+    const { counts } = session;
+    if (counts === undefined) return;
+    this.#counts = {
+      transactions: this.#counts.transactions + counts.transactions,
+      records: this.#counts.records + counts.records,
+      duplicates: this.#counts.duplicates + counts.duplicates,
+      withoutRecords: this.#counts.withoutRecords + counts.withoutRecords,
+      forgedMessages: this.#counts.forgedMessages + counts.forgedMessages,
+      receivedBytes: this.#counts.receivedBytes + counts.receivedBytes,
+    };
+  }
+}
+
+/** Statuses at a third of the server's patience at most; a silence of twice its patience is the end of a connection. */
+export function planStreamLimits(
+  options: Pick<PostgresSourceOptions, 'flushIntervalMs' | 'statusIntervalMs'>,
+  walSenderTimeoutMs: number,
+): StreamLimits {
+  const patienceMs = walSenderTimeoutMs === 0 ? 60_000 : walSenderTimeoutMs;
+  const statusIntervalMs = Math.max(1, Math.min(options.statusIntervalMs, Math.floor(patienceMs / 3)));
+  return {
+    intervalMs: options.flushIntervalMs,
+    byteCount: streamByteLimits.flushByteCount,
+    spillByteCount: streamByteLimits.spillByteCount,
+    pendingByteCountMax: streamByteLimits.pendingByteCountMax,
+    statusIntervalMs,
+    livenessTimeoutMs: Math.max(2 * patienceMs, 3 * statusIntervalMs),
+  };
+}

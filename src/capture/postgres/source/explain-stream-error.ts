@@ -1,0 +1,36 @@
+import { HeadwaterError } from '../../../foundation/error.ts';
+import { checkPublicationsExist, checkSlotKind } from './compare-source.ts';
+import type { SourceCatalog } from './source-catalog.ts';
+import type { PostgresSourceOptions } from './source-options.ts';
+
+/** SQLSTATEs that a stream ends with when its slot or publication is at fault. Texts differ from version to version. */
+const objectStates = new Set(['55000', '42704']);
+
+/**
+ * Asks the catalogs why the server ended a stream, where its error does not say: the slot was invalidated (HW-SOURCE-013), or
+ * the publication is missing now (009) or was at the place that is decoded (031). Any other error is returned as it is.
+ */
+export async function explainStreamError(
+  error: HeadwaterError,
+  catalog: SourceCatalog,
+  options: Pick<PostgresSourceOptions, 'slotName' | 'publicationNames'>,
+): Promise<HeadwaterError> {
+  const sqlState = error.details['sqlState'];
+  if (typeof sqlState !== 'string' || !objectStates.has(sqlState)) return error;
+  try {
+    const slot = await catalog.readSlot(options.slotName);
+    const publications = await catalog.readPublications(options.publicationNames);
+    const invalid = slot === undefined ? undefined : checkSlotKind(slot, slot.databaseName ?? '');
+    const missing = checkPublicationsExist(options.publicationNames, publications);
+    if (invalid !== undefined) return invalid;
+    if (missing !== undefined) return missing;
+    if (sqlState !== '42704' || slot === undefined) return error;
+    const names = options.publicationNames.join(', ');
+    return new HeadwaterError('HW-SOURCE-031', `publication ${names} did not exist yet where slot "${options.slotName}" stands`, {
+      cause: error,
+    });
+  } catch (thrown) {
+    // The catalogs cannot be asked: the connection's own error is the nearest truth, and a new connection looks again.
+    return HeadwaterError.from(thrown).policy === 'retry' ? HeadwaterError.from(thrown) : error;
+  }
+}

@@ -1,0 +1,38 @@
+import type { PublicationFacts, PublishedTable, ServerFacts, SlotFacts } from './source-facts.ts';
+
+export interface WatchRequest {
+  readonly slotName: string;
+  readonly publicationNames: readonly string[];
+  /** Content of a canary message to write; undefined: none. */
+  readonly canary: string | undefined;
+}
+
+export interface WatchResult {
+  readonly slot: SlotFacts | undefined;
+  readonly publications: readonly PublicationFacts[];
+  /** Changes whenever the set of published tables does. */
+  readonly tablesDigest: string;
+}
+
+/**
+ * What capture asks of a server besides the stream: catalogs, the canary, and a missing publication. A session of its own,
+ * one caller. The simulator has one without a server.
+ *
+ * Every method throws HW-SOURCE codes of the connection.
+ */
+export interface SourceCatalog {
+  readonly isOpen: boolean;
+  readServer(): Promise<ServerFacts>;
+  /** Undefined: there is no such slot. */
+  readSlot(slotName: string): Promise<SlotFacts | undefined>;
+  /** Those that exist. */
+  readPublications(names: readonly string[]): Promise<readonly PublicationFacts[]>;
+  readTables(publicationNames: readonly string[]): Promise<readonly PublishedTable[]>;
+  createPublication(name: string, tables: readonly string[]): Promise<void>;
+  /** One statement for all that is looked at while nothing happens. */
+  watch(request: WatchRequest): Promise<WatchResult>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+export type CatalogConnector = (signal: AbortSignal | undefined) => Promise<SourceCatalog>;

@@ -1,0 +1,132 @@
+import type { ClockTimer } from '../../../foundation/clock.ts';
+import { HeadwaterError } from '../../../foundation/error.ts';
+import type { SourceReport } from '../../source-report.ts';
+import type { StreamSession } from '../replication/stream-session.ts';
+import { comparePublications } from './compare-source.ts';
+import type { PreparedSource } from './prepare-source.ts';
+import type { SourceCatalog, WatchResult } from './source-catalog.ts';
+import type { PublishedTable, SlotFacts } from './source-facts.ts';
+import { sourceDefaults, type PostgresSourceOptions } from './source-options.ts';
+import { distinctTables, tableNames, toUncopiedTable } from './uncopied-tables.ts';
+
+/** One connection's session, catalogs and what was found. */
+export interface WatchedSource {
+  readonly catalog: SourceCatalog;
+  readonly session: StreamSession;
+  readonly prepared: PreparedSource;
+}
+
+const decoder = new TextDecoder();
+
+/**
+ * What is done at intervals beside the stream, by one statement: a canary is written, and slot, publication and published
+ * tables are looked at. A changed publication ends the session; a failed look does not, for the stream may be well without it.
+ */
+export class SourceWatch {
+  readonly #options: PostgresSourceOptions;
+  #source: WatchedSource | undefined;
+  #timer: ClockTimer | undefined;
+  #slot: SlotFacts | undefined;
+  #tablesDigest: string | undefined;
+  #canaryCount = 0;
+  #lastCanary: string | undefined;
+  #canarySeenMs: number | undefined;
+  #mayEmit = true;
+
+  constructor(options: PostgresSourceOptions) {
+    this.#options = options;
+  }
+
+  /** Looks now and at every interval until `end`. */
+  begin(source: WatchedSource): void {
+    this.end();
+    this.#source = source;
+    this.#mayEmit = source.prepared.server.mayEmit;
+    this.#tablesDigest = undefined;
+    void this.#look(source);
+  }
+
+  end(): void {
+    this.#source = undefined;
+    this.#timer?.clear();
+  }
+
+  /** A canary came out of the stream: whether it is our last one is told by its content. */
+  canarySeen(content: Uint8Array): void {
+    if (this.#lastCanary === undefined || decoder.decode(content) !== this.#lastCanary) return;
+    this.#canarySeenMs = this.#options.clock.monotonicMs();
+  }
+
+  report(): Pick<SourceReport, 'slot' | 'canary' | 'canaryAgeMs'> {
+    const slot = this.#slot;
+    const isOff = this.#options.canaryIntervalMs === false;
+    const seenMs = this.#canarySeenMs;
+    return {
+      slot: slot === undefined ? undefined : toSlotStatus(slot),
+      canary: isOff ? 'off' : this.#mayEmit ? 'on' : 'without-right',
+      canaryAgeMs: seenMs === undefined ? undefined : this.#options.clock.monotonicMs() - seenMs,
+    };
+  }
+
+  async #look(source: WatchedSource): Promise<void> {
+    const { canaryIntervalMs, clock, installation, logger, publicationNames, slotName } = this.#options;
+    try {
+      const isEmitting = canaryIntervalMs !== false && this.#mayEmit;
+      if (isEmitting) this.#lastCanary = `${installation} ${source.session.id} ${(this.#canaryCount += 1)}`;
+      const canary = isEmitting ? this.#lastCanary : undefined;
+      const result = await source.catalog.watch({ slotName, publicationNames, canary });
+      if (this.#source === source) await this.#judge(source, result);
+    } catch (thrown) {
+      const error = HeadwaterError.from(thrown);
+      logger.warn('source watch failed', { code: error.code, error: error.message });
+      if (error.code === 'HW-SOURCE-008') this.#mayEmit = false;
+      // Without its catalogs a publication could change unseen: the next connection has both again.
+      if (!source.catalog.isOpen && this.#source === source) source.session.fail(error);
+    }
+    if (this.#source !== source) return;
+    const intervalMs = canaryIntervalMs === false ? sourceDefaults.canaryIntervalMs : canaryIntervalMs;
+    this.#timer = clock.setTimer(intervalMs, () => void this.#look(source));
+  }
+
+  async #judge(source: WatchedSource, result: WatchResult): Promise<void> {
+    this.#slot = result.slot;
+    const recorded = this.#options.recorder.state.source;
+    const changed = recorded === undefined ? undefined : comparePublications(recorded, result.publications);
+    if (changed !== undefined) {
+      source.session.fail(changed);
+      return;
+    }
+    if (result.tablesDigest === this.#tablesDigest) return;
+    const tables = distinctTables(await source.catalog.readTables(this.#options.publicationNames));
+    if (this.#source === source && this.#recordTables(source, tables)) this.#tablesDigest = result.tablesDigest;
+  }
+
+  /** False while a transaction is open: its parts belong together in the recorder. */
+  #recordTables(source: WatchedSource, tables: readonly PublishedTable[]): boolean {
+    const { logger, recorder } = this.#options;
+    const { source: identity, sourceStartLsn } = recorder.state;
+    if (identity === undefined) return true;
+    const names = tableNames(tables);
+    const added = tables.filter(({ schemaName, tableName }) => !identity.tables.includes(`${schemaName}.${tableName}`));
+    const removed = identity.tables.filter((name) => !names.includes(name));
+    if (added.length === 0 && removed.length === 0) return true;
+    const isForAll = source.prepared.publications.some((publication) => publication.isForAllTables);
+    const uncopied = added
+      // A publication for all tables has had each of them since it was made.
+      .map((table) => (isForAll ? undefined : toUncopiedTable(table, 'published-later', undefined)))
+      .filter((table) => table !== undefined);
+    const uncopiedTables = [...identity.uncopiedTables, ...uncopied];
+    const isRecorded = source.session.record((target) =>
+      target.recordSource({ ...identity, tables: names, uncopiedTables }, sourceStartLsn, 'tables-changed'),
+    );
+    if (isRecorded) {
+      logger.info('published tables changed', { added: tableNames(added).join(', '), removed: removed.join(', ') });
+    }
+    return isRecorded;
+  }
+}
+
+function toSlotStatus(slot: SlotFacts): NonNullable<SourceReport['slot']> {
+  const { walStatus, retainedBytes, unconfirmedBytes, safeBytes, invalidationReason } = slot;
+  return { walStatus, retainedBytes, unconfirmedBytes, safeBytes, invalidationReason };
+}

@@ -1,0 +1,52 @@
+import type { HeadwaterError } from '../foundation/error.ts';
+import type { Lsn } from '../model/lsn.ts';
+import type { UncopiedTable } from '../model/source-identity.ts';
+
+/**
+ * `starting`: not streamed yet. `streaming`: reads, or waits for changes. `reconnecting`: the connection was lost, the next
+ * one is being made. `stopped` by us. `failed`: ended by an error that waiting does not cure.
+ */
+export type SourceState = 'starting' | 'streaming' | 'reconnecting' | 'stopped' | 'failed';
+
+/** `on`, switched `off`, or without the `right`: progress of an idle database then comes from keepalives alone. */
+export type CanaryState = 'on' | 'off' | 'without-right';
+
+/** What the slot does on the server, as last seen. */
+export interface SlotStatus {
+  readonly walStatus: 'reserved' | 'extended' | 'unreserved' | 'lost' | undefined;
+  /** WAL that the slot keeps the server from removing. */
+  readonly retainedBytes: bigint | undefined;
+  /** WAL behind the confirmed location. */
+  readonly unconfirmedBytes: bigint | undefined;
+  /** WAL that may still be written before the server gives the slot up. Undefined: no limit. */
+  readonly safeBytes: bigint | undefined;
+  readonly invalidationReason: string | undefined;
+}
+
+/** The state of a change source, for status, metrics and lanes. Plain values: it may cross threads. */
+export interface SourceReport {
+  readonly state: SourceState;
+  readonly slotName: string;
+  readonly publicationNames: readonly string[];
+  readonly systemId: string | undefined;
+  readonly timeline: number | undefined;
+  readonly serverVersion: string | undefined;
+  readonly receivedLsn: Lsn | undefined;
+  readonly durableLsn: Lsn | undefined;
+  readonly confirmedLsn: Lsn | undefined;
+  readonly slot: SlotStatus | undefined;
+  readonly canary: CanaryState;
+  /** Milliseconds since a canary of ours came back; undefined while none has. */
+  readonly canaryAgeMs: number | undefined;
+  readonly transactionCount: number;
+  readonly recordCount: number;
+  readonly duplicateCount: number;
+  readonly withoutRecordsCount: number;
+  readonly forgedMessageCount: number;
+  readonly receivedByteCount: number;
+  readonly reconnectCount: number;
+  /** Tables whose earlier rows the journal lacks: no copy of them is complete. */
+  readonly uncopiedTables: readonly UncopiedTable[];
+  /** Why it failed, or what it is reconnecting for. */
+  readonly error: HeadwaterError | undefined;
+}

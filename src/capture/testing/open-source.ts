@@ -1,0 +1,93 @@
+import { systemClock, type Clock } from '../../foundation/clock.ts';
+import type { HeadwaterError } from '../../foundation/error.ts';
+import { silentLogger } from '../../foundation/logger.ts';
+import { systemRandom } from '../../foundation/random.ts';
+import type { JournalRecord } from '../../model/journal-record.ts';
+import { parseConnectionUrl } from '../../postgres/connection-options.ts';
+import type { ChangeSource } from '../change-source.ts';
+import { createPgoutputDecoder } from '../postgres/pgoutput/pgoutput-decoder.ts';
+import { createPostgresChangeSource } from '../postgres/postgres-change-source.ts';
+import { openReplicationConnection } from '../postgres/replication/pg-replication-connection.ts';
+import type { PostgresSourceOptions } from '../postgres/source/source-options.ts';
+import { openSourceCatalog } from '../postgres/source/sql-source-catalog.ts';
+import type { MemoryRecorder, MemoryTransaction } from './memory-recorder.ts';
+
+/** What a test says of its source; the rest is short intervals. */
+export type SourceTestOptions = Partial<PostgresSourceOptions> & {
+  readonly url: string;
+  readonly slotName: string;
+  readonly recorder: PostgresSourceOptions['recorder'];
+};
+
+/** A source of a real server, not started. */
+export function createTestSource(options: SourceTestOptions): ChangeSource {
+  const connection = { ...parseConnectionUrl(options.url), connectTimeoutMs: 5000 };
+  return createPostgresChangeSource({
+    installation: 'test',
+    publicationNames: ['headwater'],
+    tables: [],
+    create: 'if-missing',
+    canaryIntervalMs: 200,
+    flushIntervalMs: 0,
+    slotWaitMs: 10_000,
+    startTimeoutMs: 10_000,
+    statusIntervalMs: 100,
+    retry: { initialDelayMs: 20, maxDelayMs: 200, maxAttempts: Number.POSITIVE_INFINITY },
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    openReplication: (signal) => openReplicationConnection(connection, signal),
+    openCatalog: (signal) => openSourceCatalog(connection, signal),
+    ...options,
+  });
+}
+
+/** A started source that is stopped at the end of the block. */
+export async function startTestSource(options: SourceTestOptions): Promise<ChangeSource & AsyncDisposable> {
+  const source = createTestSource(options);
+  await source.start();
+  return Object.assign(source, { [Symbol.asyncDispose]: () => source.stop() });
+}
+
+/** The error that a source's start ends with. */
+export async function failToStart(options: SourceTestOptions): Promise<HeadwaterError> {
+  const source = createTestSource(options);
+  try {
+    await source.start();
+  } catch (thrown) {
+    return thrown as HeadwaterError;
+  } finally {
+    await source.stop();
+  }
+  throw new Error('the source started');
+}
+
+/** Resolves when the condition holds; a test fails by `timeoutMs` with what it waited for. */
+export async function waitUntil(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 15_000,
+  clock: Clock = systemClock,
+): Promise<void> {
+  const deadline = clock.monotonicMs() + timeoutMs;
+  while (!(await condition())) {
+    if (clock.monotonicMs() > deadline) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
+    await clock.sleep(5);
+  }
+}
+
+/** The records of what a recorder made durable, transaction by transaction, by a decoder of their own. */
+export function decodeTransactions(
+  recorder: Pick<MemoryRecorder, 'durable'>,
+  adoptedOutboxes: readonly { readonly schemaName: string; readonly tableName: string }[] = [],
+): JournalRecord[][] {
+  const decoder = createPgoutputDecoder({ installation: 'test', outboxSchema: 'headwater', adoptedOutboxes });
+  return recorder.durable.transactions.map(
+    (transaction: MemoryTransaction) => [...decoder.decodeBody('pgoutput-copy/1', transaction.body, 0).records],
+  );
+}
+
+/** First column of every inserted row, in order. */
+export function insertedIds(transactions: readonly (readonly JournalRecord[])[]): string[] {
+  return transactions.flat().flatMap((record) => (record.kind === 'insert' ? [String(record.after[0])] : []));
+}
