@@ -1,9 +1,11 @@
 import { captureErrorCodes } from './error-codes/capture.ts';
 import { configErrorCodes } from './error-codes/config.ts';
+import { demoErrorCodes } from './error-codes/demo.ts';
 import { embeddedErrorCodes } from './error-codes/embedded.ts';
 import { emitErrorCodes } from './error-codes/emit.ts';
 import { internalErrorCodes } from './error-codes/internal.ts';
 import { journalErrorCodes } from './error-codes/journal.ts';
+import { kafkaErrorCodes } from './error-codes/kafka.ts';
 import { laneErrorCodes } from './error-codes/lane.ts';
 import { objectsErrorCodes } from './error-codes/objects.ts';
 import { serviceErrorCodes } from './error-codes/service.ts';
@@ -20,10 +22,12 @@ export type ErrorCode =
   | keyof typeof journalErrorCodes
   | keyof typeof laneErrorCodes
   | keyof typeof sinkErrorCodes
+  | keyof typeof kafkaErrorCodes
   | keyof typeof emitErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
-  | keyof typeof embeddedErrorCodes;
+  | keyof typeof embeddedErrorCodes
+  | keyof typeof demoErrorCodes;
 
 /** The closed list of error codes. Each entry is the page that `headwater explain CODE` prints. */
 export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
@@ -34,10 +38,12 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...journalErrorCodes,
   ...laneErrorCodes,
   ...sinkErrorCodes,
+  ...kafkaErrorCodes,
   ...emitErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,
   ...embeddedErrorCodes,
+  ...demoErrorCodes,
 };
 
 /** The page of a code. */

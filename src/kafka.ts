@@ -1,0 +1,10 @@
+/** `headwater/kafka`: the Kafka sink. Needs the optional package `@platformatic/kafka`. */
+export { kafkaSink } from './delivery/sinks/kafka/kafka-sink.ts';
+export type { BrokerAddress } from './delivery/sinks/kafka/broker-connections.ts';
+export type {
+  KafkaCompression,
+  KafkaSasl,
+  KafkaSecret,
+  KafkaSinkOptions,
+  KafkaTopic,
+} from './delivery/sinks/kafka/kafka-options.ts';
