@@ -36,7 +36,7 @@ const emptyState: RecorderState = {
 };
 
 /**
- * A recorder for tests of capture: holds transactions in memory and makes them durable at a flush, which a test may hold back.
+ * A recorder for tests of capture: holds transactions in memory and makes them durable at a flush, which a test may hold back or fail.
  * `crash` gives what was durable, for the next recorder. It checks the promises that capture makes to every recorder.
  */
 export class MemoryRecorder implements ChangeRecorder {
@@ -46,8 +46,7 @@ export class MemoryRecorder implements ChangeRecorder {
   #pendingByteCount = 0;
   #isFlushing = false;
   flushCount = 0;
-  /** Awaited in every flush before anything becomes durable. */
-  beforeDurable: () => Promise<void> = async () => undefined;
+  #gate: PromiseWithResolvers<void> | undefined;
 
   constructor(contents: MemoryContents = { transactions: [], state: emptyState }) {
     this.#durable = contents;
@@ -73,6 +72,23 @@ export class MemoryRecorder implements ChangeRecorder {
   /** What another recorder finds after this one was killed. */
   crash(): MemoryRecorder {
     return new MemoryRecorder(this.#durable);
+  }
+
+  /** Flushes begin and do not end until `releaseFlushes` or `failFlushes`. */
+  holdFlushes(): void {
+    this.#gate = Promise.withResolvers();
+  }
+
+  releaseFlushes(): void {
+    this.#gate?.resolve();
+    this.#gate = undefined;
+  }
+
+  /** The flush under way and all later ones fail. */
+  failFlushes(error: Error): void {
+    this.#gate ??= Promise.withResolvers();
+    this.#gate.promise.catch(() => undefined);
+    this.#gate.reject(error);
   }
 
   recordSource(identity: SourceIdentity, startLsn: Lsn, reason: SourceRecordReason): void {
@@ -121,7 +137,7 @@ export class MemoryRecorder implements ChangeRecorder {
     this.#isFlushing = true;
     const contents = this.#current;
     const flushedByteCount = this.#pendingByteCount;
-    await this.beforeDurable();
+    await this.#gate?.promise;
     this.#isFlushing = false;
     this.flushCount += 1;
     this.#durable = contents;

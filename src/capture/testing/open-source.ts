@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from '../../foundation/clock.ts';
-import type { HeadwaterError } from '../../foundation/error.ts';
+import { HeadwaterError } from '../../foundation/error.ts';
 import { silentLogger } from '../../foundation/logger.ts';
 import { systemRandom } from '../../foundation/random.ts';
 import type { JournalRecord } from '../../model/journal-record.ts';
@@ -7,7 +7,10 @@ import { parseConnectionUrl } from '../../postgres/connection-options.ts';
 import type { ChangeSource } from '../change-source.ts';
 import { createPgoutputDecoder } from '../postgres/pgoutput/pgoutput-decoder.ts';
 import { createPostgresChangeSource } from '../postgres/postgres-change-source.ts';
+import { MessageFramer } from '../postgres/replication/message-framer.ts';
 import { openReplicationConnection } from '../postgres/replication/pg-replication-connection.ts';
+import type { ReplicationConnection } from '../postgres/replication/replication-connection.ts';
+import { outputOffset } from '../postgres/replication/wire.ts';
 import type { PostgresSourceOptions } from '../postgres/source/source-options.ts';
 import { openSourceCatalog } from '../postgres/source/sql-source-catalog.ts';
 import type { MemoryRecorder, MemoryTransaction } from './memory-recorder.ts';
@@ -47,6 +50,69 @@ export async function startTestSource(options: SourceTestOptions): Promise<Chang
   const source = createTestSource(options);
   await source.start();
   return Object.assign(source, { [Symbol.asyncDispose]: () => source.stop() });
+}
+
+/** A source that can be killed: its connection ends at once, and nothing is flushed or confirmed any more. */
+export interface MortalSource {
+  readonly source: ChangeSource;
+  /** Resolves with what the recorder had made durable. */
+  kill(): Promise<MemoryRecorder>;
+}
+
+/**
+ * Starts a source on a memory recorder for a test that kills it. `cutAfterRowCount` ends the first connection once that many
+ * row messages came in, in the middle of whatever they belong to.
+ */
+export async function startMortalSource(
+  options: SourceTestOptions & { readonly recorder: MemoryRecorder; readonly cutAfterRowCount?: number },
+): Promise<MortalSource> {
+  const connection = parseConnectionUrl(options.url);
+  const opened: ReplicationConnection[] = [];
+  const source = createTestSource({
+    ...options,
+    openReplication: async (signal) => {
+      const real = await openReplicationConnection(connection, signal);
+      opened.push(real);
+      return options.cutAfterRowCount === undefined ? real : cutAfterRows(real, options.cutAfterRowCount);
+    },
+  });
+  await source.start();
+  return {
+    source,
+    async kill() {
+      const survivor = options.recorder.crash();
+      options.recorder.failFlushes(new HeadwaterError('HW-INTERNAL-003', 'killed'));
+      await Promise.all(opened.map((one) => one.close()));
+      await source.stop();
+      return survivor;
+    },
+  };
+}
+
+/** Passes whole messages on until `rowCount` inserts, updates or deletes came; then nothing more. */
+function cutAfterRows(connection: ReplicationConnection, rowCount: number): ReplicationConnection {
+  let left = rowCount;
+  return {
+    backendPid: connection.backendPid,
+    serverVersion: connection.serverVersion,
+    sessionSettings: connection.sessionSettings,
+    identifySystem: () => connection.identifySystem(),
+    createSlot: (slotName, tables) => connection.createSlot(slotName, tables),
+    close: () => connection.close(),
+    start: (start, listener) => {
+      const framer = new MessageFramer();
+      return connection.start(start, {
+        closed: (error) => listener.closed(error),
+        bytes: (bytes, isFull) =>
+          framer.push(bytes, (message, from, to) => {
+            if (left <= 0) return;
+            const kind = String.fromCharCode(message[from] ?? 0, message[from + outputOffset] ?? 0);
+            if (kind === 'dI' || kind === 'dU' || kind === 'dD') left -= 1;
+            listener.bytes(message.slice(from, to), isFull);
+          }),
+      });
+    },
+  };
 }
 
 /** The error that a source's start ends with. */
