@@ -3,7 +3,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { CamelCasePlugin, CompiledQuery, Kysely, PostgresDialect } from 'kysely';
-import { Pool } from 'pg';
+import { Pool, type PoolClient } from 'pg';
 import { z } from 'zod';
 
 import { skipReason } from '../../scripts/services/testing.ts';
@@ -34,30 +34,31 @@ describe('an event and the statements around it', { skip }, () => {
   beforeEach(async () => void (await stage.readEvents()));
 
   it('is refused behind a COMMIT that was sent and not awaited, although the client still shows the transaction', async () => {
-    const client = await pool.connect();
+    using lent = await lend();
+    const { client } = lent;
     await client.query('begin');
     await client.query('insert into public.orders select gen_random_uuid()::text');
     assert.equal(client.getTransactionStatus(), 'T');
     const committed = client.query('commit');
     await assertRefused(emit(client, events.noted, {}, { key: null }), 'HW-EMIT-004');
     await committed;
-    client.release();
     assert.deepEqual(await stage.readEvents(), []);
   });
 
   it('is written behind a BEGIN that was sent and not awaited, although the client shows none yet', async () => {
-    const client = await pool.connect();
+    using lent = await lend();
+    const { client } = lent;
     assert.notEqual(client.getTransactionStatus(), 'T');
     const begun = client.query('begin');
     await emit(client, events.noted, {}, { key: 'early' });
     await begun;
     await client.query('commit');
-    client.release();
     assert.deepEqual(await keys(), ['early']);
   });
 
   it('is part of the commit although nobody awaited it, unless its schema waits', async () => {
-    const client = await pool.connect();
+    using lent = await lend();
+    const { client } = lent;
     await client.query('begin');
     const emitted = emit(client, events.noted, {}, { key: 'not awaited' });
     await client.query('commit');
@@ -67,16 +68,15 @@ describe('an event and the statements around it', { skip }, () => {
     const refused = assertRefused(late, 'HW-EMIT-002');
     await client.query('commit');
     await refused;
-    client.release();
     assert.deepEqual(await keys(), ['not awaited']);
   });
 
   it('waits for a schema that waits', async () => {
-    const client = await pool.connect();
+    using lent = await lend();
+    const { client } = lent;
     await client.query('begin');
     await emit(client, events['noted.later'], {}, { key: 'checked' });
     await client.query('commit');
-    client.release();
     assert.deepEqual(await keys(), ['checked']);
   });
 
@@ -95,16 +95,18 @@ describe('an event and the statements around it', { skip }, () => {
   });
 
   it('says of a pooled client what became of the present caller, not of the one before', async () => {
-    const first = await pool.connect();
-    await first.query('begin');
-    await emit(first, events.noted, {}, { key: null });
-    await first.query('commit');
-    await assertRefused(emit(first, events.noted, {}, { key: null }), 'HW-EMIT-002');
-    first.release();
-    const second = await pool.connect();
-    assert.equal(second, first);
-    await assertRefused(emit(second, events.noted, {}, { key: null }), 'HW-EMIT-004');
-    second.release();
+    let before: PoolClient | undefined;
+    {
+      using lent = await lend();
+      before = lent.client;
+      await before.query('begin');
+      await emit(before, events.noted, {}, { key: null });
+      await before.query('commit');
+      await assertRefused(emit(before, events.noted, {}, { key: null }), 'HW-EMIT-002');
+    }
+    using lent = await lend();
+    assert.equal(lent.client, before);
+    await assertRefused(emit(lent.client, events.noted, {}, { key: null }), 'HW-EMIT-004');
   });
 
   it('is written through a Kysely that renames the columns of results', async () => {
@@ -120,7 +122,10 @@ describe('an event and the statements around it', { skip }, () => {
   });
 
   it('stands in the order of the commits, not of the writes', async () => {
-    const [first, second] = [await stage.database.connect(stage.applicationUrl), await stage.database.connect(stage.applicationUrl)];
+    const [first, second] = [
+      await stage.database.connect(stage.applicationUrl),
+      await stage.database.connect(stage.applicationUrl),
+    ];
     await first.query('begin');
     await emit(first, events.noted, {}, { key: 'begun first' });
     await second.query('begin');
@@ -129,6 +134,12 @@ describe('an event and the statements around it', { skip }, () => {
     await first.query('commit');
     assert.deepEqual(await keys(), ['committed first', 'begun first']);
   });
+
+  /** Given back at the end of the test, whatever becomes of it. */
+  async function lend(): Promise<Disposable & { readonly client: PoolClient }> {
+    const client = await pool.connect();
+    return { client, [Symbol.dispose]: () => client.release(client.getTransactionStatus() !== 'I') };
+  }
 
   async function keys(): Promise<(string | null)[]> {
     return (await stage.readEvents()).map((event) => event.key);

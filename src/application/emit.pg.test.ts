@@ -87,16 +87,19 @@ for (const major of [15, 18] as const) {
               assert.deepEqual(await emit(tx, events['photo.taken'], bytes, options), { id: options.id });
             }, 'commit');
             const [event] = await stage.readEvents();
-            assert.deepEqual({ ...event, occurredAt: 0, payload: Buffer.from(event?.payload ?? []) }, {
-              ...options,
-              type: 'photo.taken',
-              schemaVersion: 3,
-              source: 'main',
-              occurredAt: 0,
-              contentType: 'image/png',
-              payload: Buffer.from(bytes),
-              origin: mode,
-            });
+            assert.deepEqual(
+              { ...event, occurredAt: 0, payload: Buffer.from(event?.payload ?? []) },
+              {
+                ...options,
+                type: 'photo.taken',
+                schemaVersion: 3,
+                source: 'main',
+                occurredAt: 0,
+                contentType: 'image/png',
+                payload: Buffer.from(bytes),
+                origin: mode,
+              },
+            );
           });
 
           it('needs no other write in the transaction', async () => {
@@ -141,7 +144,10 @@ for (const major of [15, 18] as const) {
           });
 
           it('refuses a pool or root object and writes nothing', async () => {
-            await assertRefused(emit(driver.root as TransactionLike, events['order.placed'], payload, { key: null }), 'HW-EMIT-001');
+            await assertRefused(
+              emit(driver.root as TransactionLike, events['order.placed'], payload, { key: null }),
+              'HW-EMIT-001',
+            );
             assert.deepEqual(await stage.readEvents(), []);
           });
 
@@ -153,7 +159,10 @@ for (const major of [15, 18] as const) {
             assert.deepEqual(await stage.readEvents(), []);
           });
 
-          for (const [ending, code] of [['commit', 'HW-EMIT-002'], ['rollback', 'HW-EMIT-003']] as const) {
+          for (const [ending, code] of [
+            ['commit', 'HW-EMIT-002'],
+            ['rollback', 'HW-EMIT-003'],
+          ] as const) {
             it(`refuses an event after the ${ending} of a transaction with events, and writes nothing`, async () => {
               const ended = await runAndEmit(ending);
               await stage.readEvents();
@@ -238,7 +247,10 @@ for (const major of [15, 18] as const) {
       await refuse({ mode: 'outbox', schemaName: 'elsewhere' }, 'HW-EMIT-012');
       await driver.run(async (tx, query) => {
         await query('set transaction read only');
-        await assertRefused(createEmitter({ mode: 'outbox' })(tx, events['order.placed'], payload, { key: null }), 'HW-EMIT-015');
+        await assertRefused(
+          createEmitter({ mode: 'outbox' })(tx, events['order.placed'], payload, { key: null }),
+          'HW-EMIT-015',
+        );
       }, 'rollback');
       await stage.database.query(`revoke insert on headwater.outbox from ${role}`);
       await stage.database.query(`revoke execute on all functions in schema pg_catalog from ${role}`);

@@ -3,7 +3,12 @@ import { HeadwaterError } from '../foundation/error.ts';
 import { type Random, systemRandom } from '../foundation/random.ts';
 import { createUuidV7 } from '../foundation/uuid.ts';
 import type { DomainEvent } from '../model/domain-event.ts';
-import { assertEventFields, encodeEventEnvelope, eventEnvelopeVersion, eventMessagePrefix } from '../model/event-envelope.ts';
+import {
+  assertEventFields,
+  encodeEventEnvelope,
+  eventEnvelopeVersion,
+  eventMessagePrefix,
+} from '../model/event-envelope.ts';
 import {
   recognizeTransactionHandle,
   type TransactionHandle,
@@ -164,7 +169,11 @@ interface TypedPayload {
   readonly payload: Uint8Array;
 }
 
-function createEvent(settings: EmitterSettings, options: EmitOptions, { definition, payload }: TypedPayload): DomainEvent {
+function createEvent(
+  settings: EmitterSettings,
+  options: EmitOptions,
+  { definition, payload }: TypedPayload,
+): DomainEvent {
   if (payload.length > settings.payloadBytesMax) {
     const message = `the payload of "${definition.type}" has ${payload.length} bytes, the limit is ${settings.payloadBytesMax}`;
     throw new HeadwaterError('HW-EMIT-010', message, {

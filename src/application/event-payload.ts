@@ -77,7 +77,9 @@ function isLostInJson(value: unknown): boolean {
 
 function nameKind(value: unknown): string {
   if (typeof value === 'number') return Number.isFinite(value) ? 'number' : String(value);
-  return typeof value === 'object' && value !== null ? Object.prototype.toString.call(value).slice(8, -1) : typeof value;
+  return typeof value === 'object' && value !== null
+    ? Object.prototype.toString.call(value).slice(8, -1)
+    : typeof value;
 }
 
 function unwritable(definition: EventDefinition, path: string, reason: string): HeadwaterError {

@@ -14,7 +14,8 @@ export interface EventSchema<Input = unknown, Output = Input> {
 
 /** What a validation gives: the value, perhaps changed by the schema, or what is wrong with it. */
 export type SchemaResult<Output> =
-  { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] };
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
 
 /** One thing that is wrong. Its message may quote the value, so it never goes into an error. */
 export interface SchemaIssue {

@@ -67,7 +67,12 @@ function createDefinition(type: string, entry: unknown): EventDefinition {
     throw invalidCatalogue(type, 'a name has 1 to 255 characters');
   }
   if (!isEventSchema(schema)) throw invalidCatalogue(type, 'it has no schema that follows Standard Schema version 1');
-  if (typeof schemaVersion !== 'number' || !Number.isInteger(schemaVersion) || schemaVersion < 1 || schemaVersion > 2_147_483_647) {
+  if (
+    typeof schemaVersion !== 'number' ||
+    !Number.isInteger(schemaVersion) ||
+    schemaVersion < 1 ||
+    schemaVersion > 2_147_483_647
+  ) {
     throw invalidCatalogue(type, 'schemaVersion is a whole number from 1');
   }
   if (typeof contentType !== 'string' || contentType === '' || contentType.length > 255) {
@@ -90,5 +95,7 @@ function readEntry(entry: unknown): UncheckedEntry {
 
 function invalidCatalogue(type: string, reason: string): HeadwaterError {
   const name = type.slice(0, 80);
-  return new HeadwaterError('HW-EMIT-014', `the event "${name}" cannot be defined: ${reason}`, { details: { event: name } });
+  return new HeadwaterError('HW-EMIT-014', `the event "${name}" cannot be defined: ${reason}`, {
+    details: { event: name },
+  });
 }

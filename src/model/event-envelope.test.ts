@@ -99,7 +99,7 @@ describe('event envelope 1', () => {
       ['occurredAt', { occurredAt: 1e15 }],
       ['traceparent', { traceparent: secret }],
       ['headers', { headers: { name: 7 } }],
-      ['headers', { headers: { [`${secret}`.repeat(30)]: '' } }],
+      ['headers', { headers: { [secret.repeat(30)]: '' } }],
       ['contentType', { contentType: '' }],
     ];
     for (const [path, fields] of faults) {

@@ -42,7 +42,10 @@ export interface MigrationOutcome {
  * stay on one connection that is in no transaction. Two that run at once wait for each other; a second run changes nothing.
  * @throws HW-OBJECTS-001, HW-OBJECTS-002, or the driver's error.
  */
-export async function applyMigrations(run: StatementRunner, schemaName: string = schemaNameDefault): Promise<MigrationOutcome> {
+export async function applyMigrations(
+  run: StatementRunner,
+  schemaName: string = schemaNameDefault,
+): Promise<MigrationOutcome> {
   await run('begin');
   try {
     await run(lockStatement(schemaName));

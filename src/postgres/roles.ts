@@ -78,7 +78,8 @@ const grantsOf: Readonly<Record<RolePurpose, (role: RoleContext, options: RoleSq
     grantUsage(role),
     `grant select, insert on ${quoteQualified(role.schemaName, 'inbox')} to ${quoteIdentifier(role.name)}`,
     ...(options.targetTables ?? []).map(
-      (table) => `grant select, insert, update, delete, truncate on ${quoteTable(table)} to ${quoteIdentifier(role.name)}`,
+      (table) =>
+        `grant select, insert, update, delete, truncate on ${quoteTable(table)} to ${quoteIdentifier(role.name)}`,
     ),
   ],
 };
@@ -111,7 +112,10 @@ function grantMessages(roleName: string, publicMessages: 'kept' | 'revoked'): st
 end $$`;
 }
 
-function grantCleanUp(roleName: string, outbox: { readonly table: string; readonly cleanUp: string }): readonly string[] {
+function grantCleanUp(
+  roleName: string,
+  outbox: { readonly table: string; readonly cleanUp: string },
+): readonly string[] {
   const { schemaName, objectName } = parseQualifiedName(outbox.table);
   const table = quoteQualified(schemaName, objectName);
   const role = quoteIdentifier(roleName);

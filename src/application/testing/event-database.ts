@@ -77,5 +77,10 @@ async function takeOutboxRows(database: TestDatabase): Promise<DomainEvent[]> {
     replicaIdentity: 'default' as const,
     columns: columns.map(({ name }) => ({ name, typeOid: 25, typeModifier: -1, isKey: name === 'id' })),
   };
-  return rows.map((row) => eventFromOutboxRow(table, columns.map(({ name }) => row[name] ?? null)));
+  return rows.map((row) =>
+    eventFromOutboxRow(
+      table,
+      columns.map(({ name }) => row[name] ?? null),
+    ),
+  );
 }

@@ -11,7 +11,10 @@ export interface TransactionDriver extends AsyncDisposable {
   /** What stands for any connection. */
   readonly root: unknown;
   /** Runs `work` in a transaction and ends that as told; gives the transaction object, which has ended. */
-  run(work: (tx: TransactionLike, query: RunStatement) => Promise<void>, ending: TransactionEnding): Promise<TransactionLike>;
+  run(
+    work: (tx: TransactionLike, query: RunStatement) => Promise<void>,
+    ending: TransactionEnding,
+  ): Promise<TransactionLike>;
   /** Runs `work` inside a savepoint that is rolled back. */
   rollBackSavepoint(tx: TransactionLike, work: (tx: TransactionLike) => Promise<void>): Promise<void>;
   /** Runs `work` with the object for a single connection on which no transaction was begun. */

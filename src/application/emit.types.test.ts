@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+
+import type { NodePgDatabase, NodePgTransaction } from 'drizzle-orm/node-postgres';
+import type { ControlledTransaction, Kysely, Transaction } from 'kysely';
+import type { Client, Pool, PoolClient } from 'pg';
+import { z } from 'zod';
+
+import type { Emit } from './emit.ts';
+import type { EventSchema } from './event-schema.ts';
+import { defineEvents, type EventInput, type EventPayload } from './events.ts';
+
+/*
+ * What the compiler refuses before anything runs. A line below `@ts-expect-error` that compiles is an error of the type check,
+ * so these are tests, although their functions are never called.
+ */
+const events = defineEvents({
+  'order.placed': z.object({ orderId: z.string(), total: z.coerce.number() }),
+  'order.shipped': { schema: z.object({ orderId: z.string() }), schemaVersion: 2 },
+});
+
+type Schema = { readonly orders: Readonly<Record<string, unknown>> };
+
+interface Objects {
+  readonly client: Client;
+  readonly poolClient: PoolClient;
+  readonly pool: Pool;
+  readonly drizzleDb: NodePgDatabase;
+  readonly drizzleDbWithSchema: NodePgDatabase<Schema>;
+  readonly drizzleTx: NodePgTransaction<Record<string, never>, Record<string, never>>;
+  readonly kysely: Kysely<unknown>;
+  readonly kyselyTx: Transaction<{ readonly orders: { readonly id: string } }>;
+  readonly controlledTx: ControlledTransaction<unknown, ['inner']>;
+}
+
+export async function acceptsTransactions(emit: Emit, objects: Objects): Promise<void> {
+  const payload = { orderId: '1', total: 2 };
+  await emit(objects.client, events['order.placed'], payload, { key: '1' });
+  await emit(objects.poolClient, events['order.placed'], payload, { key: null });
+  await emit(objects.drizzleTx, events['order.placed'], payload, { key: '1', tenant: 'north' });
+  await emit(objects.kyselyTx, events['order.placed'], payload, { key: '1', mode: 'outbox' });
+  await emit(objects.controlledTx, events['order.placed'], payload, { key: '1' });
+  await objects.drizzleDb.transaction((tx) => emit(tx, events['order.shipped'], { orderId: '1' }, { key: '1' }));
+  await objects.drizzleDbWithSchema.transaction((tx) =>
+    emit(tx, events['order.shipped'], { orderId: '1' }, { key: '1' }),
+  );
+  await objects.kysely.transaction().execute((tx) => emit(tx, events['order.shipped'], { orderId: '1' }, { key: '1' }));
+}
+
+export async function refusesRoots(emit: Emit, objects: Objects): Promise<void> {
+  const event = events['order.shipped'];
+  const payload = { orderId: '1' };
+  // @ts-expect-error a pool is no transaction
+  await emit(objects.pool, event, payload, { key: '1' });
+  // @ts-expect-error Drizzle's database object is no transaction
+  await emit(objects.drizzleDb, event, payload, { key: '1' });
+  // @ts-expect-error nor with a schema
+  await emit(objects.drizzleDbWithSchema, event, payload, { key: '1' });
+  // @ts-expect-error Kysely itself is no transaction
+  await emit(objects.kysely, event, payload, { key: '1' });
+  // @ts-expect-error nothing is no transaction
+  await emit(undefined, event, payload, { key: '1' });
+}
+
+export async function refusesWrongEvents(emit: Emit, { client }: Objects): Promise<void> {
+  // @ts-expect-error the catalogue has no such event
+  await emit(client, events['order.lost'], {}, { key: '1' });
+  // @ts-expect-error a field of the payload is missing
+  await emit(client, events['order.shipped'], {}, { key: '1' });
+  // @ts-expect-error a field of the payload has another type
+  await emit(client, events['order.shipped'], { orderId: 1 }, { key: '1' });
+  // @ts-expect-error whether an event has a key is said, not forgotten
+  await emit(client, events['order.shipped'], { orderId: '1' }, {});
+  // @ts-expect-error there is no such mode
+  await emit(client, events['order.shipped'], { orderId: '1' }, { key: '1', mode: 'table' });
+}
+
+it('types a payload by the input of its schema for writers, and by the output for readers', () => {
+  const input: EventInput<(typeof events)['order.placed']> = { orderId: '1', total: '12' };
+  const output: EventPayload<(typeof events)['order.placed']> = { orderId: '1', total: 12 };
+  // @ts-expect-error the output's total is a number
+  const wrong: EventPayload<(typeof events)['order.placed']> = { orderId: '1', total: '12' };
+  const type: 'order.placed' = events['order.placed'].type;
+  assert.deepEqual([input.orderId, output.total, wrong.orderId, type], ['1', 12, '1', 'order.placed']);
+});
+
+it('takes the schemas of a library that follows Standard Schema, and none that takes another input', () => {
+  const right: EventSchema<string, number> = z.string().transform(Number);
+  // @ts-expect-error the schema's input is a number
+  const wrong: EventSchema<string, number> = z.number();
+  assert.deepEqual([right['~standard'].version, wrong['~standard'].version], [1, 1]);
+});
