@@ -56,12 +56,16 @@ export async function prepareSource(options: PrepareOptions, sessions: SourceSes
   const slot = await catalog.readSlot(options.slotName);
   const { source } = options.recorder.state;
   if (source !== undefined) {
-    throwIf(compareSource({ ...options.recorder.state, source }, foundSource({ system, server, slot, publications, replication }), options));
+    const found = foundSource({ system, server, slot, publications, replication });
+    const refusal = compareSource({ ...options.recorder.state, source }, found, options);
+    // Where a slot stands that another session reads is that session's; it is compared again once this one holds it.
+    throwIf(refusal?.code === 'HW-SOURCE-014' ? (checkSlotIsFree(slot) ?? refusal) : (refusal ?? checkSlotIsFree(slot)));
     return { system, server, publications, tables, uncopiedAtCreation: undefined };
   }
   throwIf(refuseTablesWithoutIdentity(tables, publications));
   if (slot !== undefined) {
     throwIf(checkSlotKind(slot, server.databaseName));
+    throwIf(checkSlotIsFree(slot));
     throwIf(checkPublicationAge(slot, publications));
     return { system, server, publications, tables, uncopiedAtCreation: undefined };
   }
@@ -184,6 +188,13 @@ function refuseTablesWithoutIdentity(
   if (names.length === 0) return undefined;
   return new HeadwaterError('HW-SOURCE-019', `PostgreSQL refuses UPDATE and DELETE of ${names.join(', ')}: published without a replica identity`, {
     details: { tables: names.join(', ') },
+  });
+}
+
+function checkSlotIsFree(slot: SlotFacts | undefined): HeadwaterError | undefined {
+  if (slot?.activePid === undefined) return undefined;
+  return new HeadwaterError('HW-SOURCE-012', `slot "${slot.slotName}" is active for PID ${slot.activePid}`, {
+    details: { slot: slot.slotName, holder: slot.activePid },
   });
 }
 
