@@ -56,6 +56,11 @@ export class KafkaCluster implements AsyncDisposable {
     this.#topics.clear();
   }
 
+  /** Whether a topic exists now, as one broker knows it. */
+  async hasTopic(name: string, signal: AbortSignal): Promise<boolean> {
+    return (await this.#askForTopics([name], signal)) === undefined;
+  }
+
   /**
    * What is known of these topics; asks the brokers when it is older than ten seconds.
    * @throws HW-KAFKA-006 for a topic that does not exist, HW-KAFKA-003 when no broker answers.

@@ -49,11 +49,8 @@ export class PositionTopic {
    */
   async ensure(signal: AbortSignal): Promise<void> {
     const { topic } = this.#options;
-    let state = await this.#describe(signal);
-    if (state === undefined) {
-      await this.#create(signal);
-      state = await this.#describe(signal);
-    }
+    if (!(await this.#cluster.hasTopic(topic, signal))) await this.#create(signal);
+    const state = await this.#describe(signal);
     if (state === undefined) throw this.#unfit('it does not exist and could not be made');
     if (state.leaders.length !== 1) throw this.#unfit(`it has ${state.leaders.length} partitions`);
     const settings = (await this.#cluster.describeSettings([topic], signal))?.get(topic);
