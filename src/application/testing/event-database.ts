@@ -1,9 +1,9 @@
 import { createTestDatabase, type PostgresMajor, type TestDatabase } from '../../../scripts/services/testing.ts';
 import type { DomainEvent } from '../../model/domain-event.ts';
 import { classifyMessage, decodeEventEnvelope } from '../../model/event-envelope.ts';
-import { eventFromOutboxRow } from '../../model/outbox-row.ts';
 import { applyMigrations } from '../../postgres/database-objects.ts';
 import { printRolesSql } from '../../postgres/roles.ts';
+import { readOutbox } from '../../postgres/testing/read-outbox.ts';
 
 /** A database with Headwater's objects, its roles, and a slot that sees what is committed. */
 export interface EventDatabase extends AsyncDisposable {
@@ -59,28 +59,9 @@ function readLogicalMessage(message: Buffer): DomainEvent | undefined {
   return decodeEventEnvelope(content, 'message');
 }
 
-/** As a decoder sees them, by the text of each column; removed, so that the next call finds new ones only. */
+/** Removed, so that the next call finds new ones only. */
 async function takeOutboxRows(database: TestDatabase): Promise<DomainEvent[]> {
-  const columns = await database.query<{ name: string }>(
-    `select attname as name from pg_attribute
-     where attrelid = 'headwater.outbox'::regclass and attnum > 0 and not attisdropped order by attnum`,
-  );
-  const list = columns.map(({ name }) => `${name}::text`).join(', ');
-  const rows = await database.query<Record<string, string | null>>(
-    `select ${list} from headwater.outbox order by xmin::text::bigint, cmin::text::bigint`,
-  );
+  const events = await readOutbox(database);
   await database.query('delete from headwater.outbox');
-  const table = {
-    relationId: 1,
-    schemaName: 'headwater',
-    tableName: 'outbox',
-    replicaIdentity: 'default' as const,
-    columns: columns.map(({ name }) => ({ name, typeOid: 25, typeModifier: -1, isKey: name === 'id' })),
-  };
-  return rows.map((row) =>
-    eventFromOutboxRow(
-      table,
-      columns.map(({ name }) => row[name] ?? null),
-    ),
-  );
+  return events;
 }

@@ -1,0 +1,60 @@
+create schema if not exists "headwater";
+
+create table "headwater".schema_version (
+  version integer primary key,
+  applied_at timestamptz not null default now()
+);
+
+create table "headwater".outbox (
+  id uuid primary key,
+  envelope_version smallint not null default 1,
+  type text not null,
+  schema_version integer not null default 1,
+  key text,
+  key_version text,
+  tenant text,
+  source text not null,
+  occurred_at timestamptz not null default date_trunc('milliseconds', clock_timestamp()),
+  traceparent text,
+  correlation_id text,
+  causation_id text,
+  headers jsonb not null default '{}',
+  content_type text not null default 'application/json',
+  payload bytea not null,
+  constraint outbox_envelope_version check (envelope_version = 1),
+  constraint outbox_type check (char_length(type) between 1 and 255),
+  constraint outbox_schema_version check (schema_version >= 1),
+  constraint outbox_key check (char_length(key) between 1 and 1024),
+  constraint outbox_key_version check (char_length(key_version) between 1 and 255),
+  constraint outbox_tenant check (char_length(tenant) between 1 and 255),
+  constraint outbox_source check (char_length(source) between 1 and 63),
+  constraint outbox_occurred_at check (occurred_at >= '0001-01-01 00:00:00+00' and occurred_at < '10000-01-01 00:00:00+00'),
+  constraint outbox_traceparent check (traceparent ~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$'),
+  constraint outbox_correlation_id check (char_length(correlation_id) between 1 and 255),
+  constraint outbox_causation_id check (char_length(causation_id) between 1 and 255),
+  constraint outbox_headers check (
+    jsonb_typeof(headers) = 'object'
+    and not jsonb_path_exists(headers, '$.* ? (@.type() != "string")')
+    and not jsonb_path_exists(headers, '$.keyvalue() ? (@.key == "" || @.key like_regex "^.{255}." flag "s")')
+    and octet_length(headers::text) <= 65536
+  ),
+  constraint outbox_content_type check (char_length(content_type) between 1 and 255)
+);
+
+create table "headwater".inbox (
+  installation text not null,
+  consumer text not null,
+  message_id text not null,
+  received_at timestamptz not null default now(),
+  primary key (installation, consumer, message_id)
+);
+
+comment on schema "headwater" is 'Headwater: events to be delivered, and receipts of delivered ones';
+
+comment on table "headwater".outbox is 'Events, in the transaction that they speak of. Insert only; an INSERT is delivered, nothing else is.';
+
+comment on table "headwater".inbox is 'Messages that a consumer has taken effect of, in the transaction of that effect.';
+
+comment on table "headwater".schema_version is 'One row for each applied migration of this schema.';
+
+insert into "headwater".schema_version (version) values (1);
