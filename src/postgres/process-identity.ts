@@ -23,6 +23,13 @@ export async function isProcessRunning(identity: ProcessIdentity): Promise<boole
   return current !== undefined && current.started === identity.started;
 }
 
+/** Whether the process is stopped by a signal or a debugger: it runs no code, yet keeps its locks. */
+export async function isProcessStopped(pid: number): Promise<boolean> {
+  if (process.platform === 'linux') return /^[Tt]$/.test((await readLinuxFields(pid))?.state ?? '');
+  const result = await run('ps', ['-o', 'stat=', '-p', String(pid)]).catch(() => undefined);
+  return result?.stdout.trim().startsWith('T') ?? false;
+}
+
 /** The pids of all descendants of a process, as one look at the process table shows them. */
 export async function listDescendants(ancestor: number): Promise<readonly number[]> {
   const parents = await readParents();

@@ -1,0 +1,101 @@
+import { join } from 'node:path';
+
+import type { DurableEnd } from '../../capture/change-recorder.ts';
+import type { Instant } from '../../foundation/clock.ts';
+import { HeadwaterError } from '../../foundation/error.ts';
+import { type Sequence, toSequence } from '../../model/position.ts';
+import type { JournalExtent, JournalReader, ReadOptions, StoredEntry, WriterPresence } from '../journal-reader.ts';
+import type { DurableEndWatch } from './durable-place.ts';
+import type { JournalFiles } from './journal-files.ts';
+import { JournalReading } from './journal-reading.ts';
+import { listSegments, readSummary } from './segment-catalog.ts';
+import { SegmentTimes } from './segment-times.ts';
+
+/** Where a reader learns what is durable, and from whom. */
+export interface ReaderEnd extends DurableEndWatch {
+  readonly presence: WriterPresence;
+}
+
+/** Reads segments straight from the files, never beyond the durable end. Any number of reads may run at once. */
+export class EmbeddedJournalReader implements JournalReader {
+  readonly journalId: string;
+  readonly #files: JournalFiles;
+  readonly #end: ReaderEnd;
+  readonly #times: SegmentTimes;
+  readonly #closing = new AbortController();
+  readonly #onClose: () => Promise<void>;
+
+  constructor(files: JournalFiles, end: ReaderEnd, onClose: () => Promise<void> = async () => {}) {
+    this.journalId = files.journalId;
+    this.#files = files;
+    this.#end = end;
+    this.#times = new SegmentTimes(files);
+    this.#onClose = onClose;
+  }
+
+  get presence(): WriterPresence {
+    return this.#end.presence;
+  }
+
+  get durableEnd(): DurableEnd {
+    const { sequence, recordedLsn } = this.#end.place;
+    return { sequence, recordedLsn };
+  }
+
+  read(options: ReadOptions): AsyncIterable<readonly StoredEntry[]> {
+    const signal = this.#signal(options.signal);
+    return new JournalReading(this.#files, this.#end, { ...options, signal }).batches();
+  }
+
+  async waitBehind(after: Sequence, signal?: AbortSignal): Promise<DurableEnd> {
+    const either = this.#signal(signal);
+    either.throwIfAborted();
+    for (;;) {
+      const { version } = this.#end;
+      const { sequence, recordedLsn } = this.#end.place;
+      if (sequence > after) return { sequence, recordedLsn };
+      await this.#end.changedSince(version, either);
+    }
+  }
+
+  async extent(): Promise<JournalExtent> {
+    const { disk, paths, journalId } = this.#files;
+    const last = this.#end.place.sequence;
+    const [oldest] = await listSegments(disk, paths);
+    const names = [
+      ...(await disk.list(paths.segments)).map((name) => join(paths.segments, name)),
+      ...(await disk.list(paths.spool)).map((name) => join(paths.spool, name)),
+    ];
+    let byteCount = 0;
+    for (const name of names) byteCount += await this.#sizeOf(name);
+    const first =
+      oldest === undefined ? last + 1n : (await readSummary(disk, paths, oldest, journalId)).header.firstSequence;
+    const oldestCommitMicros = first > last ? undefined : await this.#times.firstCommitMicros(this.#end.place);
+    return { first: toSequence(first), last, byteCount, oldestCommitMicros };
+  }
+
+  locateTime(instant: Instant): Promise<Sequence> {
+    return this.#times.locate(BigInt(Math.ceil(instant)) * 1000n, this.#end.place);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort(new HeadwaterError('HW-JOURNAL-019', 'the journal reader was closed'));
+    await this.#onClose();
+  }
+
+  async #sizeOf(path: string): Promise<number> {
+    const file = await this.#files.disk.openForReading(path);
+    // Retention may have removed it since it was listed.
+    if (file === undefined) return 0;
+    try {
+      return await file.size();
+    } finally {
+      await file.close();
+    }
+  }
+
+  #signal(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+  }
+}

@@ -1,0 +1,138 @@
+import type { RecorderState, SchemaEntry, SourceRecordReason } from '../../capture/change-recorder.ts';
+import { lsnZero, maxLsn, type Lsn } from '../../model/lsn.ts';
+import { sequenceZero, type Sequence } from '../../model/position.ts';
+import type { SourceIdentity } from '../../model/source-identity.ts';
+import type { CommitRecord } from './commit-record.ts';
+import type { SpoolReference } from './spool-reference.ts';
+
+/** A prepared transaction that waits for its decision. */
+export interface PreparedTransaction {
+  readonly gid: string;
+  readonly xid: number;
+  readonly spool: SpoolReference;
+}
+
+/** What the carry frame at the start of a segment says of everything before it. */
+export interface Carry {
+  readonly source: SourceIdentity | undefined;
+  readonly sourceStartLsn: Lsn;
+  readonly lastCommitEndLsn: Lsn;
+  readonly recordedLsn: Lsn;
+  readonly lastSequence: Sequence;
+  readonly prepared: readonly PreparedTransaction[];
+}
+
+export const emptyCarry: Carry = {
+  source: undefined,
+  sourceStartLsn: lsnZero,
+  lastCommitEndLsn: lsnZero,
+  recordedLsn: lsnZero,
+  lastSequence: sequenceZero,
+  prepared: [],
+};
+
+/** Where the history stands: changed by each unit that is written or read, in order. The writer and every reader keep one. */
+export class JournalHead {
+  #source: SourceIdentity | undefined;
+  #sourceStartLsn: Lsn;
+  #lastCommitEndLsn: Lsn;
+  #recordedLsn: Lsn;
+  #lastSequence: Sequence;
+  readonly #prepared: Map<string, PreparedTransaction>;
+  readonly #schemas = new Map<number, Uint8Array>();
+
+  constructor(carry: Carry, schemas: readonly SchemaEntry[] = []) {
+    this.#source = carry.source;
+    this.#sourceStartLsn = carry.sourceStartLsn;
+    this.#lastCommitEndLsn = carry.lastCommitEndLsn;
+    this.#recordedLsn = carry.recordedLsn;
+    this.#lastSequence = carry.lastSequence;
+    this.#prepared = new Map(carry.prepared.map((entry) => [entry.gid, entry]));
+    for (const { relationId, message } of schemas) this.#schemas.set(relationId, message);
+  }
+
+  get source(): SourceIdentity | undefined {
+    return this.#source;
+  }
+
+  get lastSequence(): Sequence {
+    return this.#lastSequence;
+  }
+
+  get lastCommitEndLsn(): Lsn {
+    return this.#lastCommitEndLsn;
+  }
+
+  get recordedLsn(): Lsn {
+    return this.#recordedLsn;
+  }
+
+  get schemas(): readonly SchemaEntry[] {
+    return [...this.#schemas].map(([relationId, message]) => ({ relationId, message }));
+  }
+
+  prepared(gid: string): PreparedTransaction | undefined {
+    return this.#prepared.get(gid);
+  }
+
+  toCarry(): Carry {
+    return {
+      source: this.#source,
+      sourceStartLsn: this.#sourceStartLsn,
+      lastCommitEndLsn: this.#lastCommitEndLsn,
+      recordedLsn: this.#recordedLsn,
+      lastSequence: this.#lastSequence,
+      prepared: [...this.#prepared.values()],
+    };
+  }
+
+  toRecorderState(): RecorderState {
+    return {
+      source: this.#source,
+      sourceStartLsn: this.#sourceStartLsn,
+      lastCommitEndLsn: this.#lastCommitEndLsn,
+      recordedLsn: this.#recordedLsn,
+      lastSequence: this.#lastSequence,
+      preparedGids: [...this.#prepared.keys()],
+    };
+  }
+
+  /** Another cluster or timeline counts LSNs of its own; on the same one the recorded LSN never goes back. */
+  noteSource(source: SourceIdentity, startLsn: Lsn, _reason: SourceRecordReason): void {
+    const before = this.#source;
+    const isSameHistory =
+      before !== undefined && before.systemId === source.systemId && before.timeline === source.timeline;
+    this.#source = source;
+    this.#sourceStartLsn = startLsn;
+    this.#recordedLsn = isSameHistory ? maxLsn(this.#recordedLsn, startLsn) : startLsn;
+    if (!isSameHistory) this.#lastCommitEndLsn = lsnZero;
+  }
+
+  /** Whether a commit may follow: the next sequence, and an end behind the last one. */
+  accepts(record: CommitRecord): boolean {
+    return record.sequence === this.#lastSequence + 1n && record.commitEndLsn > this.#lastCommitEndLsn;
+  }
+
+  noteCommit(record: CommitRecord): void {
+    this.#lastSequence = record.sequence;
+    this.#lastCommitEndLsn = record.commitEndLsn;
+    this.#recordedLsn = maxLsn(this.#recordedLsn, record.commitEndLsn);
+  }
+
+  noteProgress(lsn: Lsn): void {
+    this.#recordedLsn = maxLsn(this.#recordedLsn, lsn);
+  }
+
+  notePrepared(entry: PreparedTransaction, prepareEndLsn: Lsn): void {
+    this.#prepared.set(entry.gid, entry);
+    this.noteProgress(prepareEndLsn);
+  }
+
+  noteDecided(gid: string): void {
+    this.#prepared.delete(gid);
+  }
+
+  noteSchema({ relationId, message }: SchemaEntry): void {
+    this.#schemas.set(relationId, message);
+  }
+}

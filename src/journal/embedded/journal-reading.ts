@@ -1,0 +1,230 @@
+import { assertInvariant } from '../../foundation/assert.ts';
+import { HeadwaterError } from '../../foundation/error.ts';
+import type { TransactionHeader } from '../../model/transaction.ts';
+import type { ReadOptions, StoredEntry, StoredFragment } from '../journal-reader.ts';
+import type { CommitRecord } from './commit-record.ts';
+import { corruptBytes } from './corruption.ts';
+import type { DurableEndWatch } from './durable-place.ts';
+import type { Frame } from './frame.ts';
+import type { JournalFiles } from './journal-files.ts';
+import { listSegments, readSummary } from './segment-catalog.ts';
+import type { FoldStep } from './segment-fold.ts';
+import { SegmentWalk } from './segment-walk.ts';
+import { readSpool } from './spool-reader.ts';
+import type { SpoolReference } from './spool-reference.ts';
+import { locateSegment } from './segment-location.ts';
+
+/** Bodies of open fragments that are kept until their commit is met; beyond, they are read a second time. */
+const heldByteCountMax = 8 * 1024 * 1024;
+/** A batch of a spooled or fragmented transaction is handed over above this size. */
+const batchByteCount = 512 * 1024;
+
+type Batch = readonly StoredEntry[];
+
+/** One pass over committed transactions, from behind `after` on. Used once. */
+export class JournalReading {
+  readonly #files: JournalFiles;
+  readonly #end: DurableEndWatch;
+  readonly #options: ReadOptions;
+  #entries: StoredEntry[] = [];
+  #hasBegun = false;
+  #fragments: Frame[] = [];
+  #heldByteCount = 0;
+
+  constructor(files: JournalFiles, end: DurableEndWatch, options: ReadOptions) {
+    this.#files = files;
+    this.#end = end;
+    this.#options = options;
+  }
+
+  async *batches(): AsyncGenerator<Batch> {
+    const { after, signal } = this.#options;
+    signal?.throwIfAborted();
+    let place = this.#end.place;
+    if (after > place.sequence) {
+      throw new HeadwaterError('HW-JOURNAL-011', `position ${after} lies beyond the last sequence, ${place.sequence}`);
+    }
+    // A segment that is made and not published yet may be there already.
+    const first = Math.min(await locateSegment(this.#files, after), place.segment);
+    let walk = await this.#openWalk(first, place);
+    try {
+      for (;;) {
+        yield* this.#walk(walk);
+        const { version } = this.#end;
+        place = this.#end.place;
+        if (place.segment > walk.number) {
+          const next: SegmentWalk | undefined = await this.#advance(walk, place);
+          if (next === undefined) continue;
+          await walk[Symbol.asyncDispose]();
+          walk = next;
+        } else if (place.offset > walk.position) {
+          walk.extendTo(place.offset);
+        } else if (this.#options.follow) {
+          await this.#end.changedSince(version, signal);
+        } else {
+          return;
+        }
+      }
+    } finally {
+      await walk[Symbol.asyncDispose]();
+    }
+  }
+
+  async #openWalk(number: number, place: { readonly segment: number; readonly offset: number }): Promise<SegmentWalk> {
+    const limit = number === place.segment ? place.offset : (await this.#nextHeader(number)).previousByteCount;
+    return await SegmentWalk.open(this.#files, number, limit);
+  }
+
+  async #nextHeader(number: number): Promise<{ readonly previousByteCount: number }> {
+    const { disk, paths, journalId } = this.#files;
+    try {
+      return (await readSummary(disk, paths, number + 1, journalId)).header;
+    } catch (error) {
+      const [oldest] = await listSegments(disk, paths);
+      if (oldest === undefined || oldest <= number + 1) throw error;
+      throw new HeadwaterError(
+        'HW-JOURNAL-010',
+        `segment ${number + 1} was removed by retention while it was to be read`,
+      );
+    }
+  }
+
+  /** The segment behind a finished one; undefined when the finished one turns out to be longer than what was read. */
+  async #advance(
+    walk: SegmentWalk,
+    place: { readonly segment: number; readonly offset: number },
+  ): Promise<SegmentWalk | undefined> {
+    const { previousByteCount } = await this.#nextHeader(walk.number);
+    if (walk.position < previousByteCount) {
+      walk.extendTo(previousByteCount);
+      return undefined;
+    }
+    const next = await this.#openWalk(walk.number + 1, place);
+    const { lineage, firstSequence } = next.header;
+    const isSuccessor = lineage === walk.fold.lastCrc && firstSequence === walk.fold.head.lastSequence + 1n;
+    if (isSuccessor && walk.position === previousByteCount) return next;
+    await next[Symbol.asyncDispose]();
+    throw corruptBytes(walk.file.path, walk.position, `segment ${walk.number + 1} does not follow this one`);
+  }
+
+  async *#walk(walk: SegmentWalk): AsyncGenerator<Batch> {
+    const { signal } = this.#options;
+    for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
+      if (step.kind === 'more') {
+        yield* this.#take();
+        signal?.throwIfAborted();
+        await walk.load(step.byteCount);
+        continue;
+      }
+      const { meaning } = step;
+      if (meaning.kind === 'commit' && this.#isWanted(meaning.record)) yield* this.#commit(walk, meaning);
+      else if (meaning.kind === 'spooled-commit' && this.#isWanted(meaning.record)) {
+        yield* this.#spooledCommit(this.#begin(walk, meaning.record), meaning.spool);
+      } else this.#meet(meaning);
+      if (meaning.kind === 'commit') this.#forgetFragments();
+    }
+    yield* this.#take();
+  }
+
+  #meet(meaning: FoldStep): void {
+    if (meaning.kind === 'fragment') this.#hold(meaning.frame);
+    else if (meaning.kind === 'dropped') this.#forgetFragments();
+    else if (meaning.kind === 'schema' && this.#hasBegun && !meaning.isPreamble) {
+      this.#entries.push({ kind: 'schema', ...meaning.entry });
+    }
+  }
+
+  #isWanted(record: CommitRecord): boolean {
+    return record.sequence > this.#options.after;
+  }
+
+  /** What is handed over first are the schemas known before it; those of the transaction itself come behind it. */
+  #begin(walk: SegmentWalk, record: CommitRecord): TransactionHeader {
+    const { head } = walk.fold;
+    if (!this.#hasBegun) {
+      this.#hasBegun = true;
+      for (const entry of head.schemas) this.#entries.push({ kind: 'schema', ...entry });
+    }
+    const { source } = head;
+    assertInvariant(source !== undefined, 'a source is recorded before its transactions');
+    return {
+      sequence: record.sequence,
+      xid: record.xid,
+      commitLsn: record.commitLsn,
+      commitEndLsn: record.commitEndLsn,
+      commitTimeMicros: record.commitTimeMicros,
+      systemId: source.systemId,
+      timeline: source.timeline,
+      messageCount: record.messageCount,
+    };
+  }
+
+  async *#commit(walk: SegmentWalk, meaning: Extract<FoldStep, { kind: 'commit' }>): AsyncGenerator<Batch> {
+    const header = this.#begin(walk, meaning.record);
+    const isLastInCommit = meaning.body.length > 0 || this.#fragments.length === 0;
+    const fragments = this.#fragments;
+    let byteCount = 0;
+    for (const [index, held] of fragments.entries()) {
+      const { body } = held.body === released ? await walk.readAgain(held.offset) : held;
+      this.#entries.push(
+        fragmentOf(header, body, { isFirst: index === 0, isLast: !isLastInCommit && index === fragments.length - 1 }),
+      );
+      byteCount += body.length;
+      if (byteCount < batchByteCount) continue;
+      byteCount = 0;
+      yield* this.#take();
+      this.#options.signal?.throwIfAborted();
+    }
+    if (isLastInCommit)
+      this.#entries.push(fragmentOf(header, meaning.body, { isFirst: fragments.length === 0, isLast: true }));
+  }
+
+  async *#spooledCommit(header: TransactionHeader, reference: SpoolReference): AsyncGenerator<Batch> {
+    const { signal } = this.#options;
+    let before: Uint8Array | undefined;
+    let isFirst = true;
+    let byteCount = 0;
+    for await (const { body } of readSpool({ ...this.#files, reference })) {
+      if (before !== undefined) {
+        this.#entries.push(fragmentOf(header, before, { isFirst, isLast: false }));
+        isFirst = false;
+      }
+      before = body;
+      byteCount += body.length;
+      if (byteCount < batchByteCount) continue;
+      byteCount = 0;
+      yield* this.#take();
+      signal?.throwIfAborted();
+    }
+    this.#entries.push(fragmentOf(header, before ?? new Uint8Array(0), { isFirst, isLast: true }));
+  }
+
+  *#take(): Generator<Batch> {
+    if (this.#entries.length === 0) return;
+    const batch = this.#entries;
+    this.#entries = [];
+    yield batch;
+  }
+
+  #hold(frame: Frame): void {
+    const isHeld = this.#heldByteCount + frame.body.length <= heldByteCountMax;
+    this.#fragments.push(isHeld ? frame : { ...frame, body: released });
+    if (isHeld) this.#heldByteCount += frame.body.length;
+  }
+
+  #forgetFragments(): void {
+    if (this.#fragments.length > 0) this.#fragments = [];
+    this.#heldByteCount = 0;
+  }
+}
+
+/** Stands for a body that was too much to hold. */
+const released = new Uint8Array(0);
+
+function fragmentOf(
+  header: TransactionHeader,
+  body: Uint8Array,
+  { isFirst, isLast }: { readonly isFirst: boolean; readonly isLast: boolean },
+): StoredFragment {
+  return { kind: 'fragment', header, encoding: 'pgoutput-copy/1', body, isFirst, isLast };
+}

@@ -1,0 +1,384 @@
+import { crc32 } from 'node:zlib';
+
+import type {
+  BodyFragment,
+  ChangeRecorder,
+  DurableEnd,
+  RecorderState,
+  SchemaEntry,
+  SourceRecordReason,
+} from '../../capture/change-recorder.ts';
+import { assertInvariant } from '../../foundation/assert.ts';
+import type { Clock } from '../../foundation/clock.ts';
+import type { Disk, DiskFile } from '../../foundation/disk.ts';
+import { HeadwaterError } from '../../foundation/error.ts';
+import type { Lsn } from '../../model/lsn.ts';
+import { type Sequence, toSequence } from '../../model/position.ts';
+import type { SourceIdentity } from '../../model/source-identity.ts';
+import type { CommitBoundary } from '../../model/transaction.ts';
+import { encodeSourceRecord } from './carry-record.ts';
+import { commitRecordLength, encodeCommitRecord, type CommitRecord } from './commit-record.ts';
+import type { DurableEndPublisher } from './durable-place.ts';
+import { bodyEncodingCode, frameKind } from './frame.ts';
+import { JournalHead } from './journal-head.ts';
+import { type JournalPaths, openSpoolName, spoolName } from './journal-paths.ts';
+import { OpenSpool } from './open-spool.ts';
+import { fragmentByteCount, OpenTransactions, type StraightTransaction } from './open-transactions.ts';
+import type { Ownership } from './ownership.ts';
+import { encodePrepareBody, encodePreparedName } from './prepared-record.ts';
+import type { RecoveredJournal } from './recovery.ts';
+import { SegmentAppender } from './segment-appender.ts';
+import { encodeMark, encodeSchema } from './segment-file.ts';
+import { encodeSpoolReference, type SpoolReference } from './spool-reference.ts';
+import { writeFailure } from './write-failure.ts';
+import { SegmentWriter } from './write-queue.ts';
+
+/** What a writer works with. */
+export interface JournalWriterOptions {
+  readonly disk: Disk;
+  readonly paths: JournalPaths;
+  readonly journalId: string;
+  readonly epoch: number;
+  readonly clock: Clock;
+  readonly ownership: Ownership;
+  readonly publisher: DurableEndPublisher;
+  /** A new segment begins above this size, between transactions. */
+  readonly segmentByteCount: number;
+  readonly recovered: RecoveredJournal;
+  /** The last segment, open for writing; the writer closes it. */
+  readonly file: DiskFile;
+  /** The largest number that a spool of this epoch has. */
+  readonly lastSpoolNumber: number;
+}
+
+/**
+ * Appends to the last segment of a journal. Appends only build bytes; `flush` writes and flushes what was appended before
+ * it, while new appends gather behind. After a failed flush nothing more is taken: a new writer recovers what is durable.
+ */
+export class JournalWriter implements ChangeRecorder, AsyncDisposable {
+  readonly #options: JournalWriterOptions;
+  readonly #head: JournalHead;
+  readonly #segments: SegmentAppender;
+  readonly #files: SegmentWriter;
+  readonly #open = new OpenTransactions();
+  readonly #crcBytes = Buffer.alloc(4);
+  #performingByteCount = 0;
+  #lastSpoolNumber: number;
+  #running: Promise<DurableEnd> | undefined;
+  #following: Promise<DurableEnd> | undefined;
+  #failure: HeadwaterError | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: JournalWriterOptions) {
+    const { disk, paths, recovered } = options;
+    this.#options = options;
+    this.#lastSpoolNumber = options.lastSpoolNumber;
+    this.#head = new JournalHead(recovered.carry, recovered.schemas);
+    this.#segments = new SegmentAppender({ ...options, head: this.#head });
+    this.#files = new SegmentWriter(disk, paths, options.file, (bytes) => this.#segments.giveBack(bytes));
+    this.#segments.appendControl(frameKind.mark, 0, encodeMark(options.epoch, 'opened'));
+  }
+
+  get state(): RecorderState {
+    return this.#head.toRecorderState();
+  }
+
+  get pendingByteCount(): number {
+    return this.#segments.byteCount + this.#performingByteCount;
+  }
+
+  recordSource(source: SourceIdentity, startLsn: Lsn, reason: SourceRecordReason): void {
+    this.#beginUnit();
+    this.#segments.appendControl(frameKind.source, 0, encodeSourceRecord({ source, startLsn, reason }));
+    this.#head.noteSource(source, startLsn, reason);
+  }
+
+  appendTransaction(boundary: CommitBoundary, fragment: BodyFragment, schemas: readonly SchemaEntry[]): Sequence {
+    this.#beginUnit();
+    return this.#commit(boundary, fragment, schemas, undefined);
+  }
+
+  appendFragment(xid: number, subxid: number, fragment: BodyFragment): void {
+    this.#assertUsable();
+    if (!this.#open.isStraight(xid, subxid) || this.#open.spool(xid) !== undefined) {
+      const spool = this.#spoolOf(xid);
+      const bytes = spool.append(subxid, fragment);
+      this.#segments.push({ kind: 'spool-write', spool, offset: bytes.offset, bytes }, bytes.byteCount);
+      return;
+    }
+    if (this.#open.straight === undefined) this.#segments.rollWhenFull();
+    const straight = this.#open.straight ?? this.#open.begin(xid);
+    const bodyByteCount = fragmentByteCount(fragment);
+    const { messageCount, encoding } = fragment;
+    straight.fragments.push({ subxid, encoding, messageCount, offset: this.#segments.end, bodyByteCount });
+    straight.messageCount += messageCount;
+    straight.bodyByteCount += bodyByteCount;
+    const { body } = fragment;
+    const kind = frameKind.fragment;
+    this.#segments.append({ kind, encoding: bodyEncodingCode[encoding], xid, recordLength: 0, body, bodyByteCount });
+    this.#crcBytes.writeUInt32LE(this.#segments.lastCrc);
+    straight.fragmentsCrc = crc32(this.#crcBytes, straight.fragmentsCrc);
+  }
+
+  abortSubtransaction(xid: number, subxid: number): void {
+    this.#assertUsable();
+    const isKnown = this.#open.straight?.xid === xid || this.#open.spool(xid) !== undefined;
+    if (isKnown) this.#spoolOf(xid).abort(subxid);
+  }
+
+  abortTransaction(xid: number): void {
+    this.#assertUsable();
+    if (this.#open.straight?.xid === xid) this.#dropStraight();
+    const spool = this.#open.spool(xid);
+    if (spool === undefined) return;
+    this.#open.forgetSpool(xid);
+    this.#segments.push({ kind: 'spool-remove', spool });
+  }
+
+  commitTransaction(boundary: CommitBoundary, schemas: readonly SchemaEntry[]): Sequence {
+    const { xid } = boundary;
+    const { straight } = this.#open;
+    if (straight?.xid === xid) {
+      this.#assertUsable();
+      this.#open.straight = undefined;
+      return this.#commit(boundary, emptyFragment, schemas, straight);
+    }
+    this.#beginUnit();
+    if (this.#open.spool(xid) === undefined) return this.#commit(boundary, emptyFragment, schemas, undefined);
+    const reference = this.#finishSpool(xid);
+    return this.#commitSpooled(
+      frameKind.spooledCommit,
+      boundary,
+      reference,
+      [encodeSpoolReference(reference)],
+      schemas,
+    );
+  }
+
+  prepareTransaction(xid: number, gid: string, prepareEndLsn: Lsn): void {
+    assertInvariant(this.#head.prepared(gid) === undefined, 'a global id names one prepared transaction');
+    this.#spoolOf(xid);
+    this.#beginUnit();
+    const spool = this.#finishSpool(xid);
+    this.#segments.appendControl(frameKind.prepare, xid, encodePrepareBody(gid, prepareEndLsn, spool));
+    this.#head.notePrepared({ gid, xid, spool }, prepareEndLsn);
+  }
+
+  commitPrepared(gid: string, boundary: CommitBoundary, schemas: readonly SchemaEntry[]): Sequence {
+    const prepared = this.#head.prepared(gid);
+    assertInvariant(prepared !== undefined, 'a decision follows its prepared transaction');
+    this.#beginUnit();
+    const { spool } = prepared;
+    const body = [encodePreparedName(gid), encodeSpoolReference(spool)];
+    this.#head.noteDecided(gid);
+    return this.#commitSpooled(frameKind.preparedCommit, boundary, spool, body, schemas);
+  }
+
+  rollbackPrepared(gid: string, endLsn: Lsn): void {
+    const prepared = this.#head.prepared(gid);
+    assertInvariant(prepared !== undefined, 'a decision follows its prepared transaction');
+    this.#beginUnit();
+    this.#segments.appendControl(
+      frameKind.preparedRollback,
+      prepared.xid,
+      encodePrepareBody(gid, endLsn, prepared.spool),
+    );
+    this.#head.noteDecided(gid);
+    this.#head.noteProgress(endLsn);
+    this.#segments.push({ kind: 'spool-delete', name: prepared.spool.name });
+  }
+
+  recordProgress(lsn: Lsn): void {
+    this.#beginUnit();
+    const body = new Uint8Array(8);
+    new DataView(body.buffer).setBigUint64(0, lsn, true);
+    this.#segments.appendControl(frameKind.progress, 0, body);
+    this.#head.noteProgress(lsn);
+  }
+
+  flush(): Promise<DurableEnd> {
+    if (this.#failure !== undefined) return Promise.reject(this.#closedError());
+    if (this.#running === undefined) return this.#startFlush();
+    // Whoever asks during a flush shares the next one: it begins after all of their appends.
+    this.#following ??= this.#running.then(() => {
+      this.#following = undefined;
+      return this.#startFlush();
+    });
+    return this.#following;
+  }
+
+  /** Flushes, marks the clean end, and closes. A writer that broke is only closed. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #commit(
+    boundary: CommitBoundary,
+    fragment: BodyFragment,
+    schemas: readonly SchemaEntry[],
+    straight: StraightTransaction | undefined,
+  ): Sequence {
+    const bodyByteCount = fragmentByteCount(fragment);
+    const record = this.#record(boundary, schemas, {
+      messageCount: fragment.messageCount + (straight?.messageCount ?? 0),
+      fragmentCount: straight?.fragments.length ?? 0,
+      fragmentsCrc: straight?.fragmentsCrc ?? 0,
+      firstFragmentOffset: straight?.fragments[0]?.offset ?? this.#segments.end,
+      bodyByteCount: bodyByteCount + (straight?.bodyByteCount ?? 0),
+    });
+    const encoding = bodyByteCount === 0 ? bodyEncodingCode.none : bodyEncodingCode[fragment.encoding];
+    const { body } = fragment;
+    this.#appendCommit(frameKind.commit, record, { encoding, body, bodyByteCount }, schemas);
+    return record.sequence;
+  }
+
+  #commitSpooled(
+    kind: typeof frameKind.spooledCommit | typeof frameKind.preparedCommit,
+    boundary: CommitBoundary,
+    { messageCount, bodyByteCount }: SpoolReference,
+    body: readonly Uint8Array[],
+    schemas: readonly SchemaEntry[],
+  ): Sequence {
+    const firstFragmentOffset = this.#segments.end;
+    const counts = { messageCount, bodyByteCount, fragmentCount: 0, fragmentsCrc: 0, firstFragmentOffset };
+    const record = this.#record(boundary, schemas, counts);
+    const byteCount = body.reduce((sum, part) => sum + part.length, 0);
+    this.#appendCommit(kind, record, { encoding: bodyEncodingCode.none, body, bodyByteCount: byteCount }, schemas);
+    return record.sequence;
+  }
+
+  #record(
+    boundary: CommitBoundary,
+    schemas: readonly SchemaEntry[],
+    counts: Omit<CommitRecord, keyof CommitBoundary | 'sequence' | 'schemaCount'>,
+  ): CommitRecord {
+    const { xid, commitLsn, commitEndLsn, commitTimeMicros } = boundary;
+    const sequence = toSequence(this.#head.lastSequence + 1n);
+    return { xid, commitLsn, commitEndLsn, commitTimeMicros, sequence, schemaCount: schemas.length, ...counts };
+  }
+
+  #appendCommit(
+    kind: typeof frameKind.commit | typeof frameKind.spooledCommit | typeof frameKind.preparedCommit,
+    record: CommitRecord,
+    content: { readonly encoding: number; readonly body: readonly Uint8Array[]; readonly bodyByteCount: number },
+    schemas: readonly SchemaEntry[],
+  ): void {
+    assertInvariant(this.#head.source !== undefined, 'a source is recorded before its transactions');
+    assertInvariant(this.#head.accepts(record), 'commits are appended in the order of their ends');
+    this.#segments.append({ kind, xid: record.xid, recordLength: commitRecordLength, ...content }, (view, at) =>
+      encodeCommitRecord(view, at, record),
+    );
+    this.#head.noteCommit(record);
+    for (const entry of schemas) {
+      this.#segments.appendControl(frameKind.schema, 0, encodeSchema(entry));
+      this.#head.noteSchema(entry);
+    }
+  }
+
+  /** Before anything that is not a fragment of the straight transaction. */
+  #beginUnit(): void {
+    this.#assertUsable();
+    const { straight } = this.#open;
+    if (straight !== undefined) this.#moveToSpool(straight);
+    this.#segments.rollWhenFull();
+  }
+
+  /** The spool of an open transaction, begun now if it has none. */
+  #spoolOf(xid: number): OpenSpool {
+    const { straight } = this.#open;
+    if (straight !== undefined) this.#moveToSpool(straight);
+    return this.#open.spool(xid) ?? this.#createSpool(xid);
+  }
+
+  #createSpool(xid: number): OpenSpool {
+    const { journalId, epoch, clock } = this.#options;
+    this.#lastSpoolNumber += 1;
+    const number = this.#lastSpoolNumber;
+    const createdMicros = BigInt(Math.floor(clock.now() * 1000));
+    const spool = new OpenSpool(openSpoolName(epoch, number), { journalId, epoch, number, createdMicros });
+    this.#open.keepSpool(xid, spool);
+    this.#segments.push({ kind: 'spool-create', spool });
+    return spool;
+  }
+
+  /** Something came in between: what lies in the segment is copied to a spool, and a drop frame says so. */
+  #moveToSpool(straight: StraightTransaction): void {
+    this.#dropStraight();
+    const spool = this.#createSpool(straight.xid);
+    for (const fragment of straight.fragments) {
+      this.#segments.push({ kind: 'spool-copy', spool, offset: spool.reserve(fragment), fragment });
+    }
+  }
+
+  #dropStraight(): void {
+    const { straight } = this.#open;
+    if (straight === undefined) return;
+    this.#open.straight = undefined;
+    this.#segments.appendControl(frameKind.drop, straight.xid, new Uint8Array(0));
+  }
+
+  #finishSpool(xid: number): SpoolReference {
+    const spool = this.#spoolOf(xid);
+    this.#open.forgetSpool(xid);
+    const name = spoolName(this.#segments.segment, this.#options.epoch, spool.number);
+    this.#segments.push({ kind: 'spool-finish', spool, name });
+    return spool.toReference(name);
+  }
+
+  #startFlush(): Promise<DurableEnd> {
+    const running = this.#perform().finally(() => {
+      if (this.#running === running) this.#running = undefined;
+    });
+    this.#running = running;
+    return running;
+  }
+
+  async #perform(): Promise<DurableEnd> {
+    const { place } = this.#segments;
+    const { steps, byteCount } = this.#segments.take();
+    this.#performingByteCount = byteCount;
+    try {
+      if (this.#failure !== undefined) throw this.#closedError();
+      if (steps.length > 0) {
+        await this.#options.ownership.verify(steps.some(({ kind }) => kind === 'roll'));
+        await this.#files.perform(steps);
+      }
+    } catch (error) {
+      this.#failure ??= writeFailure(error, this.#options.paths.directory);
+      throw this.#failure;
+    } finally {
+      this.#performingByteCount = 0;
+    }
+    this.#segments.noteDurable(place);
+    this.#options.publisher.publish(place);
+    return { sequence: place.sequence, recordedLsn: place.recordedLsn };
+  }
+
+  async #close(): Promise<void> {
+    try {
+      if (this.#failure === undefined && this.#open.straight !== undefined) this.#dropStraight();
+      if (this.#failure === undefined) await this.flush();
+      this.#segments.appendControl(frameKind.mark, 0, encodeMark(this.#options.epoch, 'closed'));
+      if (this.#failure === undefined) await this.flush();
+    } finally {
+      this.#failure ??= new HeadwaterError('HW-JOURNAL-009', 'the journal writer is closed');
+      await this.#files.close();
+    }
+  }
+
+  #assertUsable(): void {
+    if (this.#failure !== undefined || this.#closing !== undefined) throw this.#closedError();
+  }
+
+  #closedError(): HeadwaterError {
+    if (this.#failure?.code === 'HW-JOURNAL-009') return this.#failure;
+    return new HeadwaterError('HW-JOURNAL-009', 'the journal writer is closed', { cause: this.#failure });
+  }
+}
+
+const emptyFragment: BodyFragment = { encoding: 'pgoutput-copy/1', body: [], messageCount: 0 };

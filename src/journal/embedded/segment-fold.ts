@@ -1,0 +1,273 @@
+import { crc32 } from 'node:zlib';
+
+import type { SchemaEntry } from '../../capture/change-recorder.ts';
+import { unreachable } from '../../foundation/assert.ts';
+import { toLsn } from '../../model/lsn.ts';
+import { decodeCarry, decodeSourceRecord } from './carry-record.ts';
+import { commitRecordLength, type CommitRecord, decodeCommitRecord } from './commit-record.ts';
+import { corruptBytes } from './corruption.ts';
+import { bodyEncodingCode, type Frame, frameKind } from './frame.ts';
+import { emptyCarry, JournalHead } from './journal-head.ts';
+import { decodeSpoolReference, type SpoolReference } from './spool-reference.ts';
+
+/*
+ * What the frames of a segment mean, one after the other. No I/O.
+ *
+ *   carry ─► preamble schemas ─► units
+ *   unit = fragment* (commit | drop) | spooled commit | prepared commit | source | progress | prepare | prepared rollback
+ *        | mark;  a commit of any kind is followed by as many schema frames as its record says, and they belong to it
+ *
+ * A frame that is intact and breaks this grammar was never written by us: a refusal, never something to cut.
+ */
+
+/** A fragment frame of the transaction that is being read. */
+export type FragmentFrame = Frame;
+
+/** What a frame meant. */
+export type FoldStep =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'schema'; readonly entry: SchemaEntry; readonly isPreamble: boolean }
+  | { readonly kind: 'source' }
+  | { readonly kind: 'fragment'; readonly frame: FragmentFrame }
+  | { readonly kind: 'dropped' }
+  | { readonly kind: 'spool-ended'; readonly spool: SpoolReference }
+  | { readonly kind: 'commit'; readonly record: CommitRecord; readonly frame: Frame; readonly body: Uint8Array }
+  | {
+      readonly kind: 'spooled-commit';
+      readonly record: CommitRecord;
+      readonly frame: Frame;
+      readonly spool: SpoolReference;
+    };
+
+const nothing: FoldStep = { kind: 'nothing' };
+
+/** Follows the frames of one segment from its first. `head` is what the history comes to. */
+export class SegmentFold {
+  readonly #path: string;
+  readonly #preambleEnd: number;
+  #head: JournalHead = new JournalHead(emptyCarry);
+  #hasCarry = false;
+  #unitEnd = 0;
+  #unitStart = 0;
+  #pendingSchemas = 0;
+  #fragmentXid = 0;
+  #fragmentCount = 0;
+  #fragmentsCrc = 0;
+  #fragmentBytes = 0;
+  #firstFragmentOffset = 0;
+  #lastCrc = 0;
+  readonly #crcBytes = Buffer.alloc(4);
+
+  constructor(path: string, preambleEnd: number) {
+    this.#path = path;
+    this.#preambleEnd = preambleEnd;
+  }
+
+  get head(): JournalHead {
+    return this.#head;
+  }
+
+  /** Offset behind the last whole unit; 0 before the carry frame. */
+  get unitEnd(): number {
+    return this.#unitEnd;
+  }
+
+  /** Offset of the first frame of the unit that the last frame belongs to. */
+  get unitStart(): number {
+    return this.#unitStart;
+  }
+
+  /** The head counts a commit of which schema frames are still to come. */
+  get isCommitIncomplete(): boolean {
+    return this.#pendingSchemas > 0;
+  }
+
+  /** CRC field of the last frame of the last whole unit. */
+  get lastCrc(): number {
+    return this.#lastCrc;
+  }
+
+  /** @throws HW-JOURNAL-005 for a frame that may not stand here */
+  apply(frame: Frame): FoldStep {
+    if (frame.offset === this.#unitEnd || !this.#hasCarry) this.#unitStart = frame.offset;
+    const step = this.#step(frame);
+    if (this.#fragmentCount === 0 && this.#pendingSchemas === 0) {
+      this.#unitEnd = frame.end;
+      this.#lastCrc = frame.crc;
+    }
+    return step;
+  }
+
+  #step(frame: Frame): FoldStep {
+    if (!this.#hasCarry) return this.#carry(frame);
+    if (this.#fragmentCount > 0 && !isContinuation(frame, this.#fragmentXid)) {
+      throw this.#refuse(
+        frame,
+        `fragments of transaction ${this.#fragmentXid} are followed by a frame of another kind`,
+      );
+    }
+    if (this.#pendingSchemas > 0 && frame.kind !== frameKind.schema) {
+      throw this.#refuse(frame, 'schema frames of the commit before are missing');
+    }
+    switch (frame.kind) {
+      case frameKind.fragment:
+        return this.#fragment(frame);
+      case frameKind.drop:
+        this.#forgetFragments();
+        return { kind: 'dropped' };
+      case frameKind.commit:
+        return this.#commit(frame);
+      case frameKind.spooledCommit:
+        return this.#spooledCommit(frame, commitRecordLength);
+      case frameKind.schema:
+        return this.#schema(frame);
+      case frameKind.source:
+        return this.#source(frame);
+      case frameKind.prepare:
+      case frameKind.preparedRollback:
+      case frameKind.preparedCommit:
+        return this.#prepared(frame);
+      case frameKind.progress:
+        if (frame.body.length !== 8) throw this.#refuse(frame, 'a progress frame of another length');
+        this.#head.noteProgress(toLsn(readUint64(frame.body, 0)));
+        return nothing;
+      case frameKind.mark:
+        return nothing;
+      case frameKind.carry:
+        throw this.#refuse(frame, 'a second carry frame');
+      default:
+        return unreachable(frame.kind);
+    }
+  }
+
+  #carry(frame: Frame): FoldStep {
+    const carry = frame.kind === frameKind.carry ? decodeCarry(frame.body) : undefined;
+    if (carry === undefined) throw this.#refuse(frame, 'the segment does not begin with a carry frame');
+    this.#head = new JournalHead(carry);
+    this.#hasCarry = true;
+    return { kind: 'source' };
+  }
+
+  #fragment(frame: Frame): FoldStep {
+    if (this.#fragmentCount === 0) {
+      this.#fragmentXid = frame.xid;
+      this.#firstFragmentOffset = frame.offset;
+    }
+    this.#fragmentCount += 1;
+    this.#fragmentBytes += frame.body.length;
+    this.#crcBytes.writeUInt32LE(frame.crc);
+    this.#fragmentsCrc = crc32(this.#crcBytes, this.#fragmentsCrc);
+    return { kind: 'fragment', frame };
+  }
+
+  #commit(frame: Frame): FoldStep {
+    const record = decodeCommitRecord(frame);
+    const body = frame.body.subarray(commitRecordLength);
+    if (
+      record === undefined ||
+      record.fragmentCount !== this.#fragmentCount ||
+      record.fragmentsCrc !== this.#fragmentsCrc ||
+      record.bodyByteCount !== this.#fragmentBytes + body.length ||
+      record.firstFragmentOffset !== (this.#fragmentCount === 0 ? frame.offset : this.#firstFragmentOffset)
+    ) {
+      throw this.#refuse(frame, 'the commit does not fit the fragments before it');
+    }
+    this.#noteCommit(frame, record);
+    this.#forgetFragments();
+    return { kind: 'commit', record, frame, body };
+  }
+
+  #spooledCommit(frame: Frame, referenceStart: number): FoldStep {
+    const record = decodeCommitRecord(frame);
+    const spool = decodeSpoolReference(frame.body, referenceStart);
+    if (record === undefined || spool === undefined || record.bodyByteCount !== spool.bodyByteCount) {
+      throw this.#refuse(frame, 'a commit without a readable spool reference');
+    }
+    this.#noteCommit(frame, record);
+    return { kind: 'spooled-commit', record, frame, spool };
+  }
+
+  #noteCommit(frame: Frame, record: CommitRecord): void {
+    if (!this.#head.accepts(record)) {
+      const last = `the last one is ${this.#head.lastSequence}`;
+      throw this.#refuse(frame, `transaction ${record.sequence} does not follow: ${last}`);
+    }
+    this.#head.noteCommit(record);
+    this.#pendingSchemas = record.schemaCount;
+  }
+
+  #schema(frame: Frame): FoldStep {
+    const isPreamble = frame.offset < this.#preambleEnd;
+    if (frame.body.length < 4 || (!isPreamble && this.#pendingSchemas === 0)) {
+      throw this.#refuse(frame, 'a schema frame that belongs to no commit');
+    }
+    if (!isPreamble) this.#pendingSchemas -= 1;
+    const relationId = new DataView(frame.body.buffer, frame.body.byteOffset, 4).getUint32(0, true);
+    // A copy: the entry outlives the window that the frame is a view into.
+    const entry = { relationId, message: frame.body.slice(4) };
+    this.#head.noteSchema(entry);
+    return { kind: 'schema', entry, isPreamble };
+  }
+
+  #source(frame: Frame): FoldStep {
+    const record = decodeSourceRecord(frame.body);
+    if (record === undefined) throw this.#refuse(frame, 'a source frame that cannot be read');
+    this.#head.noteSource(record.source, record.startLsn, record.reason);
+    return { kind: 'source' };
+  }
+
+  #prepared(frame: Frame): FoldStep {
+    const start = frame.kind === frameKind.preparedCommit ? commitRecordLength : 0;
+    const { body } = frame;
+    const gidLength = body.length < start + 2 ? body.length : readUint16(body, start);
+    const gidEnd = start + 2 + gidLength;
+    if (body.length < gidEnd + 8) throw this.#refuse(frame, 'a prepared transaction that cannot be read');
+    const gid = Buffer.from(body.buffer, body.byteOffset + start + 2, gidLength).toString('utf8');
+    if (frame.kind === frameKind.preparedCommit) {
+      if (this.#head.prepared(gid) === undefined)
+        throw this.#refuse(frame, 'a decision without a prepared transaction');
+      this.#head.noteDecided(gid);
+      return this.#spooledCommit(frame, gidEnd);
+    }
+    const lsn = toLsn(readUint64(body, gidEnd));
+    const spool = decodeSpoolReference(body, gidEnd + 8);
+    if (spool === undefined) throw this.#refuse(frame, 'a prepared transaction without a readable spool reference');
+    if (frame.kind === frameKind.prepare) {
+      this.#head.notePrepared({ gid, xid: frame.xid, spool }, lsn);
+      return nothing;
+    }
+    if (this.#head.prepared(gid) === undefined) throw this.#refuse(frame, 'a decision without a prepared transaction');
+    this.#head.noteDecided(gid);
+    this.#head.noteProgress(lsn);
+    return { kind: 'spool-ended', spool };
+  }
+
+  #forgetFragments(): void {
+    this.#fragmentCount = 0;
+    this.#fragmentsCrc = 0;
+    this.#fragmentBytes = 0;
+  }
+
+  #refuse(frame: Frame, what: string): Error {
+    return corruptBytes(this.#path, frame.offset, what);
+  }
+}
+
+/** Whether a frame may follow an open transaction's fragments. */
+function isContinuation(frame: Frame, xid: number): boolean {
+  const isKind = frame.kind === frameKind.fragment || frame.kind === frameKind.commit || frame.kind === frameKind.drop;
+  return isKind && frame.xid === xid;
+}
+
+function readUint64(bytes: Uint8Array, at: number): bigint {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getBigUint64(at, true);
+}
+
+function readUint16(bytes: Uint8Array, at: number): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint16(at, true);
+}
+
+/** Whether a frame's encoding stands for a body that a decoder reads. */
+export function hasBody(frame: Frame): boolean {
+  return frame.encoding !== bodyEncodingCode.none;
+}

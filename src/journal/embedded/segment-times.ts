@@ -1,0 +1,73 @@
+import { type Sequence, toSequence } from '../../model/position.ts';
+import type { DurablePlace } from './durable-place.ts';
+import type { JournalFiles } from './journal-files.ts';
+import { listSegments } from './segment-catalog.ts';
+import { SegmentWalk } from './segment-walk.ts';
+
+/** Commit times of one segment. */
+interface TimeRange {
+  readonly first: bigint | undefined;
+  readonly greatest: bigint | undefined;
+}
+
+/**
+ * Finds places by commit time. Commit times may go back a little from one transaction to the next, and a lot when a clock
+ * is set, so only the first transaction that committed at or later than an instant is a safe place to begin.
+ */
+export class SegmentTimes {
+  readonly #files: JournalFiles;
+  readonly #sealed = new Map<number, TimeRange>();
+
+  constructor(files: JournalFiles) {
+    this.#files = files;
+  }
+
+  async firstCommitMicros(end: DurablePlace): Promise<bigint | undefined> {
+    for (const number of await this.#numbers(end)) {
+      const found = await this.#find(number, end, () => true);
+      if (found !== undefined) return found.commitTimeMicros;
+    }
+    return undefined;
+  }
+
+  /** The sequence before the first transaction that committed at or after the time. */
+  async locate(micros: bigint, end: DurablePlace): Promise<Sequence> {
+    for (const number of await this.#numbers(end)) {
+      const known = this.#sealed.get(number);
+      if (known !== undefined && (known.greatest === undefined || known.greatest < micros)) continue;
+      const found = await this.#find(number, end, (time) => time >= micros);
+      if (found !== undefined) return toSequence(found.sequence - 1n);
+    }
+    return end.sequence;
+  }
+
+  async #numbers(end: DurablePlace): Promise<readonly number[]> {
+    const { disk, paths } = this.#files;
+    return (await listSegments(disk, paths)).filter((number) => number <= end.segment);
+  }
+
+  async #find(
+    number: number,
+    end: DurablePlace,
+    isWanted: (commitTimeMicros: bigint) => boolean,
+  ): Promise<{ readonly sequence: Sequence; readonly commitTimeMicros: bigint } | undefined> {
+    await using walk = await SegmentWalk.open(this.#files, number, end.offset);
+    if (number < end.segment) walk.extendTo(await walk.file.size());
+    let first: bigint | undefined;
+    let greatest: bigint | undefined;
+    for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
+      if (step.kind === 'more') {
+        await walk.load(step.byteCount);
+        continue;
+      }
+      const { meaning } = step;
+      if (meaning.kind !== 'commit' && meaning.kind !== 'spooled-commit') continue;
+      const { sequence, commitTimeMicros } = meaning.record;
+      if (isWanted(commitTimeMicros)) return { sequence, commitTimeMicros };
+      first ??= commitTimeMicros;
+      if (greatest === undefined || commitTimeMicros > greatest) greatest = commitTimeMicros;
+    }
+    if (number < end.segment) this.#sealed.set(number, { first, greatest });
+    return undefined;
+  }
+}

@@ -1,0 +1,82 @@
+import type { DiskFile } from '../../foundation/disk.ts';
+import { corruptBytes, unknownFormat } from './corruption.ts';
+import { fileHeaderLength } from './file-header.ts';
+import type { Frame } from './frame.ts';
+import { FrameCursor } from './frame-cursor.ts';
+import type { JournalFiles } from './journal-files.ts';
+import { segmentPath } from './journal-paths.ts';
+import { openForReading, type OpenedFile } from './segment-file.ts';
+import { type FoldStep, SegmentFold } from './segment-fold.ts';
+
+/** What a walk meets: the meaning of a frame; or the end of the window or of what is durable. */
+export type WalkStep =
+  | { readonly kind: 'frame'; readonly meaning: FoldStep }
+  | { readonly kind: 'more'; readonly byteCount: number }
+  | { readonly kind: 'end' };
+
+/** Walks over one segment from its first frame, up to a limit that may grow. Everything below the limit must be intact. */
+export class SegmentWalk implements AsyncDisposable {
+  readonly number: number;
+  readonly header: OpenedFile['header'];
+  readonly fold: SegmentFold;
+  readonly file: DiskFile;
+  readonly #cursor: FrameCursor;
+
+  private constructor(number: number, { file, header }: OpenedFile, limit: number) {
+    this.number = number;
+    this.header = header;
+    this.file = file;
+    this.fold = new SegmentFold(file.path, header.preambleEnd);
+    this.#cursor = new FrameCursor({ file, seed: header.crc, position: fileHeaderLength, limit });
+  }
+
+  /** @throws HW-JOURNAL-005, -006, -017 */
+  static async open(files: JournalFiles, number: number, limit: number): Promise<SegmentWalk> {
+    const { disk, paths, journalId } = files;
+    const path = segmentPath(paths, number);
+    return new SegmentWalk(number, await openForReading(disk, { path, kind: 'segment', journalId, number }), limit);
+  }
+
+  get position(): number {
+    return this.#cursor.position;
+  }
+
+  extendTo(limit: number): void {
+    this.#cursor.extendTo(limit);
+  }
+
+  load(byteCount: number): Promise<void> {
+    return this.#cursor.load(byteCount);
+  }
+
+  /** @throws HW-JOURNAL-005, -006 */
+  next(): WalkStep {
+    const step = this.#cursor.next();
+    switch (step.kind) {
+      case 'frame':
+        return { kind: 'frame', meaning: this.fold.apply(step.frame) };
+      case 'bad':
+        throw corruptBytes(this.file.path, this.#cursor.position, step.reason);
+      case 'unknown':
+        throw unknownFormat(this.file.path, this.#cursor.position, step.reason);
+      default:
+        return step;
+    }
+  }
+
+  /** Reads one frame again, by its place. @throws HW-JOURNAL-005 */
+  async readAgain(offset: number): Promise<Frame> {
+    const limit = this.#cursor.limit;
+    const cursor = new FrameCursor({ file: this.file, seed: this.header.crc, position: offset, limit });
+    for (;;) {
+      const step = cursor.next();
+      if (step.kind === 'frame') return step.frame;
+      if (step.kind !== 'more') throw corruptBytes(this.file.path, offset, 'a frame reads differently the second time');
+      await cursor.load(step.byteCount);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.file.close();
+  }
+}
