@@ -126,11 +126,4 @@ export const emitErrorCodes = {
     policy: 'stop',
     exitCode: 8,
   },
-  'HW-EMIT-023': {
-    title: 'an event was written by a message that is not transactional',
-    why: 'PostgreSQL sends such a message even when its transaction rolls back, so it proves nothing about the rows.',
-    fix: 'Find the writer and have it call pg_logical_emit_message with true as the first argument, or use emit.',
-    policy: 'stop',
-    exitCode: 8,
-  },
 } as const;
