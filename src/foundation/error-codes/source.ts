@@ -238,4 +238,11 @@ export const sourceErrorCodes = {
     policy: 'retry',
     exitCode: 1,
   },
+  'HW-SOURCE-035': {
+    title: 'an adopted outbox table cannot be cleaned',
+    why: 'Its rows are found by the column id, and the table or that column is missing.',
+    fix: "Name the table as it is in `source.adoptedOutboxes`, or set its cleanUp to 'none'.",
+    policy: 'stop',
+    exitCode: 4,
+  },
 } as const;
