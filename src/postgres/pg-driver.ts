@@ -17,6 +17,8 @@ export interface SessionStart {
   readonly replication: 'none' | 'database';
   /** A socket of our own for a plain connection; TLS needs the driver's. */
   readonly createSocket?: () => Socket;
+  /** Sends statements without waiting for the replies before them, where the driver can. Default false. */
+  readonly pipeline?: boolean;
 }
 
 /** `pg` is an optional peer of the package: it is loaded here, when the first connection is made. */
@@ -72,6 +74,7 @@ async function clientConfig(options: ConnectionOptions, start: SessionStart): Pr
     ssl: await tlsConfig(options),
     types: { getTypeParser: () => String },
   };
+  if (start.pipeline === true) config.pipeline = true;
   if (start.replication === 'database') config.replication = 'database';
   if (start.createSocket !== undefined && options.tls === 'none') config.stream = start.createSocket;
   return config;

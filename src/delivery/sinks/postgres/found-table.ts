@@ -1,0 +1,39 @@
+import { assertInvariant } from '../../../foundation/assert.ts';
+
+/** A column as the target has it. */
+export interface FoundColumn {
+  readonly name: string;
+  readonly typeOid: number;
+  readonly typeModifier: number;
+  /** With its schema, quoted, without length. */
+  readonly sqlType: string;
+  /** For people. */
+  readonly typeText: string;
+  /** NOT NULL, and nobody but the writer can fill it. */
+  readonly isRequired: boolean;
+  readonly isGenerated: boolean;
+}
+
+export interface FoundKey {
+  readonly columns: readonly string[];
+  readonly isPrimary: boolean;
+  /** Usable for ON CONFLICT: whole, of columns alone, checked at once. */
+  readonly isPlain: boolean;
+}
+
+/** A table as the target has it. */
+export interface FoundTable {
+  /** `pg_class.relkind`. */
+  readonly kind: string;
+  readonly columns: readonly FoundColumn[];
+  readonly uniqueKeys: readonly FoundKey[];
+  /** Foreign keys that act or cannot wait, exclusion constraints, triggers and rules. */
+  readonly watcherCount: number;
+}
+
+/** Reads the JSON of `readTableQuery`, which is our own. */
+export function parseFoundTable(text: unknown): FoundTable {
+  assertInvariant(typeof text === 'string', 'the catalog query answers with JSON');
+  const value = JSON.parse(text) as FoundTable & { readonly columns: readonly FoundColumn[] | null };
+  return { ...value, columns: value.columns ?? [] };
+}

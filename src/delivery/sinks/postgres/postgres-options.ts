@@ -1,0 +1,68 @@
+import type { JournalRecord } from '../../../model/journal-record.ts';
+import type { TransactionHeader } from '../../../model/transaction.ts';
+
+/** A statement of the user, run in the transaction of the checkpoint. */
+export interface TargetStatement {
+  readonly text: string;
+  readonly values?: readonly unknown[];
+}
+
+/** What the user's own statements for a record are. Pure: asked again when a transaction is repeated. */
+export type RecordStatements = (record: JournalRecord, transaction: TransactionHeader) => readonly TargetStatement[];
+
+/** Where a source table goes. */
+export interface TableTarget {
+  /** `schema.table` in the target. Default: the name it has in the source. */
+  readonly name?: string;
+  /** Key columns, for a table with REPLICA IDENTITY FULL whose target has no primary key. */
+  readonly key?: readonly string[];
+}
+
+/** A client of a pool, as `pg` has it: structural, so that any version fits. */
+export interface LentClient {
+  query(text: string, values?: readonly unknown[]): Promise<unknown>;
+  release(destroy?: boolean | Error): void;
+}
+
+/** A pool of the user. One client of it is held while the lane delivers. */
+export interface LentPool {
+  connect(): Promise<LentClient>;
+}
+
+interface CommonOptions {
+  /** Schema of the checkpoint table in the target. Default `headwater`. */
+  readonly schema?: string;
+  /** How long one statement may take before the write is given up and looked up. Default 60,000 ms. */
+  readonly statementTimeoutMs?: number;
+}
+
+interface UrlOptions {
+  /** `postgres://user:password@host:port/database`; a function is asked at every connect. Without `sslmode`, TLS is verified. */
+  readonly url: string | (() => string | Promise<string>);
+  readonly pool?: never;
+  readonly target?: string;
+}
+
+interface PoolOptions {
+  readonly pool: LentPool;
+  /** For status and refusals: host and database, without secrets. A lane that leads to another target is refused. */
+  readonly target: string;
+  readonly url?: never;
+}
+
+interface MirrorOptions {
+  /** Source tables (`schema.table`) that have another name or another key in the target. The others keep theirs. */
+  readonly tables?: Readonly<Record<string, string | TableTarget>>;
+  /** Default `if-missing`: missing tables and columns of tables made here are added. `never`: they are refused. */
+  readonly create?: 'if-missing' | 'never';
+  readonly statements?: never;
+}
+
+interface StatementOptions {
+  /** Runs these instead of mirroring rows. Events are passed too. */
+  readonly statements: RecordStatements;
+  readonly tables?: never;
+  readonly create?: never;
+}
+
+export type PostgresSinkOptions = CommonOptions & (UrlOptions | PoolOptions) & (MirrorOptions | StatementOptions);

@@ -1,0 +1,68 @@
+import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../../postgres/quote.ts';
+
+/*
+ * What the sink keeps in its target: version 1. Numbered, append-only migrations as in the source's own schema, recorded in a
+ * table of their own, because both may live in one schema with different writers.
+ */
+
+/** The version that this release makes and knows. */
+export const sinkObjectsVersion = 1;
+
+/** The statements that lead from version 0 to 1. */
+export function createSinkObjects(schemaName: string): readonly string[] {
+  const schema = quoteIdentifier(schemaName);
+  return [
+    `create table ${schema}.sink_schema_version (
+  version integer primary key,
+  applied_at timestamptz not null default now()
+)`,
+    `create table ${schema}.checkpoint (
+  installation text not null,
+  lane text not null,
+  epoch bigint not null,
+  journal_id text,
+  sequence numeric(20),
+  record_count integer,
+  system_id text,
+  timeline bigint,
+  commit_end_lsn numeric(20),
+  commit_time_micros numeric(20),
+  moved_at timestamptz,
+  primary key (installation, lane)
+)`,
+    `create table ${schema}.mirrored_table (
+  installation text not null,
+  lane text not null,
+  source_schema text not null,
+  source_table text not null,
+  target_schema text not null,
+  target_table text not null,
+  is_owned boolean not null,
+  columns text not null,
+  primary key (installation, lane, source_schema, source_table)
+)`,
+    `comment on table ${schema}.checkpoint is ${quoteLiteral('How far each lane of Headwater has written into this database. Moved in the transaction of the rows.')}`,
+    `comment on table ${schema}.mirrored_table is ${quoteLiteral('Tables that Headwater mirrors into this database, and whether it made them.')}`,
+    `insert into ${schema}.sink_schema_version (version) values (1)`,
+  ];
+}
+
+/** The SQL for people and other migration tools: run once in the target by whoever may create tables there. */
+export function printSinkSql(schemaName = 'headwater'): string {
+  return `create schema if not exists ${quoteIdentifier(schemaName)};\n\n${createSinkObjects(schemaName).join(';\n\n')};\n`;
+}
+
+/** Whether the schema and the record of versions are there. Neither needs a right. */
+export function findObjectsSql(schemaName: string): string {
+  return `select (pg_catalog.to_regnamespace(${quoteLiteral(quoteIdentifier(schemaName))}) is not null)::text as has_schema,
+  (pg_catalog.to_regclass(${quoteLiteral(quoteQualified(schemaName, 'sink_schema_version'))}) is not null)::text as has_objects`;
+}
+
+export function readVersionSql(schemaName: string): string {
+  return `select max(version)::text as version from ${quoteQualified(schemaName, 'sink_schema_version')}`;
+}
+
+/** Lets one create at a time. Held until the transaction ends. */
+export function lockObjectsSql(schemaName: string): string {
+  return `select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(${quoteLiteral(`headwater-sink:${schemaName}`)}, 0))::text`;
+}

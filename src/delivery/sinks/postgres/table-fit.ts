@@ -1,0 +1,104 @@
+import { HeadwaterError } from '../../../foundation/error.ts';
+import type { ColumnSchema, TableSchema } from '../../../model/table-schema.ts';
+import { quoteIdentifier } from '../../../postgres/quote.ts';
+import type { FoundColumn, FoundTable } from './found-table.ts';
+
+/** Columns of a source table when it was last mirrored. */
+export type KnownColumns = readonly Pick<ColumnSchema, 'name'>[];
+
+export interface FitRequest {
+  readonly source: TableSchema;
+  readonly sourceName: string;
+  readonly targetName: string;
+  readonly found: FoundTable;
+  /** Undefined: mirrored for the first time. */
+  readonly known: KnownColumns | undefined;
+  /** Whether the table was made here, and columns may be added to it. */
+  readonly isOwned: boolean;
+}
+
+/** Type oids: https://github.com/postgres/postgres/blob/REL_18_STABLE/src/include/catalog/pg_type.dat */
+const textOid = 25;
+const varcharOid = 1043;
+const builtInOidMax = 10_000;
+
+/** Types that hold every value of another one, and read its text as the same value. */
+const widerTypes: Readonly<Record<number, readonly number[]>> = {
+  21: [23, 20, 1700], // int2 → int4, int8, numeric
+  23: [20, 1700], // int4 → int8, numeric
+  20: [1700], // int8 → numeric
+  1042: [textOid, varcharOid], // bpchar
+  1043: [textOid], // varchar
+  114: [3802], // json → jsonb: the value, not its spelling
+};
+
+/**
+ * Compares a source table with its target column by column. Returns the columns that are to be added to a table made here.
+ * @throws HW-SINK-020 naming the column that does not fit, HW-SINK-023 for a change that is not mirrored by itself.
+ */
+export function fitTable(request: FitRequest): readonly ColumnSchema[] {
+  const { source, found, known } = request;
+  assertNothingDropped(request);
+  const missing: ColumnSchema[] = [];
+  for (const column of source.columns) {
+    const target = found.columns.find(({ name }) => name === column.name);
+    if (target === undefined) missing.push(column);
+    else assertColumnFits(column, target, request);
+  }
+  for (const target of found.columns) assertFillable(target, request);
+  const [first] = missing;
+  if (first === undefined || request.isOwned) return missing;
+  const add = `alter table ${request.targetName} add column ${quoteIdentifier(first.name)} …`;
+  if (known === undefined) throw misfit(request, first.name, 'is missing', `Run: ${add}`);
+  throw changed(request, `column ${first.name} of ${request.sourceName} is new`, `Run in the target: ${add}`);
+}
+
+function assertNothingDropped(request: FitRequest): void {
+  const { source, found, known = [] } = request;
+  for (const { name } of known) {
+    if (source.columns.some((column) => column.name === name) || !found.columns.some((column) => column.name === name)) continue;
+    const hint = `Run in the target: alter table ${request.targetName} drop column ${quoteIdentifier(name)}; if it was renamed: rename column … to …`;
+    throw changed(request, `column ${name} of ${request.sourceName} is gone`, hint);
+  }
+}
+
+function assertColumnFits(column: ColumnSchema, target: FoundColumn, request: FitRequest): void {
+  if (target.isGenerated) throw misfit(request, column.name, 'is generated and cannot be written');
+  const reason = explainMisfit(column, target);
+  if (reason === undefined) return;
+  const isKnown = request.known?.some(({ name }) => name === column.name) === true;
+  const hint = `Run in the target: alter table ${request.targetName} alter column ${quoteIdentifier(column.name)} type …`;
+  if (isKnown) throw changed(request, `column ${column.name} of ${request.sourceName} ${reason}`, hint);
+  throw misfit(request, column.name, reason, hint);
+}
+
+/** Undefined: every value of the source fits. */
+function explainMisfit(source: ColumnSchema, target: FoundColumn): string | undefined {
+  const isUnlimited = target.typeModifier === -1;
+  if (target.typeOid === textOid || (target.typeOid === varcharOid && isUnlimited)) return undefined;
+  // Types of extensions and users have another oid in each database: the server reads the text, or refuses it.
+  if (source.typeOid >= builtInOidMax) {
+    return target.typeOid >= builtInOidMax ? undefined : `has a type of its own in the source and ${target.typeText} in the target`;
+  }
+  if (target.typeOid === source.typeOid) {
+    if (isUnlimited || target.typeModifier === source.typeModifier) return undefined;
+    return `has another length or precision in the source than ${target.typeText}`;
+  }
+  if (isUnlimited && widerTypes[source.typeOid]?.includes(target.typeOid) === true) return undefined;
+  return `has the type oid ${source.typeOid} in the source and ${target.typeText} in the target`;
+}
+
+function assertFillable(target: FoundColumn, request: FitRequest): void {
+  if (!target.isRequired || request.source.columns.some(({ name }) => name === target.name)) return;
+  throw misfit(request, target.name, 'must be filled, and the source has no such column', 'Give it a default, or drop NOT NULL.');
+}
+
+function misfit(request: FitRequest, column: string, reason: string, hint?: string): HeadwaterError {
+  const message = `column ${column} of ${request.targetName} does not fit ${request.sourceName}: it ${reason}`;
+  const details = { table: request.targetName, column };
+  return new HeadwaterError('HW-SINK-020', message, hint === undefined ? { details } : { details, hint });
+}
+
+function changed(request: FitRequest, message: string, hint: string): HeadwaterError {
+  return new HeadwaterError('HW-SINK-023', message, { details: { table: request.sourceName, target: request.targetName }, hint });
+}

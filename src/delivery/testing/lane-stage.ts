@@ -1,0 +1,52 @@
+import { type Clock, systemClock } from '../../foundation/clock.ts';
+import { silentLogger } from '../../foundation/logger.ts';
+import { systemRandom } from '../../foundation/random.ts';
+import type { StateStore } from '../../journal/state-store.ts';
+import { JournalTail } from '../journal-tail.ts';
+import { Lane } from '../lane.ts';
+import { type LaneOptions, resolveLaneOptions } from '../lane-options.ts';
+import type { SinkContext } from '../sink.ts';
+import { createMemoryStates, MemoryJournal } from './memory-journal.ts';
+
+/** A journal and what lanes on it need, for tests of sinks with real time. */
+export class LaneStage implements AsyncDisposable {
+  readonly journal: MemoryJournal = new MemoryJournal();
+  readonly states: StateStore = createMemoryStates();
+  readonly clock: Clock = systemClock;
+  readonly #lanes: Lane[] = [];
+
+  /** A lane with retries that a test can wait for. */
+  lane(options: LaneOptions, name = 'lane'): Lane {
+    const lane = new Lane({
+      installation: 'test',
+      laneName: name,
+      options: resolveLaneOptions({ retry: { initialDelayMs: 20, maxDelayMs: 200 }, ...options }),
+      configuredNames: [name],
+      reader: this.journal,
+      tail: new JournalTail({ reader: this.journal, createDecoder: this.journal.createDecoder }),
+      states: this.states,
+      uncopiedTables: () => [],
+      clock: this.clock,
+      random: systemRandom,
+      logger: silentLogger,
+    });
+    this.#lanes.push(lane);
+    return lane;
+  }
+
+  sinkContext(laneName = 'lane'): SinkContext {
+    return {
+      installation: 'test',
+      laneName,
+      journalId: this.journal.journalId,
+      clock: this.clock,
+      random: systemRandom,
+      logger: silentLogger,
+      signal: new AbortController().signal,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.stop()));
+  }
+}
