@@ -3,13 +3,17 @@ export interface BrokerSettings {
   readonly port: number;
   readonly controllerPort: number;
   readonly dataDirectory: string;
+  /** A second listener, which asks for user name and password (SASL PLAIN). */
+  readonly sasl?: { readonly port: number; readonly username: string; readonly password: string } | undefined;
 }
 
 /** `server.properties` of one node that is broker and controller, small and quick to start; loopback only. */
 export function renderBrokerProperties(settings: BrokerSettings): string {
-  const { port, controllerPort } = settings;
-  const listeners = `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`;
+  const { port, controllerPort, sasl } = settings;
+  const saslListener = sasl === undefined ? '' : `,SASL_PLAINTEXT://127.0.0.1:${sasl.port}`;
+  const listeners = `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${saslListener}`;
   return renderProperties({
+    ...(sasl === undefined ? {} : renderSasl(sasl)),
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.bootstrap.servers': `127.0.0.1:${controllerPort}`,
@@ -17,7 +21,7 @@ export function renderBrokerProperties(settings: BrokerSettings): string {
     'advertised.listeners': listeners,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT',
     'log.dirs': settings.dataDirectory,
     'default.replication.factor': 1,
     'min.insync.replicas': 1,
@@ -58,6 +62,14 @@ export function renderLogProperties(): string {
     'logger.server.name': 'kafka.server.KafkaRaftServer',
     'logger.server.level': 'INFO',
   });
+}
+
+function renderSasl(sasl: { readonly username: string; readonly password: string }): Readonly<Record<string, string>> {
+  const module = 'org.apache.kafka.common.security.plain.PlainLoginModule';
+  return {
+    'listener.name.sasl_plaintext.sasl.enabled.mechanisms': 'PLAIN',
+    'listener.name.sasl_plaintext.plain.sasl.jaas.config': `${module} required user_${sasl.username}="${sasl.password}";`,
+  };
 }
 
 function renderProperties(properties: Readonly<Record<string, string | number | boolean>>): string {

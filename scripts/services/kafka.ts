@@ -19,11 +19,15 @@ const run = promisify(execFile);
 
 export interface PrivateKafkaOptions {
   readonly signal?: AbortSignal;
+  /** A second listener, which asks for this user name and password (SASL PLAIN). */
+  readonly sasl?: { readonly username: string; readonly password: string };
 }
 
 /** One broker in a scratch directory, on the same port for its whole life. */
 export interface PrivateKafka extends AsyncDisposable {
   readonly brokers: readonly string[];
+  /** The same broker's listener with SASL; empty when none was asked for. */
+  readonly saslBrokers: readonly string[];
   readonly directory: string;
   readonly logFile: string;
   readonly isRunning: boolean;
@@ -81,6 +85,7 @@ async function startBroker(distribution: KafkaDistribution, options: BrokerOptio
     options,
     port: await findLoopbackPort(),
     controllerPort: await findLoopbackPort(),
+    sasl: options.sasl === undefined ? undefined : { ...options.sasl, port: await findLoopbackPort() },
   });
   try {
     await broker.format();
@@ -96,10 +101,12 @@ interface BrokerPlan {
   readonly options: BrokerOptions;
   readonly port: number;
   readonly controllerPort: number;
+  readonly sasl: { readonly port: number; readonly username: string; readonly password: string } | undefined;
 }
 
 class ScratchBroker implements PrivateKafka {
   readonly brokers: readonly string[];
+  readonly saslBrokers: readonly string[];
   readonly directory: string;
   readonly logFile: string;
   readonly #claim: DirectoryClaim;
@@ -112,6 +119,7 @@ class ScratchBroker implements PrivateKafka {
   constructor(claim: DirectoryClaim, distribution: KafkaDistribution, plan: BrokerPlan) {
     this.directory = claim.directory;
     this.brokers = [`127.0.0.1:${plan.port}`];
+    this.saslBrokers = plan.sasl === undefined ? [] : [`127.0.0.1:${plan.sasl.port}`];
     this.logFile = join(this.directory, 'server.log');
     this.#claim = claim;
     this.#distribution = distribution;

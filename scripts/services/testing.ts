@@ -1,5 +1,5 @@
 import type { EmbeddedPostgres } from '../../src/postgres/embedded-server.ts';
-import { explainMissingKafka, type PrivateKafka, startScratchKafka } from './kafka.ts';
+import { explainMissingKafka, type PrivateKafka, type PrivateKafkaOptions, startScratchKafka } from './kafka.ts';
 import { explainMissingPostgres, type PrivatePostgresOptions, startScratchPostgres } from './postgres.ts';
 import { type PostgresMajor, postgresService, type ServiceName } from './service.ts';
 import { obtainService } from './services.ts';
@@ -60,8 +60,8 @@ export async function kafkaBrokers(): Promise<string[]> {
 }
 
 /** A Kafka of the test's own, to be killed, stopped and restarted. */
-export function startPrivateKafka(): Promise<PrivateKafka> {
-  return startScratchKafka({});
+export function startPrivateKafka(options: PrivateKafkaOptions = {}): Promise<PrivateKafka> {
+  return startScratchKafka(options);
 }
 
 async function serviceAddress(name: ServiceName): Promise<string> {

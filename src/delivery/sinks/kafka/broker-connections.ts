@@ -51,7 +51,8 @@ export class BrokerConnections implements AsyncDisposable {
     const connection = new this.#client.Connection(clientId, {
       connectTimeout: connectTimeoutMs,
       requestTimeout: requestTimeoutMs,
-      ...(tls === undefined ? {} : { tls, tlsServerName }),
+      ...(tls === undefined ? {} : { tls }),
+      ...(tlsServerName === undefined ? {} : { tlsServerName }),
       ...(sasl === undefined ? {} : { sasl }),
     });
     const forget = (): void => {
@@ -73,12 +74,14 @@ export class BrokerConnections implements AsyncDisposable {
   }
 }
 
-/** Ends a connection at once: what it still had to send is of no use to anybody. */
+/**
+ * Ends a connection at once: what it still had to send is of no use to anybody. `close` alone would wait for that, and a
+ * destroyed socket alone would leave the client's timer of a connection in the making behind.
+ */
 async function destroy(connection: Connection): Promise<void> {
-  const { socket } = connection;
-  if (socket === undefined || socket.destroyed) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  socket.once('close', () => resolve());
-  socket.destroy();
-  await promise;
+  const closed = connection.close();
+  // Not there before the first attempt, whatever the declared type says.
+  const socket: Connection['socket'] | undefined = connection.socket;
+  socket?.destroy();
+  await closed;
 }

@@ -88,6 +88,7 @@ const answerCodes: readonly (readonly [ErrorCode, readonly string[]])[] = [
   ],
 ];
 
+// A connection that is reset in the handshake is none of these: a broker that restarts does that, too.
 const tlsCodes = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
 
 function decideCode(facts: ErrorFacts, fallback: ErrorCode): ErrorCode {
@@ -97,7 +98,7 @@ function decideCode(facts: ErrorFacts, fallback: ErrorCode): ErrorCode {
   if (facts.codes.has('PLT_KFK_AUTHENTICATION')) return 'HW-KAFKA-004';
   const isTls =
     [...facts.codes].some((code) => tlsCodes.test(code) || code === 'EPROTO') ||
-    facts.messages.some((message) => message.includes('requires TLS') || message.includes('TLS handshake failed'));
+    facts.messages.some((message) => message.includes('requires TLS'));
   return isTls ? 'HW-KAFKA-018' : fallback;
 }
 

@@ -16,7 +16,7 @@ test('options are filled in with the documented defaults', () => {
     positionTopic: 'headwater-position',
     compression: 'none',
     tls: undefined,
-    tlsServerName: true,
+    tlsServerName: undefined,
     sasl: undefined,
     recordBytesMax: Infinity,
     requestTimeoutMs: 15_000,

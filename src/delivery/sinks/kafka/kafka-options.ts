@@ -73,7 +73,7 @@ export interface ResolvedKafkaOptions {
   readonly positionTopic: string;
   readonly compression: KafkaCompression;
   readonly tls: TlsOptions | undefined;
-  readonly tlsServerName: string | true;
+  readonly tlsServerName: string | undefined;
   readonly sasl: KafkaSasl | undefined;
   readonly recordBytesMax: number;
   readonly requestTimeoutMs: number;
@@ -114,7 +114,7 @@ export function resolveKafkaOptions(options: KafkaSinkOptions): ResolvedKafkaOpt
     positionTopic,
     compression,
     tls: options.tls,
-    tlsServerName: options.tlsServerName ?? true,
+    tlsServerName: options.tlsServerName,
     sasl: options.sasl,
     recordBytesMax:
       options.recordBytesMax === undefined
