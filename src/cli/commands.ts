@@ -1,7 +1,9 @@
 import type { Command } from './command.ts';
+import { demoCommand } from './commands/demo.ts';
 import { explainCommand } from './commands/explain.ts';
 import { healthcheckCommand } from './commands/healthcheck.ts';
+import { runCommand } from './commands/run.ts';
 import { statusCommand } from './commands/status.ts';
 
 /** The verbs of the `headwater` command, in the order of `--help`. */
-export const commands: readonly Command[] = [statusCommand, explainCommand, healthcheckCommand];
+export const commands: readonly Command[] = [demoCommand, statusCommand, explainCommand, healthcheckCommand];

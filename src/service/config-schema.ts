@@ -215,7 +215,9 @@ const laneSchema = z.strictObject({
   replaces: z
     .string()
     .optional()
-    .describe('The recorded lane whose place this one takes: its checkpoint is given up, and this lane begins at `start`.'),
+    .describe(
+      'The recorded lane whose place this one takes: its checkpoint is given up, and this lane begins at `start`.',
+    ),
   batch: z
     .strictObject({
       recordCountMax: z

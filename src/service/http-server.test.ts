@@ -3,7 +3,6 @@ import { request } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 
 import { startHttpServer, type HttpServer } from './http-server.ts';
-import { formatMetrics } from './metrics-text.ts';
 import type { StatusReport } from './status-report.ts';
 
 const report: StatusReport = {
@@ -27,11 +26,13 @@ const report: StatusReport = {
     unconfirmedBytes: 5,
     safeBytes: null,
     slotState: 'reserved',
+    canary: 'on',
     canaryAgeMs: 1500,
     transactionCount: 3,
     duplicateCount: 1,
     reconnectCount: 0,
     incompleteTables: [],
+    warnings: [],
     error: null,
   },
   journal: {
@@ -49,6 +50,7 @@ const report: StatusReport = {
       sink: 'postgres',
       target: 'db "x"',
       state: 'running',
+      since: '2026-01-01T00:00:00.000Z',
       sequence: '3',
       backlogTransactions: '0',
       freshnessMs: 0,
@@ -56,6 +58,7 @@ const report: StatusReport = {
       filteredCount: 2,
       retryCount: 0,
       complete: true,
+      beganLater: false,
       incompleteTables: [],
       error: null,
     },
@@ -91,8 +94,7 @@ describe('the HTTP interface', () => {
       host: '127.0.0.1',
       port: 0,
       allowedHosts: ['headwater.internal'],
-      status: () => current,
-      metrics: () => formatMetrics(current),
+      status: () => Promise.resolve(current),
     };
     open = await startHttpServer({ ...base, token: undefined });
     guarded = await startHttpServer({ ...base, token: 'opensesame' });
@@ -150,8 +152,7 @@ describe('the HTTP interface', () => {
       port,
       token: undefined,
       allowedHosts: [],
-      status: () => report,
-      metrics: () => '',
+      status: () => Promise.resolve(report),
     };
     await assert.rejects(startHttpServer(options), { code: 'HW-SERVICE-001' });
   });

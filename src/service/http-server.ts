@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 
 import { HeadwaterError } from '../foundation/error.ts';
 import { isLoopback } from './config.ts';
+import { formatMetrics } from './metrics-text.ts';
 import { notReadyReasons, type StatusReport } from './status-report.ts';
 
 /** Where to listen, who may ask, and where the answers come from. */
@@ -11,8 +12,7 @@ export interface HttpServerOptions {
   readonly port: number;
   readonly token: string | undefined;
   readonly allowedHosts: readonly string[];
-  readonly status: () => StatusReport;
-  readonly metrics: () => string;
+  readonly status: () => Promise<StatusReport>;
 }
 
 /** A listening server. Disposal closes it and every connection. */
@@ -33,7 +33,12 @@ interface Answer {
  * @throws HW-SERVICE-001 when the address cannot be had.
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const server = createServer((request, response) => respond(response, answer(request, options)));
+  const server = createServer((request, response) => {
+    answer(request, options).then(
+      (answered) => respond(response, answered),
+      () => respond(response, json(500, { error: 'the status could not be put together' })),
+    );
+  });
   server.headersTimeout = 5000;
   server.requestTimeout = 10_000;
   await listen(server, options);
@@ -61,22 +66,26 @@ function listen(server: Server, options: HttpServerOptions): Promise<void> {
   });
 }
 
-function answer(request: IncomingMessage, options: HttpServerOptions): Answer {
+async function answer(request: IncomingMessage, options: HttpServerOptions): Promise<Answer> {
   const refusal = refuse(request, options);
   if (refusal !== undefined) return refusal;
   switch (pathOf(request)) {
     case '/livez':
       return text(200, 'alive\n');
     case '/readyz': {
-      const reasons = notReadyReasons(options.status());
+      const reasons = notReadyReasons(await options.status());
       return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
     }
     case '/status': {
-      const report = options.status();
+      const report = await options.status();
       return json(report.state === 'failed' ? 503 : 200, report);
     }
     case '/metrics':
-      return { statusCode: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: options.metrics() };
+      return {
+        statusCode: 200,
+        contentType: 'text/plain; version=0.0.4; charset=utf-8',
+        body: formatMetrics(await options.status()),
+      };
     default:
       return json(404, { error: 'not found', paths: ['/livez', '/readyz', '/status', '/metrics'] });
   }

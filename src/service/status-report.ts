@@ -1,3 +1,5 @@
+import type { UncopiedReason } from '../model/source-identity.ts';
+
 /** Why something does not work, in the words of the error's page. */
 export interface ReportedError {
   readonly code: string;
@@ -10,7 +12,7 @@ export interface IncompleteTable {
   readonly table: string;
   /** PostgreSQL's own estimate; -1 when it has none. */
   readonly rowEstimate: number;
-  readonly reason: 'held-rows-at-start' | 'journal-begins-later';
+  readonly reason: UncopiedReason;
 }
 
 /** What capture does. */
@@ -29,12 +31,15 @@ export interface SourceReport {
   readonly unconfirmedBytes: number | null;
   readonly safeBytes: number | null;
   readonly slotState: 'reserved' | 'extended' | 'unreserved' | 'lost' | null;
+  /** `without-right`: progress of an idle database comes from keepalives alone. */
+  readonly canary: 'on' | 'off' | 'without-right';
   /** Milliseconds since our own last canary came back; null when there are none. */
   readonly canaryAgeMs: number | null;
   readonly transactionCount: number;
   readonly duplicateCount: number;
   readonly reconnectCount: number;
   readonly incompleteTables: readonly IncompleteTable[];
+  readonly warnings: readonly string[];
   readonly error: ReportedError | null;
 }
 
@@ -56,6 +61,8 @@ export interface LaneReport {
   readonly sink: string;
   readonly target: string;
   readonly state: 'starting' | 'running' | 'retrying' | 'paused' | 'draining' | 'stopped' | 'failed';
+  /** Since when the state holds. */
+  readonly since: string;
   readonly sequence: string;
   readonly backlogTransactions: string;
   /** Age of the oldest commit that is not acknowledged; 0 when caught up. */
@@ -65,6 +72,8 @@ export interface LaneReport {
   readonly retryCount: number;
   /** False while rows from before the slot are missing: the copy is then not called complete. */
   readonly complete: boolean;
+  /** The lane began behind the beginning of the journal: at now, at a time, or after retention. */
+  readonly beganLater: boolean;
   readonly incompleteTables: readonly IncompleteTable[];
   readonly error: ReportedError | null;
 }

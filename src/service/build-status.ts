@@ -1,0 +1,111 @@
+import type { SourceReport as CaptureReport } from '../capture/source-report.ts';
+import type { LaneStatus } from '../delivery/lane-status.ts';
+import type { JournalExtent } from '../journal/journal-reader.ts';
+import { productVersion } from '../foundation/product-version.ts';
+import { formatLsn, type Lsn } from '../model/lsn.ts';
+import type { UncopiedTable } from '../model/source-identity.ts';
+import type { ResolvedConfig } from './config-types.ts';
+import { slotNameOf } from './config.ts';
+import { toReportedError } from './plain-error.ts';
+import type { IncompleteTable, LaneReport, SourceReport, StatusReport } from './status-report.ts';
+
+/** Everything that a status report is made of. */
+export interface StatusParts {
+  readonly config: ResolvedConfig;
+  readonly state: StatusReport['state'];
+  readonly startedAt: Date;
+  readonly now: Date;
+  readonly journalId: string;
+  readonly capture: CaptureReport | undefined;
+  readonly extent: JournalExtent;
+  readonly lanes: readonly LaneStatus[];
+}
+
+/** Puts the parts into the form that `/status` and `headwater status --json` give. Pure. */
+export function buildStatus(parts: StatusParts): StatusReport {
+  const { config, extent } = parts;
+  return {
+    version: 1,
+    product: productVersion,
+    installation: config.installation,
+    state: parts.state,
+    startedAt: parts.startedAt.toISOString(),
+    now: parts.now.toISOString(),
+    source: buildSource(config, parts.capture),
+    journal: {
+      id: parts.journalId,
+      directory: config.journal.directory,
+      firstSequence: String(extent.first),
+      lastSequence: String(extent.last),
+      byteCount: extent.byteCount,
+      capacityBytes: config.journal.maxBytes,
+      oldestCommitAt: extent.oldestCommitMicros === undefined ? null : microsToIso(extent.oldestCommitMicros),
+    },
+    lanes: parts.lanes.map(buildLane),
+  };
+}
+
+function buildSource(config: ResolvedConfig, report: CaptureReport | undefined): SourceReport {
+  const slot = report?.slot;
+  return {
+    state: report?.state ?? 'starting',
+    slot: slotNameOf(config),
+    publication: config.source.publication,
+    systemId: report?.systemId ?? null,
+    timeline: report?.timeline ?? null,
+    serverVersion: report?.serverVersion ?? null,
+    receivedLsn: lsnText(report?.receivedLsn),
+    durableLsn: lsnText(report?.durableLsn),
+    confirmedLsn: lsnText(report?.confirmedLsn),
+    retainedBytes: byteNumber(slot?.retainedBytes),
+    unconfirmedBytes: byteNumber(slot?.unconfirmedBytes),
+    safeBytes: byteNumber(slot?.safeBytes),
+    slotState: slot?.walStatus ?? null,
+    canary: report?.canary ?? 'off',
+    canaryAgeMs: report?.canaryAgeMs ?? null,
+    transactionCount: report?.transactionCount ?? 0,
+    duplicateCount: report?.duplicateCount ?? 0,
+    reconnectCount: report?.reconnectCount ?? 0,
+    incompleteTables: (report?.uncopiedTables ?? []).map(incompleteTable),
+    warnings: report?.warnings ?? [],
+    error: report?.error === undefined ? null : toReportedError(report.error),
+  };
+}
+
+function buildLane(lane: LaneStatus): LaneReport {
+  const failed = lane.condition === 'failed' || lane.condition === 'retrying';
+  const error = failed ? lane.lastFailure?.error : undefined;
+  return {
+    name: lane.name,
+    sink: lane.sinkKind,
+    target: lane.target,
+    state: lane.condition,
+    since: new Date(lane.since).toISOString(),
+    sequence: String(lane.checkpoint?.sequence ?? 0),
+    backlogTransactions: String(lane.lag.transactionCount),
+    freshnessMs: lane.lag.ageMs,
+    deliveredCount: lane.deliveredCount,
+    filteredCount: lane.filteredCount,
+    retryCount: lane.retryCount,
+    complete: lane.isComplete,
+    beganLater: lane.beganLater,
+    incompleteTables: lane.uncopiedTables.map(incompleteTable),
+    error: error === undefined ? null : toReportedError(error),
+  };
+}
+
+function incompleteTable(table: UncopiedTable): IncompleteTable {
+  return { table: `${table.schemaName}.${table.tableName}`, rowEstimate: table.rowEstimate, reason: table.reason };
+}
+
+function lsnText(lsn: Lsn | undefined): string | null {
+  return lsn === undefined ? null : formatLsn(lsn);
+}
+
+function byteNumber(count: bigint | undefined): number | null {
+  return count === undefined ? null : Number(count);
+}
+
+function microsToIso(micros: bigint): string {
+  return new Date(Number(micros / 1000n)).toISOString();
+}

@@ -1,0 +1,27 @@
+import type { SourceReport } from '../capture/source-report.ts';
+import type { LogFields } from '../foundation/logger.ts';
+import type { PlainError } from './plain-error.ts';
+
+/** A source report on its way between threads: everything but the error is plain already. */
+export type PlainSourceReport = Omit<SourceReport, 'error'> & { readonly error: PlainError | undefined };
+
+/** What the capture worker is told. */
+export type CaptureRequest =
+  | { readonly kind: 'report'; readonly id: number }
+  | { readonly kind: 'source-url'; readonly id: number; readonly url: string }
+  | { readonly kind: 'source-url-failed'; readonly id: number; readonly error: PlainError }
+  | { readonly kind: 'stop' };
+
+/** What the capture worker tells. */
+export type CaptureAnswer =
+  | { readonly kind: 'started' }
+  | { readonly kind: 'finished'; readonly error: PlainError | undefined }
+  | { readonly kind: 'report'; readonly id: number; readonly report: PlainSourceReport }
+  /** The address of the source is asked for at each connection, so that a callback can give a fresh password. */
+  | { readonly kind: 'source-url-wanted'; readonly id: number }
+  | {
+      readonly kind: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly event: string;
+      readonly fields: LogFields | undefined;
+    };

@@ -1,0 +1,270 @@
+import { createPgoutputDecoder } from '../capture/postgres/pgoutput/pgoutput-decoder.ts';
+import { JournalTail } from '../delivery/journal-tail.ts';
+import { Lane } from '../delivery/lane.ts';
+import type { LaneStatus } from '../delivery/lane-status.ts';
+import { systemClock } from '../foundation/clock.ts';
+import { HeadwaterError } from '../foundation/error.ts';
+import { silentLogger, type Logger } from '../foundation/logger.ts';
+import { nodeDisk } from '../foundation/node-disk.ts';
+import { systemRandom } from '../foundation/random.ts';
+import { openJournal, type OpenedJournal } from '../journal/embedded/open-journal.ts';
+import type { UncopiedTable } from '../model/source-identity.ts';
+import { parseQualifiedName } from '../postgres/quote.ts';
+import { buildStatus } from './build-status.ts';
+import { CaptureHost } from './capture-host.ts';
+import { resolveConfig, slotNameOf } from './config.ts';
+import type { HeadwaterConfig, ResolvedConfig } from './config-types.ts';
+import { startHttpServer, type HttpServer } from './http-server.ts';
+import { readSecret } from './secret.ts';
+import type { StatusReport } from './status-report.ts';
+
+/** What a lane lets its owner do. */
+export interface LaneControl {
+  readonly name: string;
+  status(): LaneStatus;
+  /** Ends what is under way; the checkpoint stays and holds the journal. */
+  pause(): Promise<void>;
+  /** Goes on at the checkpoint, after a pause or a failure. */
+  resume(): Promise<void>;
+  /** Resolves when everything that was durable at the call is acknowledged. */
+  drain(signal?: AbortSignal): Promise<void>;
+}
+
+/** A running Headwater. Its disposal is `stop`. */
+export interface Headwater extends AsyncDisposable {
+  /** Where HTTP is served; undefined with `http: false`. */
+  readonly httpUrl: string | undefined;
+  readonly lanes: readonly LaneControl[];
+  /** @throws HW-SERVICE-005 for a name that no lane has */
+  lane(name: string): LaneControl;
+  status(): Promise<StatusReport>;
+  /** Resolves when every lane has acknowledged what was durable at the call. */
+  drain(signal?: AbortSignal): Promise<void>;
+  /**
+   * Ends capture, then the lanes, then the rest. Idempotent. What was not acknowledged is delivered again at the next start.
+   */
+  stop(): Promise<void>;
+  /** Resolves when capture has ended: with the error that ended it for good, or undefined after `stop`. Lanes go on meanwhile. */
+  readonly captureEnded: Promise<HeadwaterError | undefined>;
+}
+
+/** How a start is cancelled. */
+export interface StartOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Starts Headwater in this process: journal, capture in a worker thread, one lane for each sink, HTTP. Resolves when the
+ * source streams and every lane delivers, waits for its sink, or has failed by name. Installs no signal handlers, prints
+ * nothing, keeps no global state; a second start on the same journal is refused.
+ * @throws HW-CONFIG, HW-JOURNAL, HW-SOURCE, HW-SERVICE codes; nothing is left running then
+ */
+export async function startHeadwater(config: HeadwaterConfig, options: StartOptions = {}): Promise<Headwater> {
+  const resolved = resolveConfig(config);
+  options.signal?.throwIfAborted();
+  const running = new RunningHeadwater(resolved, await openOwnJournal(resolved));
+  try {
+    await running.start(options.signal);
+    return running;
+  } catch (thrown) {
+    await running.stop();
+    throw thrown;
+  }
+}
+
+function openOwnJournal({ journal, logger }: ResolvedConfig): Promise<OpenedJournal> {
+  return openJournal({
+    directory: journal.directory,
+    segmentByteCount: journal.segmentBytes,
+    disk: nodeDisk,
+    clock: systemClock,
+    random: systemRandom,
+    logger: logger ?? silentLogger,
+  });
+}
+
+/** Joins the parts. It decides nothing itself. */
+class RunningHeadwater implements Headwater {
+  readonly #config: ResolvedConfig;
+  readonly #journal: OpenedJournal;
+  readonly #logger: Logger;
+  readonly #startedAt = new Date(systemClock.now());
+  readonly #lanes: readonly Lane[];
+  readonly #capture: CaptureHost;
+  #state: StatusReport['state'] = 'starting';
+  #uncopiedTables: readonly UncopiedTable[] = [];
+  #http: HttpServer | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(config: ResolvedConfig, journal: OpenedJournal) {
+    this.#config = config;
+    this.#journal = journal;
+    this.#logger = config.logger ?? silentLogger;
+    this.#lanes = this.#createLanes();
+    this.#capture = this.#createCapture();
+  }
+
+  get httpUrl(): string | undefined {
+    return this.#http?.url;
+  }
+
+  get lanes(): readonly LaneControl[] {
+    return this.#lanes;
+  }
+
+  get captureEnded(): Promise<HeadwaterError | undefined> {
+    return this.#capture.finished;
+  }
+
+  lane(name: string): LaneControl {
+    const lane = this.#lanes.find((candidate) => candidate.name === name);
+    if (lane !== undefined) return lane;
+    const names = this.#lanes.map((candidate) => candidate.name).join(', ');
+    throw new HeadwaterError('HW-SERVICE-005', `no lane is called "${name}"; there are: ${names}`);
+  }
+
+  async start(signal: AbortSignal | undefined): Promise<void> {
+    await this.#startHttp();
+    const abort = (): void => void this.#capture.stop();
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      await this.#capture.started;
+      await this.#learnSource();
+      await Promise.all(this.#lanes.map((lane) => this.#startLane(lane, signal)));
+      signal?.throwIfAborted();
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+    this.#state = 'running';
+    void this.#capture.finished.then((error) => this.#noteCaptureEnd(error));
+    this.#logger.info('service.started', { installation: this.#config.installation, http: this.httpUrl });
+  }
+
+  async status(): Promise<StatusReport> {
+    const capture = await this.#capture.report();
+    if (capture !== undefined) this.#uncopiedTables = capture.uncopiedTables;
+    return buildStatus({
+      config: this.#config,
+      state: this.#state,
+      startedAt: this.#startedAt,
+      now: new Date(systemClock.now()),
+      journalId: this.#journal.journalId,
+      capture,
+      extent: await this.#journal.reader.extent(),
+      lanes: this.#lanes.map((lane) => lane.status()),
+    });
+  }
+
+  async drain(signal?: AbortSignal): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.drain(signal)));
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(): Promise<void> {
+    this.#state = 'stopping';
+    this.#logger.info('service.stopping');
+    await this.#capture.stop();
+    await Promise.all(this.#lanes.map((lane) => lane.stop()));
+    await this.#http?.[Symbol.asyncDispose]();
+    await this.#journal[Symbol.asyncDispose]();
+    this.#logger.info('service.stopped');
+  }
+
+  async #startHttp(): Promise<void> {
+    const { http } = this.#config;
+    if (http === false) return;
+    const token = http.token === undefined ? undefined : await readSecret(http.token, 'http.token');
+    this.#http = await startHttpServer({ ...http, token, status: () => this.status() });
+  }
+
+  /** Which tables are incomplete must be known before a lane says anything about its copy. */
+  async #learnSource(): Promise<void> {
+    const report = await this.#capture.report();
+    this.#uncopiedTables = report?.uncopiedTables ?? [];
+    for (const table of this.#uncopiedTables) {
+      this.#logger.warn('source.table_incomplete', {
+        table: `${table.schemaName}.${table.tableName}`,
+        rowEstimate: table.rowEstimate,
+        reason: table.reason,
+      });
+    }
+  }
+
+  /** A lane that cannot start is failed by name; it takes nobody else with it. */
+  async #startLane(lane: Lane, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await lane.start(signal);
+    } catch (thrown) {
+      if (signal?.aborted === true) throw thrown;
+      const error = HeadwaterError.from(thrown);
+      this.#logger.error('lane.failed', { lane: lane.name, code: error.code, error: error.message, hint: error.hint });
+    }
+  }
+
+  #noteCaptureEnd(error: HeadwaterError | undefined): void {
+    if (error === undefined || this.#state === 'stopping') return;
+    this.#state = 'failed';
+    this.#logger.error('source.failed', { code: error.code, error: error.message, hint: error.hint });
+  }
+
+  #createLanes(): readonly Lane[] {
+    const { installation, source, lanes, stopTimeoutMs } = this.#config;
+    const decoderOptions = {
+      installation,
+      outboxSchema: source.outboxSchema,
+      adoptedOutboxes: source.adoptedOutboxes.map(({ table }) => {
+        const { schemaName, objectName } = parseQualifiedName(table);
+        return { schemaName, tableName: objectName };
+      }),
+    };
+    const tail = new JournalTail({
+      reader: this.#journal.reader,
+      createDecoder: () => createPgoutputDecoder(decoderOptions),
+    });
+    return Object.entries(lanes).map(
+      ([laneName, options]) =>
+        new Lane({
+          installation,
+          laneName,
+          options,
+          configuredNames: Object.keys(lanes),
+          reader: this.#journal.reader,
+          tail,
+          states: this.#journal.state,
+          uncopiedTables: () => this.#uncopiedTables,
+          clock: systemClock,
+          random: systemRandom,
+          logger: this.#logger,
+          stopTimeoutMs,
+        }),
+    );
+  }
+
+  #createCapture(): CaptureHost {
+    const { installation, source, stopTimeoutMs } = this.#config;
+    return new CaptureHost({
+      input: {
+        installation,
+        slotName: slotNameOf(this.#config),
+        publicationName: source.publication,
+        tables: source.tables,
+        create: source.create,
+        canaryIntervalMs: source.canaryIntervalMs,
+        flushIntervalMs: source.flushIntervalMs,
+        journal: this.#journal.writerInput,
+      },
+      sourceUrl: () => readSecret(source.url, 'source.url'),
+      clock: systemClock,
+      logger: this.#logger,
+      stopTimeoutMs,
+    });
+  }
+}
