@@ -67,7 +67,7 @@ function buildSource(config: ResolvedConfig, report: CaptureReport | undefined):
     duplicateCount: report?.duplicateCount ?? 0,
     reconnectCount: report?.reconnectCount ?? 0,
     incompleteTables: (report?.uncopiedTables ?? []).map(incompleteTable),
-    warnings: report?.warnings ?? [],
+    forgedMessageCount: report?.forgedMessageCount ?? 0,
     error: report?.error === undefined ? null : toReportedError(report.error),
   };
 }

@@ -60,9 +60,13 @@ export interface StartOptions {
  * @throws HW-CONFIG, HW-JOURNAL, HW-SOURCE, HW-SERVICE codes; nothing is left running then
  */
 export async function startHeadwater(config: HeadwaterConfig, options: StartOptions = {}): Promise<Headwater> {
-  const resolved = resolveConfig(config);
+  return await startResolved(resolveConfig(config), options);
+}
+
+/** As `startHeadwater`, for a configuration that was checked already. */
+export async function startResolved(config: ResolvedConfig, options: StartOptions = {}): Promise<Headwater> {
   options.signal?.throwIfAborted();
-  const running = new RunningHeadwater(resolved, await openOwnJournal(resolved));
+  const running = new RunningHeadwater(config, await openOwnJournal(config));
   try {
     await running.start(options.signal);
     return running;

@@ -32,7 +32,7 @@ const report: StatusReport = {
     duplicateCount: 1,
     reconnectCount: 0,
     incompleteTables: [],
-    warnings: [],
+    forgedMessageCount: 0,
     error: null,
   },
   journal: {

@@ -39,7 +39,8 @@ export interface SourceReport {
   readonly duplicateCount: number;
   readonly reconnectCount: number;
   readonly incompleteTables: readonly IncompleteTable[];
-  readonly warnings: readonly string[];
+  /** Non-transactional messages under our own prefix: never events, counted. */
+  readonly forgedMessageCount: number;
   readonly error: ReportedError | null;
 }
 

@@ -1,6 +1,6 @@
 import { systemClock } from '../../foundation/clock.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
-import { startHeadwater, type Headwater } from '../../service/headwater.ts';
+import { startResolved, type Headwater } from '../../service/headwater.ts';
 import { configOptions, type Command, type CommandInput } from '../command.ts';
 import { loadConfig } from '../load-config.ts';
 import { createTerminalLogger } from '../log-lines.ts';
@@ -25,7 +25,7 @@ export const runCommand: Command = {
     const config = await loadConfig(input.text('config'), terminal.environment);
     const form = input.json || input.flag('log-json') || !process.stderr.isTTY ? 'json' : 'text';
     const logger = config.logger ?? createTerminalLogger(terminal, form, () => new Date(systemClock.now()));
-    await using headwater = await startHeadwater({ ...config, logger }, { signal: input.signal });
+    await using headwater = await startResolved({ ...config, logger }, { signal: input.signal });
     if (input.json) terminal.out(JSON.stringify({ version: 1, event: 'started', http: headwater.httpUrl ?? null }));
     if (input.flag('drain')) {
       await headwater.drain(input.signal);
