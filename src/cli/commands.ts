@@ -1,9 +1,19 @@
 import type { Command } from './command.ts';
 import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import { healthcheckCommand } from './commands/healthcheck.ts';
 import { runCommand } from './commands/run.ts';
+import { sqlCommand } from './commands/sql.ts';
 import { statusCommand } from './commands/status.ts';
 
 /** The verbs of the `headwater` command, in the order of `--help`. */
-export const commands: readonly Command[] = [demoCommand, statusCommand, explainCommand, healthcheckCommand];
+export const commands: readonly Command[] = [
+  demoCommand,
+  doctorCommand,
+  runCommand,
+  statusCommand,
+  sqlCommand,
+  explainCommand,
+  healthcheckCommand,
+];

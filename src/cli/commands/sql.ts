@@ -1,0 +1,69 @@
+import { databaseObjectsVersion, printSql } from '../../postgres/database-objects.ts';
+import { printRolesSql } from '../../postgres/roles.ts';
+import { HeadwaterError } from '../../foundation/error.ts';
+import type { Command, CommandInput } from '../command.ts';
+
+const topics = ['objects', 'roles'] as const;
+
+/** `headwater sql`. */
+export const sqlCommand: Command = {
+  name: 'sql',
+  summary: "print the SQL of Headwater's tables and of its least-privilege roles",
+  usage: '[objects | roles] [options]',
+  description:
+    'Prints SQL and runs nothing. `objects`: schema, outbox and inbox, for your own migration tool. `roles`: one role for\n' +
+    'capture, one for the application, one for sinks and handlers, each with nothing that it does not need. Without a word: both.',
+  options: {
+    database: { type: 'string', placeholder: 'NAME', description: 'Database in the grants. Default: postgres.' },
+    schema: { type: 'string', placeholder: 'NAME', description: "Schema of Headwater's tables. Default: headwater." },
+    table: {
+      type: 'string',
+      multiple: true,
+      placeholder: 'NAME',
+      description: 'Table that a sink or handler writes. May be repeated.',
+    },
+    'revoke-public': { type: 'boolean', description: 'Nobody but these roles may write logical messages.' },
+  },
+  examples: [
+    'headwater sql objects > migrations/0042_headwater.sql',
+    'headwater sql roles --database shop | psql shop',
+  ],
+  run(input) {
+    const wanted = chosenTopics(input);
+    const texts = { objects: objectsSql(input), roles: rolesSql(input) };
+    if (input.json) {
+      const chosen = Object.fromEntries(wanted.map((topic) => [topic, texts[topic]]));
+      input.terminal.out(JSON.stringify({ version: 1, objectsVersion: databaseObjectsVersion, ...chosen }));
+    } else {
+      input.terminal.out(
+        wanted
+          .map((topic) => texts[topic])
+          .join('\n')
+          .trimEnd(),
+      );
+    }
+    return Promise.resolve(0);
+  },
+};
+
+function chosenTopics(input: CommandInput): readonly (typeof topics)[number][] {
+  const [name] = input.positionals;
+  if (name === undefined) return topics;
+  const topic = topics.find((candidate) => candidate === name);
+  if (topic !== undefined) return [topic];
+  throw new HeadwaterError('HW-SERVICE-005', `there is no SQL called "${name}"; there are: ${topics.join(', ')}`);
+}
+
+function objectsSql(input: CommandInput): string {
+  return printSql(input.text('schema'));
+}
+
+function rolesSql(input: CommandInput): string {
+  const schemaName = input.text('schema');
+  return printRolesSql({
+    databaseName: input.text('database') ?? 'postgres',
+    targetTables: input.texts('table'),
+    publicMessages: input.flag('revoke-public') ? 'revoked' : 'kept',
+    ...(schemaName === undefined ? {} : { schemaName }),
+  });
+}
