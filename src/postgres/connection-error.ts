@@ -50,11 +50,21 @@ export function toConnectionError(thrown: unknown, subject: string): HeadwaterEr
   const sqlState = sqlStateOf(thrown);
   const text = thrown instanceof Error ? firstLine(thrown.message) : 'unknown error';
   if (sqlState !== undefined) {
-    const code = classifySqlState(sqlState, text);
+    const code = isDatabaseClosed(thrown, sqlState) ? 'HW-SOURCE-023' : classifySqlState(sqlState, text);
     return new HeadwaterError(code, `${subject}: ${text} (SQLSTATE ${sqlState})`, { details: { sqlState } });
   }
   const code = classifySocketError(thrown, text);
-  return new HeadwaterError(code, `${subject}: ${text === '' ? 'no connection' : text}`, { details: errnoDetails(thrown) });
+  return new HeadwaterError(code, `${subject}: ${text === '' ? 'no connection' : text}`, {
+    details: errnoDetails(thrown),
+  });
+}
+
+/**
+ * A database in maintenance (`allow_connections false`) refuses logins with object_not_in_prerequisite_state, which slots that
+ * are lost for good give too. The server's own routine tells them apart; its message may be in any language.
+ */
+function isDatabaseClosed(thrown: unknown, sqlState: string): boolean {
+  return sqlState === '55000' && thrown instanceof Error && Reflect.get(thrown, 'routine') === 'CheckMyDatabase';
 }
 
 function classifySqlState(sqlState: string, text: string): ErrorCode {

@@ -33,7 +33,8 @@ const tlsModes: Readonly<Record<string, TlsMode>> = {
 const ignoredParameters = new Set(['connect_timeout', 'application_name', 'sslmode', 'sslrootcert', 'host']);
 
 /**
- * Reads `postgres://user:password@host:port/database?sslmode=…&sslrootcert=…&connect_timeout=…&application_name=…`.
+ * Reads `postgres://user:password@host:port/database?sslmode=…&sslrootcert=…&connect_timeout=…&application_name=…`. A Unix
+ * socket is named by its directory: `postgres://user@localhost/database?host=/var/run/postgresql`.
  * Without `sslmode`, connections to this machine are plain and all others verified. The password never stands in an error.
  * @throws HW-SOURCE-027 naming what is wrong.
  */

@@ -13,6 +13,10 @@ export interface Connection extends AsyncDisposable {
    * Runs one statement. Cancel ends the session, because a statement under way cannot be left safely.
    * @throws HW-SOURCE codes by SQLSTATE.
    */
-  query(text: string, values?: readonly (string | number | bigint | boolean | null)[], signal?: AbortSignal): Promise<readonly QueryRow[]>;
+  query(
+    text: string,
+    values?: readonly (string | number | bigint | boolean | null)[],
+    signal?: AbortSignal,
+  ): Promise<readonly QueryRow[]>;
   close(): Promise<void>;
 }

@@ -61,7 +61,10 @@ class PgConnection implements Connection {
     const abort = (): void => void this.close();
     signal?.addEventListener('abort', abort, { once: true });
     try {
-      const result = await this.#client.query(text, values.map((value) => (value === null ? null : String(value))));
+      const result = await this.#client.query(
+        text,
+        values.map((value) => (value === null ? null : String(value))),
+      );
       return textRows(result.rows);
     } catch (thrown) {
       signal?.throwIfAborted();
@@ -82,7 +85,11 @@ class PgConnection implements Connection {
   }
 }
 
-/** The type parsers were replaced by `String`, so every value is text or null. */
+/** Rows of text values. The type parsers of the driver were replaced by `String`, so every value is text or null. */
 export function textRows(rows: readonly unknown[]): readonly QueryRow[] {
-  return rows as readonly QueryRow[];
+  return rows.filter(isQueryRow);
+}
+
+function isQueryRow(row: unknown): row is QueryRow {
+  return typeof row === 'object' && row !== null;
 }

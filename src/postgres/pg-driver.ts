@@ -1,7 +1,7 @@
 import type { ClientConfig } from 'pg';
 
 import { readFile } from 'node:fs/promises';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 
 import { HeadwaterError } from '../foundation/error.ts';
 import { describeAddress, type ConnectionOptions } from './connection-options.ts';
@@ -26,9 +26,13 @@ async function loadPgDriver(): Promise<PgModule['default']> {
   try {
     return (await import('pg')).default;
   } catch (thrown) {
-    throw new HeadwaterError('HW-SOURCE-026', 'the package `pg`, which makes connections to PostgreSQL, is not installed', {
-      cause: thrown,
-    });
+    throw new HeadwaterError(
+      'HW-SOURCE-026',
+      'the package `pg`, which makes connections to PostgreSQL, is not installed',
+      {
+        cause: thrown,
+      },
+    );
   }
 }
 
@@ -36,7 +40,11 @@ async function loadPgDriver(): Promise<PgModule['default']> {
  * Logs in and checks that a server, not a pooler, is at the other end.
  * @throws HW-SOURCE codes: unreachable, login refused, no such database, not secured, pooler.
  */
-export async function openPgClient(options: ConnectionOptions, start: SessionStart, signal?: AbortSignal): Promise<PgClient> {
+export async function openPgClient(
+  options: ConnectionOptions,
+  start: SessionStart,
+  signal?: AbortSignal,
+): Promise<PgClient> {
   signal?.throwIfAborted();
   const driver = await loadPgDriver();
   const client = new driver.Client(await clientConfig(options, start));
@@ -103,8 +111,14 @@ export async function closePgClient(client: PgClient): Promise<void> {
 
 /** The socket below the driver: behind TLS after the login, plain otherwise. */
 export function socketOf(client: PgClient): Socket {
-  const { connection } = client as unknown as { readonly connection: { readonly stream: Socket } };
-  return connection.stream;
+  const connection: unknown = Reflect.get(client, 'connection');
+  const stream: unknown =
+    typeof connection === 'object' && connection !== null ? Reflect.get(connection, 'stream') : undefined;
+  if (stream instanceof Socket) return stream;
+  throw new HeadwaterError(
+    'HW-SOURCE-026',
+    'the installed version of `pg` does not give its socket away: 8.16 or newer is needed',
+  );
 }
 
 /** `-c name=value …`, blanks and backslashes escaped, https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-CONNECT-OPTIONS */
@@ -121,7 +135,11 @@ async function refusePooler(client: PgClient, options: ConnectionOptions): Promi
   const serverPid = typeof row === 'object' && row !== null ? Number(Reflect.get(row, 'pid')) : Number.NaN;
   const loginPid: unknown = Reflect.get(client, 'processID');
   if (serverPid === loginPid) return;
-  throw new HeadwaterError('HW-SOURCE-006', `${describeAddress(options)} leads to a connection pooler, not to the server itself`, {
-    details: { loginPid: Number(loginPid), serverPid },
-  });
+  throw new HeadwaterError(
+    'HW-SOURCE-006',
+    `${describeAddress(options)} leads to a connection pooler, not to the server itself`,
+    {
+      details: { loginPid: Number(loginPid), serverPid },
+    },
+  );
 }

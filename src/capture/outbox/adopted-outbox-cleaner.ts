@@ -1,7 +1,12 @@
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { quoteQualified } from '../../postgres/quote.ts';
-import { deletePublishedSql, identityTypeSql, markPublishedSql, type AdoptedTable } from './adopted-outbox-cleaner.sql.ts';
+import {
+  deletePublishedSql,
+  identityTypeSql,
+  markPublishedSql,
+  type AdoptedTable,
+} from './adopted-outbox-cleaner.sql.ts';
 
 /** What happens to rows whose events are in the journal: nothing, `published = true`, or deletion. */
 export type CleanUpMode = 'none' | 'mark' | 'delete';

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { createTestDatabase, skipReason, type PostgresMajor, type TestDatabase } from '../../../scripts/services/testing.ts';
+import {
+  createTestDatabase,
+  skipReason,
+  type PostgresMajor,
+  type TestDatabase,
+} from '../../../scripts/services/testing.ts';
 import { parseConnectionUrl } from '../../postgres/connection-options.ts';
 import { openConnection } from '../../postgres/pg-connection.ts';
 import { createPgoutputDecoder } from '../postgres/pgoutput/pgoutput-decoder.ts';
@@ -20,13 +25,15 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       await using database = await createOutbox(major);
       const recorder = new MemoryRecorder();
       const slotName = `${database.name}_slot`;
-      await using _source = await startTestSource({ url: database.url, slotName, recorder, tables: ['public.outbox'] });
+      await using _ = await startTestSource({ url: database.url, slotName, recorder, tables: ['public.outbox'] });
       await insertEvent(database, firstId);
       await insertEvent(database, secondId);
       await waitUntil(() => recorder.durable.transactions.length === 2, 'both inserts are durable');
       const events = decodeTransactions(recorder, adopted).flat();
       assert.deepEqual(
-        events.map((record) => (record.kind === 'event' ? [record.event.id, record.event.type, record.event.key] : record.kind)),
+        events.map((record) =>
+          record.kind === 'event' ? [record.event.id, record.event.type, record.event.key] : record.kind,
+        ),
         [
           [firstId, 'OrderCreated', null],
           [secondId, 'OrderCreated', null],
@@ -34,26 +41,53 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       );
       await using connection = await openConnection(parseConnectionUrl(database.url));
       const ids = [firstId, secondId];
-      const marker = new AdoptedOutboxCleaner({ connection, table: { schemaName: 'public', tableName: 'outbox' }, mode: 'mark', batchRowCount: 1 });
+      const marker = new AdoptedOutboxCleaner({
+        connection,
+        table: { schemaName: 'public', tableName: 'outbox' },
+        mode: 'mark',
+        batchRowCount: 1,
+      });
       assert.equal(await marker.clean(ids), 2);
       assert.equal(await marker.clean(ids), 0, 'a repeated batch writes nothing');
-      const remover = new AdoptedOutboxCleaner({ connection, table: { schemaName: 'public', tableName: 'outbox' }, mode: 'delete' });
+      const remover = new AdoptedOutboxCleaner({
+        connection,
+        table: { schemaName: 'public', tableName: 'outbox' },
+        mode: 'delete',
+      });
       assert.equal(await remover.clean(ids), 2);
       assert.deepEqual(await database.query('select id from outbox'), []);
       await waitUntil(() => recorder.durable.transactions.length === 5, 'the clean-up came back');
-      const decoder = createPgoutputDecoder({ installation: 'test', outboxSchema: 'headwater', adoptedOutboxes: adopted });
+      const decoder = createPgoutputDecoder({
+        installation: 'test',
+        outboxSchema: 'headwater',
+        adoptedOutboxes: adopted,
+      });
       const bodies = recorder.durable.transactions.map(({ body }) => decoder.decodeBody('pgoutput-copy/1', body, 0));
-      assert.deepEqual(bodies.slice(2).flatMap(({ records }) => records), []);
-      assert.equal(bodies.reduce((sum, { counts }) => sum + counts.adoptedOutboxChanges, 0), 4);
+      assert.deepEqual(
+        bodies.slice(2).flatMap(({ records }) => records),
+        [],
+      );
+      assert.equal(
+        bodies.reduce((sum, { counts }) => sum + counts.adoptedOutboxChanges, 0),
+        4,
+      );
     });
 
     test('a mode of none writes nothing, and a table without id is named', async () => {
       await using database = await createOutbox(major);
       await insertEvent(database, firstId);
       await using connection = await openConnection(parseConnectionUrl(database.url));
-      const idle = new AdoptedOutboxCleaner({ connection, table: { schemaName: 'public', tableName: 'outbox' }, mode: 'none' });
+      const idle = new AdoptedOutboxCleaner({
+        connection,
+        table: { schemaName: 'public', tableName: 'outbox' },
+        mode: 'none',
+      });
       assert.equal(await idle.clean([firstId]), 0);
-      const lost = new AdoptedOutboxCleaner({ connection, table: { schemaName: 'public', tableName: 'missing' }, mode: 'mark' });
+      const lost = new AdoptedOutboxCleaner({
+        connection,
+        table: { schemaName: 'public', tableName: 'missing' },
+        mode: 'mark',
+      });
       await assert.rejects(lost.clean([firstId]), { code: 'HW-SOURCE-035' });
       assert.deepEqual(await database.query('select published from outbox'), [{ published: false }]);
     });

@@ -37,7 +37,14 @@ class PostgresChangeSource implements ChangeSource {
   #prepared: PreparedSource | undefined;
   #positions: StreamPositions | undefined;
   #reconnectCount = 0;
-  #counts: StreamCounts = { transactions: 0, records: 0, duplicates: 0, withoutRecords: 0, forgedMessages: 0, receivedBytes: 0 };
+  #counts: StreamCounts = {
+    transactions: 0,
+    records: 0,
+    duplicates: 0,
+    withoutRecords: 0,
+    forgedMessages: 0,
+    receivedBytes: 0,
+  };
 
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
@@ -144,7 +151,12 @@ class PostgresChangeSource implements ChangeSource {
       });
       if (error === undefined || signal.aborted) return;
       if (!this.#isWorthRetrying(error, slot)) throw error;
-      if (!hasStarted && clock.monotonicMs() - startedMs >= this.#options.startTimeoutMs && error.code !== 'HW-SOURCE-012') throw error;
+      if (
+        !hasStarted &&
+        clock.monotonicMs() - startedMs >= this.#options.startTimeoutMs &&
+        error.code !== 'HW-SOURCE-012'
+      )
+        throw error;
       this.#error = error;
       if (hasStarted) this.#state = 'reconnecting';
       this.#reconnectCount += hasStarted ? 1 : 0;
@@ -178,7 +190,8 @@ class PostgresChangeSource implements ChangeSource {
       return error === undefined ? undefined : await explainStreamError(error, catalog, this.#options);
     } catch (thrown) {
       const error = HeadwaterError.from(thrown);
-      return this.#catalog?.isOpen === true ? explainStreamError(error, this.#catalog, this.#options) : error;
+      const catalog = this.#catalog;
+      return catalog?.isOpen === true ? await explainStreamError(error, catalog, this.#options) : error;
     } finally {
       signal.removeEventListener('abort', close);
       await this.#endSession();

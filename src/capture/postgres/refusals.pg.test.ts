@@ -2,10 +2,21 @@ import assert from 'node:assert/strict';
 import { createServer, connect, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
 
-import { createTestDatabase, skipReason, type PostgresMajor, type TestDatabase } from '../../../scripts/services/testing.ts';
+import {
+  createTestDatabase,
+  skipReason,
+  type PostgresMajor,
+  type TestDatabase,
+} from '../../../scripts/services/testing.ts';
 import { toLsn } from '../../model/lsn.ts';
 import { MemoryRecorder } from '../testing/memory-recorder.ts';
-import { createTestSource, failToStart, startMortalSource, startTestSource, waitUntil } from '../testing/open-source.ts';
+import {
+  createTestSource,
+  failToStart,
+  startMortalSource,
+  startTestSource,
+  waitUntil,
+} from '../testing/open-source.ts';
 
 for (const major of [15, 18] satisfies PostgresMajor[]) {
   const skip = await skipReason(`postgres${major}`);
@@ -39,7 +50,10 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
         ['HW-SOURCE-016', { ...state, source: { ...source, timeline: source.timeline + 1 } }],
         ['HW-SOURCE-015', { ...state, source: { ...source, systemId: '1' } }],
         ['HW-SOURCE-025', { ...state, source: { ...source, databaseOid: 1 } }],
-        ['HW-SOURCE-030', { ...state, source: { ...source, sessionSettings: { ...source.sessionSettings, TimeZone: 'CET' } } }],
+        [
+          'HW-SOURCE-030',
+          { ...state, source: { ...source, sessionSettings: { ...source.sessionSettings, TimeZone: 'CET' } } },
+        ],
       ] as const;
       for (const [code, changed] of refusals) {
         const recorder = new MemoryRecorder({ ...durable, state: changed });
@@ -84,8 +98,15 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       const error = await failToStart(options);
       assert.equal(error.code, 'HW-SOURCE-009');
       assert.match(error.hint, /create publication "orders" for table "public"."t"/);
-      assert.deepEqual(await database.query('select 1 from pg_replication_slots where database = current_database()'), []);
-      await using source = await startTestSource({ ...sourceOptions(database), recorder, publicationNames: ['Orders'] });
+      assert.deepEqual(
+        await database.query('select 1 from pg_replication_slots where database = current_database()'),
+        [],
+      );
+      await using source = await startTestSource({
+        ...sourceOptions(database),
+        recorder,
+        publicationNames: ['Orders'],
+      });
       assert.equal(source.report().state, 'streaming');
     });
 
@@ -129,13 +150,19 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       assert.equal(error.code, 'HW-SOURCE-019');
       assert.match(error.message, /public\.no_key/);
       await database.query('alter table no_key replica identity full');
-      await using source = await startTestSource({ ...sourceOptions(database), recorder: new MemoryRecorder(), tables });
+      await using source = await startTestSource({
+        ...sourceOptions(database),
+        recorder: new MemoryRecorder(),
+        tables,
+      });
       assert.equal(source.report().state, 'streaming');
     });
 
     test('a slot of another kind is refused', async () => {
       await using database = await createCapturedDatabase(major);
-      await database.query(`select pg_create_logical_replication_slot($1, 'test_decoding')`, [sourceOptions(database).slotName]);
+      await database.query(`select pg_create_logical_replication_slot($1, 'test_decoding')`, [
+        sourceOptions(database).slotName,
+      ]);
       const error = await failToStart({ ...sourceOptions(database), recorder: new MemoryRecorder() });
       assert.equal(error.code, 'HW-SOURCE-020');
     });
@@ -150,10 +177,16 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       assert.equal(noRight.code, 'HW-SOURCE-008');
       const wrongPassword = await failToStart({ ...options, url: database.urlFor(role, 'another-secret') });
       assert.equal(wrongPassword.code, 'HW-SOURCE-003');
-      const wrongDatabase = await failToStart({ ...options, url: database.url.replace(database.name, 'no_such_database') });
+      const wrongDatabase = await failToStart({
+        ...options,
+        url: database.url.replace(database.name, 'no_such_database'),
+      });
       assert.equal(wrongDatabase.code, 'HW-SOURCE-004');
       for (const error of [noRight, wrongPassword, wrongDatabase]) {
-        assert.doesNotMatch(JSON.stringify(error) + String(error.stack) + String(error.cause), /planted-secret|another-secret/);
+        assert.doesNotMatch(
+          JSON.stringify(error) + String(error.stack) + String(error.cause),
+          /planted-secret|another-secret/,
+        );
       }
     });
 
@@ -170,7 +203,12 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       await using database = await createCapturedDatabase(major);
       const url = new URL(database.url);
       url.port = '1';
-      const options = { ...sourceOptions(database), url: url.href, recorder: new MemoryRecorder(), startTimeoutMs: 200 };
+      const options = {
+        ...sourceOptions(database),
+        url: url.href,
+        recorder: new MemoryRecorder(),
+        startTimeoutMs: 200,
+      };
       assert.equal((await failToStart(options)).code, 'HW-SOURCE-002');
     });
 
@@ -213,7 +251,7 @@ function sourceOptions(database: TestDatabase): { url: string; slotName: string;
 /** A recorder that holds one transaction, and no source running any more. */
 async function recordOnce(database: TestDatabase): Promise<MemoryRecorder> {
   const recorder = new MemoryRecorder();
-  await using _source = await startTestSource({ ...sourceOptions(database), recorder });
+  await using _ = await startTestSource({ ...sourceOptions(database), recorder });
   await database.query('insert into t values (1)');
   await waitUntil(() => recorder.durable.transactions.length === 1, 'the transaction is durable');
   return recorder;

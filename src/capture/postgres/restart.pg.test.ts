@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { createTestDatabase, skipReason, type PostgresMajor, type TestDatabase } from '../../../scripts/services/testing.ts';
+import {
+  createTestDatabase,
+  skipReason,
+  type PostgresMajor,
+  type TestDatabase,
+} from '../../../scripts/services/testing.ts';
 import { parseLsn } from '../../model/lsn.ts';
 import { MemoryRecorder } from '../testing/memory-recorder.ts';
-import { decodeTransactions, insertedIds, startMortalSource, startTestSource, waitUntil } from '../testing/open-source.ts';
+import {
+  decodeTransactions,
+  insertedIds,
+  startMortalSource,
+  startTestSource,
+  waitUntil,
+} from '../testing/open-source.ts';
 
 /** Numbers in the names are those of the cases that every capture must pass. */
 for (const major of [15, 18] satisfies PostgresMajor[]) {
@@ -24,7 +35,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       await database.query('insert into t values (2)');
       await waitUntil(() => mortal.source.report().transactionCount === 2, 'B was received');
       const second = await mortal.kill();
-      await using _source = await startTestSource({ ...options, recorder: second });
+      await using _ = await startTestSource({ ...options, recorder: second });
       await waitUntil(() => second.durable.transactions.length === 2, 'B is durable');
       assert.deepEqual(insertedIds(decodeTransactions(second)), ['1', '2']);
     });
@@ -37,7 +48,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       await waitUntil(() => mortal.source.report().receivedByteCount > 400, 'four rows came');
       const second = await mortal.kill();
       assert.equal(second.durable.transactions.length, 0, 'nothing of the cut transaction is visible');
-      await using _source = await startTestSource({ ...sourceOptions(database), recorder: second });
+      await using _ = await startTestSource({ ...sourceOptions(database), recorder: second });
       await waitUntil(() => second.durable.transactions.length === 1, 'the transaction is durable');
       assert.deepEqual(insertedIds(decodeTransactions(second)), numbers(1, 10));
     });
@@ -54,7 +65,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       const second = await mortal.kill();
       await older.query('insert into t values (3)');
       await older.query('commit');
-      await using _source = await startTestSource({ ...sourceOptions(database), recorder: second });
+      await using _ = await startTestSource({ ...sourceOptions(database), recorder: second });
       await waitUntil(() => second.durable.transactions.length === 2, 'A is durable');
       assert.deepEqual(insertedIds(decodeTransactions(second)), ['2', '1', '3']);
     });
@@ -67,7 +78,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       await waitUntil(() => mortal.source.report().receivedByteCount > 500 * 40, 'half of it came');
       const second = await mortal.kill();
       assert.equal(second.durable.transactions.length, 0);
-      await using _source = await startTestSource({ ...sourceOptions(database), recorder: second });
+      await using _ = await startTestSource({ ...sourceOptions(database), recorder: second });
       await waitUntil(() => second.durable.transactions.length === 1, 'the transaction is durable');
       assert.deepEqual(insertedIds(decodeTransactions(second)), numbers(1, 1000));
     });
@@ -85,7 +96,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       const second = await mortal.kill();
       await aborting.query('rollback');
       await committing.query('insert into t values (2)');
-      await using _source = await startTestSource({ ...sourceOptions(database), recorder: second });
+      await using _ = await startTestSource({ ...sourceOptions(database), recorder: second });
       await committing.query('commit');
       await database.query('insert into t values (3)');
       await waitUntil(() => second.durable.transactions.length === 2, 'both transactions are durable');
@@ -133,7 +144,10 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       await database.query('insert into t values (2)');
       await waitUntil(async () => {
         const [slot] = await slotOf(database);
-        return recorder.durable.transactions.length === 2 && parseLsn(slot?.confirmed ?? '') >= recorder.durable.state.lastCommitEndLsn;
+        return (
+          recorder.durable.transactions.length === 2 &&
+          parseLsn(slot?.confirmed ?? '') >= recorder.durable.state.lastCommitEndLsn
+        );
       }, '2 is confirmed');
       recorder = await mortal.kill();
       const last = recorder;
@@ -157,9 +171,10 @@ function sourceOptions(database: TestDatabase): { url: string; slotName: string;
 }
 
 function slotOf(database: TestDatabase): Promise<{ confirmed: string }[]> {
-  return database.query(`select confirmed_flush_lsn::text as confirmed from pg_replication_slots where slot_name = $1`, [
-    `${database.name}_slot`,
-  ]);
+  return database.query(
+    `select confirmed_flush_lsn::text as confirmed from pg_replication_slots where slot_name = $1`,
+    [`${database.name}_slot`],
+  );
 }
 
 async function emitEvent(database: TestDatabase, key: string): Promise<void> {

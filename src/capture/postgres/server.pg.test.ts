@@ -11,10 +11,18 @@ import {
   type PostgresMajor,
   type TestDatabase,
 } from '../../../scripts/services/testing.ts';
+import { HeadwaterError } from '../../foundation/error.ts';
 import { parseLsn } from '../../model/lsn.ts';
 import type { EmbeddedPostgres } from '../../postgres/embedded-server.ts';
 import { MemoryRecorder } from '../testing/memory-recorder.ts';
-import { createTestSource, decodeTransactions, failToStart, insertedIds, startTestSource, waitUntil } from '../testing/open-source.ts';
+import {
+  createTestSource,
+  decodeTransactions,
+  failToStart,
+  insertedIds,
+  startTestSource,
+  waitUntil,
+} from '../testing/open-source.ts';
 
 /** What needs a server of its own: killed, restarted, restored, or with settings of a whole cluster. */
 for (const major of [15, 18] satisfies PostgresMajor[]) {
@@ -27,7 +35,10 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       // No status of its own accord: what keeps the connection are answers, which no recorder can hold up.
       await using source = await startTestSource({ ...sourceOptions(database), recorder, canaryIntervalMs: false });
       await database.query('insert into t values (1)');
-      await waitUntil(async () => (await confirmedLsn(database)) >= recorder.durable.state.lastCommitEndLsn, '1 is confirmed');
+      await waitUntil(
+        async () => (await confirmedLsn(database)) >= recorder.durable.state.lastCommitEndLsn,
+        '1 is confirmed',
+      );
       const confirmed = await confirmedLsn(database);
       recorder.holdFlushes();
       await database.query('insert into t values (2)');
@@ -38,7 +49,10 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       assert.ok((await confirmedLsn(database)) < (source.report().receivedLsn ?? 0n), 'never beyond what is durable');
       assert.ok((await confirmedLsn(database)) >= confirmed, 'never backwards');
       recorder.releaseFlushes();
-      await waitUntil(async () => (await confirmedLsn(database)) >= recorder.durable.state.lastCommitEndLsn, '2 is confirmed');
+      await waitUntil(
+        async () => (await confirmedLsn(database)) >= recorder.durable.state.lastCommitEndLsn,
+        '2 is confirmed',
+      );
       assert.deepEqual(insertedIds(decodeTransactions(recorder)), ['1', '2']);
     });
 
@@ -50,10 +64,15 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       // The server writes a slot's position to disk when it moves past a checkpoint's record of running transactions.
       await database.query('checkpoint');
       const [row] = await database.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn');
-      await waitUntil(async () => (await confirmedLsn(database)) >= parseLsn(row?.lsn ?? ''), 'the checkpoint is confirmed');
+      await waitUntil(
+        async () => (await confirmedLsn(database)) >= parseLsn(row?.lsn ?? ''),
+        'the checkpoint is confirmed',
+      );
       for (const id of [1, 2, 3]) await database.query('insert into t values ($1)', [id]);
       await waitUntil(
-        async () => recorder.durable.transactions.length === 3 && (await confirmedLsn(database)) >= recorder.durable.state.lastCommitEndLsn,
+        async () =>
+          recorder.durable.transactions.length === 3 &&
+          (await confirmedLsn(database)) >= recorder.durable.state.lastCommitEndLsn,
         '3 is confirmed',
       );
       await server.kill();
@@ -97,7 +116,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       const another = createTestSource(options);
       const refused = await another.start().then(
         () => another.finished,
-        (error: { readonly code: string }) => error,
+        (error: unknown) => HeadwaterError.from(error),
       );
       assert.equal(refused?.code, 'HW-CAPTURE-008', 'the last recorded transaction does not come again');
       await another.stop();
@@ -115,7 +134,9 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
         await database.query(`insert into other select repeat(md5(g::text), 32) from generate_series(1, 20000) g`);
         await database.query('checkpoint');
       }
-      const end = parseLsn((await database.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn'))[0]?.lsn ?? '');
+      const end = parseLsn(
+        (await database.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn'))[0]?.lsn ?? '',
+      );
       await waitUntil(async () => (await confirmedLsn(database)) >= end, 'everything is confirmed');
       await database.query('checkpoint');
       const [slot] = await database.query<{ retained: string }>(
@@ -163,7 +184,9 @@ function sourceOptions(database: TestDatabase): { url: string; slotName: string;
 }
 
 async function confirmedLsn(database: TestDatabase): Promise<bigint> {
-  const [row] = await database.query<{ lsn: string }>('select confirmed_flush_lsn::text as lsn from pg_replication_slots');
+  const [row] = await database.query<{ lsn: string }>(
+    'select confirmed_flush_lsn::text as lsn from pg_replication_slots',
+  );
   return parseLsn(row?.lsn ?? '');
 }
 

@@ -148,9 +148,9 @@ export function decodeTransactions(
   adoptedOutboxes: readonly { readonly schemaName: string; readonly tableName: string }[] = [],
 ): JournalRecord[][] {
   const decoder = createPgoutputDecoder({ installation: 'test', outboxSchema: 'headwater', adoptedOutboxes });
-  return recorder.durable.transactions.map(
-    (transaction: MemoryTransaction) => [...decoder.decodeBody('pgoutput-copy/1', transaction.body, 0).records],
-  );
+  return recorder.durable.transactions.map((transaction: MemoryTransaction) => [
+    ...decoder.decodeBody('pgoutput-copy/1', transaction.body, 0).records,
+  ]);
 }
 
 /** First column of every inserted row, in order. */

@@ -98,14 +98,18 @@ export class MessageReader {
 
   /** @throws HW-CAPTURE-002 */
   #need(length: number): void {
-    if (length > this.#end - this.#offset) this.#fail(`${length} bytes are needed, ${this.#end - this.#offset} are left`);
+    if (length > this.#end - this.#offset)
+      this.#fail(`${length} bytes are needed, ${this.#end - this.#offset} are left`);
   }
 
   #decode(start: number, end: number): string {
     const text = this.#bytes.toString('utf8', start, end);
     // A replacement character is in the value itself, or stands for bytes that are no UTF-8.
     if (text.includes('\ufffd') && !isUtf8(this.#bytes.subarray(start, end))) {
-      throw new HeadwaterError('HW-CAPTURE-005', `a value of ${end - start} bytes in a ${this.#messageName} message is not UTF-8`);
+      throw new HeadwaterError(
+        'HW-CAPTURE-005',
+        `a value of ${end - start} bytes in a ${this.#messageName} message is not UTF-8`,
+      );
     }
     return text;
   }

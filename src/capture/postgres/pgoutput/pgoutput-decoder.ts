@@ -236,7 +236,10 @@ function messageEnd(bytes: Buffer, offset: number): number {
   const length = isWhole ? readUint32(bytes, offset + 1) : 0;
   const isOutput = bytes[offset] === tag.copyData && bytes[offset + copyHeaderLength] === tag.walPiece;
   if (!isWhole || !isOutput || length + 1 <= outputOffset || length + 1 > bytes.length - offset) {
-    throw new HeadwaterError('HW-CAPTURE-002', `no whole copy message with decoder output at offset ${offset} of ${bytes.length}`);
+    throw new HeadwaterError(
+      'HW-CAPTURE-002',
+      `no whole copy message with decoder output at offset ${offset} of ${bytes.length}`,
+    );
   }
   return offset + 1 + length;
 }

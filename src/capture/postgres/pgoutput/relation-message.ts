@@ -21,7 +21,8 @@ export function decodeRelation(reader: MessageReader): TableSchema {
   const relationId = reader.readUint32();
   const namespace = reader.readCString();
   const tableName = reader.readCString();
-  const replicaIdentity = identities[String.fromCharCode(reader.readUint8())] ?? reader.refuse('its replica identity is unknown');
+  const replicaIdentity =
+    identities[String.fromCharCode(reader.readUint8())] ?? reader.refuse('its replica identity is unknown');
   const columnCount = reader.readUint16();
   const columns: ColumnSchema[] = [];
   for (let index = 0; index < columnCount; index += 1) columns.push(decodeColumn(reader));

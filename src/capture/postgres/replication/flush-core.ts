@@ -29,9 +29,7 @@ export type FlushEvent =
   | { readonly kind: 'due'; readonly nowMs: number }
   | { readonly kind: 'ended'; readonly nowMs: number; readonly pendingByteCount: number };
 
-export type FlushEffect =
-  | { readonly kind: 'flush' }
-  | { readonly kind: 'set-timer'; readonly delayMs: number };
+export type FlushEffect = { readonly kind: 'flush' } | { readonly kind: 'set-timer'; readonly delayMs: number };
 
 export interface FlushTransition {
   readonly state: FlushState;

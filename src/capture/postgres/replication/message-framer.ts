@@ -90,7 +90,10 @@ function readLength(bytes: Uint8Array, offset: number): number {
     (bytes[offset + 3] ?? 0);
   if (length < 4) throw new HeadwaterError('HW-CAPTURE-001', `a message of the stream has the length ${length}`);
   if (length > messageLengthMax) {
-    throw new HeadwaterError('HW-CAPTURE-007', `a message of the stream has ${length} bytes; the limit is ${messageLengthMax}`);
+    throw new HeadwaterError(
+      'HW-CAPTURE-007',
+      `a message of the stream has ${length} bytes; the limit is ${messageLengthMax}`,
+    );
   }
   return length;
 }

@@ -105,7 +105,9 @@ class PgReplicationConnection implements ReplicationConnection {
       listener.closed(toConnectionError(thrown, `the replication connection to ${this.#address}`));
     };
     socket.once('error', end);
-    socket.once('close', () => end(new HeadwaterError('HW-SOURCE-023', `the replication connection to ${this.#address} was closed`)));
+    socket.once('close', () =>
+      end(new HeadwaterError('HW-SOURCE-023', `the replication connection to ${this.#address} was closed`)),
+    );
     socket.write(encodeQuery(formatStartReplication(start)));
     return {
       pause: () => void socket.pause(),
@@ -124,7 +126,8 @@ class PgReplicationConnection implements ReplicationConnection {
 
   /** A statement or a replication command of the simple protocol. */
   async #query(text: string): Promise<readonly QueryRow[]> {
-    if (this.#isClosed) throw new HeadwaterError('HW-SOURCE-034', `the replication connection to ${this.#address} is closed`);
+    if (this.#isClosed)
+      throw new HeadwaterError('HW-SOURCE-034', `the replication connection to ${this.#address} is closed`);
     try {
       return textRows((await this.#client.query(text)).rows);
     } catch (thrown) {
@@ -156,23 +159,24 @@ class SocketReader {
   /** From the first message after the login on. */
   follow(socket: Socket): void {
     this.#socket = socket;
-    if (socket !== this.#plainSocket) socket.on('data', (bytes: Buffer) => this.#deliver(bytes, false));
+    if (socket !== this.#plainSocket) this.#follow(socket);
+  }
+
+  #follow(socket: Socket): void {
+    socket.on('data', (bytes: Buffer) => this.#deliver(bytes, false));
   }
 
   /** Detaches the driver, whose parser holds no unread bytes between two answers. */
   takeOver(listener: StreamListener): Socket {
     const socket = this.#socket;
     if (socket === undefined || this.#framer.restLength > 0) {
-      throw new HeadwaterError('HW-CAPTURE-001', 'the server was in the middle of a message when the stream was to begin');
+      throw new HeadwaterError(
+        'HW-CAPTURE-001',
+        'the server was in the middle of a message when the stream was to begin',
+      );
     }
-    if (socket === this.#plainSocket) {
-      socket.removeAllListeners('data');
-    } else {
-      // All but our own, which was added behind the driver's.
-      for (const parser of socket.listeners('data').slice(0, -1)) {
-        socket.removeListener('data', parser as (bytes: Buffer) => void);
-      }
-    }
+    socket.removeAllListeners('data');
+    if (socket !== this.#plainSocket) this.#follow(socket);
     this.#listener = listener;
     socket.pause();
     return socket;

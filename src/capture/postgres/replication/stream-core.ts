@@ -149,14 +149,21 @@ function commit(state: OpenState, event: Extract<StreamEvent, { kind: 'commit' }
   }
   if (boundary.commitLsn !== state.commitLsn || boundary.commitEndLsn <= boundary.commitLsn) {
     const told = `${formatLsn(boundary.commitLsn)} to ${formatLsn(boundary.commitEndLsn)}`;
-    return stop(state, 'HW-CAPTURE-009', `transaction ${state.xid} commits at ${told}, its begin said ${formatLsn(state.commitLsn)}`);
+    return stop(
+      state,
+      'HW-CAPTURE-009',
+      `transaction ${state.xid} commits at ${told}, its begin said ${formatLsn(state.commitLsn)}`,
+    );
   }
   const { positions } = state;
   const end = boundary.commitEndLsn;
   const receivedLsn = maxLsn(positions.receivedLsn, end);
   switch (state.kind) {
     case 'dropping':
-      assertInvariant(end <= positions.lastCommitEndLsn, 'a commit that starts before the last recorded end also ends there');
+      assertInvariant(
+        end <= positions.lastCommitEndLsn,
+        'a commit that starts before the last recorded end also ends there',
+      );
       return {
         state: between({
           ...positions,
@@ -168,16 +175,29 @@ function commit(state: OpenState, event: Extract<StreamEvent, { kind: 'commit' }
     case 'doubtful':
       if (recordCount > 0) {
         const recorded = `the recorded location is ${formatLsn(positions.appendedLsn)}`;
-        return stop(state, 'HW-CAPTURE-008', `transaction ${state.xid} ends at ${formatLsn(end)} with records, and ${recorded}`);
+        return stop(
+          state,
+          'HW-CAPTURE-008',
+          `transaction ${state.xid} ends at ${formatLsn(end)} with records, and ${recorded}`,
+        );
       }
       return { state: between({ ...positions, receivedLsn }), effects: [{ kind: 'discard', reason: 'no-record' }] };
     case 'recording': {
-      assertInvariant(end > positions.appendedLsn && end > positions.lastCommitEndLsn, 'I4: commits are appended in the order of their ends');
+      assertInvariant(
+        end > positions.appendedLsn && end > positions.lastCommitEndLsn,
+        'I4: commits are appended in the order of their ends',
+      );
       if (recordCount === 0) {
         const passed = { ...positions, receivedLsn, passedLsn: maxLsn(positions.passedLsn, end) };
         return { state: between(passed), effects: [{ kind: 'discard', reason: 'no-record' }] };
       }
-      const appended = { ...positions, receivedLsn, appendedLsn: end, lastCommitEndLsn: end, passedLsn: maxLsn(positions.passedLsn, end) };
+      const appended = {
+        ...positions,
+        receivedLsn,
+        appendedLsn: end,
+        lastCommitEndLsn: end,
+        passedLsn: maxLsn(positions.passedLsn, end),
+      };
       return { state: between(appended), effects: [{ kind: 'append', boundary }] };
     }
     default:
@@ -189,7 +209,10 @@ function keepalive(state: OpenState, event: Extract<StreamEvent, { kind: 'keepal
   const receivedLsn = maxLsn(state.positions.receivedLsn, event.walEnd);
   const told = { ...state, positions: { ...state.positions, receivedLsn } };
   // I3: inside a transaction the server's location says nothing about what we have.
-  const heard = told.kind === 'between' ? between({ ...told.positions, passedLsn: maxLsn(told.positions.passedLsn, event.walEnd) }) : told;
+  const heard =
+    told.kind === 'between'
+      ? between({ ...told.positions, passedLsn: maxLsn(told.positions.passedLsn, event.walEnd) })
+      : told;
   return event.isReplyRequested ? reportStatus(heard, true) : { state: heard, effects: [] };
 }
 

@@ -232,7 +232,8 @@ export class StreamRecorder {
   #extendRun(bytes: Uint8Array, start: number, end: number): void {
     this.#messageCount += 1;
     if (this.#state.kind !== 'recording') {
-      if (this.#state.kind === 'between') throw new HeadwaterError('HW-CAPTURE-009', 'a change came outside a transaction');
+      if (this.#state.kind === 'between')
+        throw new HeadwaterError('HW-CAPTURE-009', 'a change came outside a transaction');
       return;
     }
     if (this.#run === bytes && this.#runEnd === start) {
@@ -279,7 +280,11 @@ export class StreamRecorder {
 
   #takeFragment(): BodyFragment {
     this.#closeRun();
-    const fragment: BodyFragment = { encoding: 'pgoutput-copy/1', body: this.#slices, messageCount: this.#messageCount };
+    const fragment: BodyFragment = {
+      encoding: 'pgoutput-copy/1',
+      body: this.#slices,
+      messageCount: this.#messageCount,
+    };
     this.#slices = [];
     this.#sliceByteCount = 0;
     this.#messageCount = 0;

@@ -4,7 +4,13 @@ import type { Logger } from '../../../foundation/logger.ts';
 import type { Lsn } from '../../../model/lsn.ts';
 import type { ChangeRecorder } from '../../change-recorder.ts';
 import { decodeErrorResponse, decodeNotice } from './error-response.ts';
-import { flushTransition, initialFlushState, type FlushEvent, type FlushLimits, type FlushState } from './flush-core.ts';
+import {
+  flushTransition,
+  initialFlushState,
+  type FlushEvent,
+  type FlushLimits,
+  type FlushState,
+} from './flush-core.ts';
 import { MessageFramer } from './message-framer.ts';
 import { initialReadHabit, planNextRead, type ReadHabit } from './read-habit.ts';
 import type { ReplicationConnection, ReplicationStream, StreamStart } from './replication-connection.ts';
@@ -269,7 +275,9 @@ export class StreamSession {
 
   #sendStatus(receivedLsn: Lsn, confirmedLsn: Lsn): void {
     const nowMicros = BigInt(Math.floor(this.#options.clock.now())) * 1000n;
-    this.#stream?.send(encodeStandbyStatus({ receivedLsn, confirmedLsn, nowMicros, isReplyRequested: this.#isReplyWanted }));
+    this.#stream?.send(
+      encodeStandbyStatus({ receivedLsn, confirmedLsn, nowMicros, isReplyRequested: this.#isReplyWanted }),
+    );
   }
 
   #control(messageTag: number, bytes: Uint8Array): void {

@@ -59,7 +59,9 @@ export function checkSlotKind(slot: SlotFacts, databaseName: string): HeadwaterE
   const faults = [
     slot.slotType === 'logical' ? undefined : `it is a ${slot.slotType} slot`,
     slot.plugin === 'pgoutput' || slot.slotType !== 'logical' ? undefined : `its plug-in is ${slot.plugin ?? 'none'}`,
-    slot.databaseName === databaseName || slot.slotType !== 'logical' ? undefined : `its database is "${slot.databaseName ?? ''}"`,
+    slot.databaseName === databaseName || slot.slotType !== 'logical'
+      ? undefined
+      : `its database is "${slot.databaseName ?? ''}"`,
     slot.isTemporary ? 'it is temporary' : undefined,
     slot.isTwoPhase ? 'it decodes prepared transactions' : undefined,
   ].filter((fault) => fault !== undefined);
@@ -67,9 +69,13 @@ export function checkSlotKind(slot: SlotFacts, databaseName: string): HeadwaterE
     return new HeadwaterError('HW-SOURCE-020', `slot "${slot.slotName}" cannot be read: ${faults.join(', ')}`);
   }
   if (slot.invalidationReason === undefined) return undefined;
-  return new HeadwaterError('HW-SOURCE-013', `PostgreSQL invalidated slot "${slot.slotName}": ${slot.invalidationReason}`, {
-    details: { slot: slot.slotName, reason: slot.invalidationReason },
-  });
+  return new HeadwaterError(
+    'HW-SOURCE-013',
+    `PostgreSQL invalidated slot "${slot.slotName}": ${slot.invalidationReason}`,
+    {
+      details: { slot: slot.slotName, reason: slot.invalidationReason },
+    },
+  );
 }
 
 /** HW-SOURCE-009 when a wanted publication does not exist. `createSql` says how it would. */
@@ -87,39 +93,64 @@ export function checkPublicationsExist(
  * HW-SOURCE-031 when the slot may be older than a publication that it is to be read with. Both ages count transactions.
  * Only for a slot that nothing was read from yet: afterwards the publication's oid is recorded.
  */
-export function checkPublicationAge(slot: SlotFacts, publications: readonly PublicationFacts[]): HeadwaterError | undefined {
+export function checkPublicationAge(
+  slot: SlotFacts,
+  publications: readonly PublicationFacts[],
+): HeadwaterError | undefined {
   const catalogAge = slot.catalogAge;
-  const young = catalogAge === undefined ? undefined : publications.find((publication) => publication.age <= catalogAge);
+  const young =
+    catalogAge === undefined ? undefined : publications.find((publication) => publication.age <= catalogAge);
   if (young === undefined) return undefined;
-  return new HeadwaterError('HW-SOURCE-031', `publication "${young.name}" was made or altered after slot "${slot.slotName}"`, {
-    details: { publication: young.name, slot: slot.slotName },
-  });
+  return new HeadwaterError(
+    'HW-SOURCE-031',
+    `publication "${young.name}" was made or altered after slot "${slot.slotName}"`,
+    {
+      details: { publication: young.name, slot: slot.slotName },
+    },
+  );
 }
 
 function compareConfiguration(source: SourceIdentity, wanted: WantedSource): HeadwaterError | undefined {
   if (source.slotName !== wanted.slotName) {
-    return new HeadwaterError('HW-SOURCE-033', `the journal was recorded from slot "${source.slotName}", not "${wanted.slotName}"`);
+    return new HeadwaterError(
+      'HW-SOURCE-033',
+      `the journal was recorded from slot "${source.slotName}", not "${wanted.slotName}"`,
+    );
   }
   const recordedNames = source.publicationNames.toSorted().join(', ');
   const wantedNames = wanted.publicationNames.toSorted().join(', ');
   if (recordedNames === wantedNames) return undefined;
-  return new HeadwaterError('HW-SOURCE-032', `the journal was recorded with publication ${recordedNames}, not ${wantedNames}`);
+  return new HeadwaterError(
+    'HW-SOURCE-032',
+    `the journal was recorded with publication ${recordedNames}, not ${wantedNames}`,
+  );
 }
 
 function compareServer(source: SourceIdentity, found: FoundSource): HeadwaterError | undefined {
   if (source.systemId !== found.systemId) {
-    return new HeadwaterError('HW-SOURCE-015', `the journal comes from cluster ${source.systemId}, the server is ${found.systemId}`, {
-      details: { recorded: source.systemId, found: found.systemId },
-    });
+    return new HeadwaterError(
+      'HW-SOURCE-015',
+      `the journal comes from cluster ${source.systemId}, the server is ${found.systemId}`,
+      {
+        details: { recorded: source.systemId, found: found.systemId },
+      },
+    );
   }
   if (source.timeline !== found.timeline) {
-    return new HeadwaterError('HW-SOURCE-016', `the journal was recorded on timeline ${source.timeline}, the server is on ${found.timeline}`, {
-      details: { recorded: source.timeline, found: found.timeline },
-    });
+    return new HeadwaterError(
+      'HW-SOURCE-016',
+      `the journal was recorded on timeline ${source.timeline}, the server is on ${found.timeline}`,
+      {
+        details: { recorded: source.timeline, found: found.timeline },
+      },
+    );
   }
   if (source.databaseOid !== found.databaseOid || source.databaseName !== found.databaseName) {
     const recorded = `"${source.databaseName}" (oid ${source.databaseOid})`;
-    return new HeadwaterError('HW-SOURCE-025', `the journal comes from database ${recorded}, not "${found.databaseName}" (oid ${found.databaseOid})`);
+    return new HeadwaterError(
+      'HW-SOURCE-025',
+      `the journal comes from database ${recorded}, not "${found.databaseName}" (oid ${found.databaseOid})`,
+    );
   }
   const changed = Object.keys({ ...source.sessionSettings, ...found.sessionSettings }).find(
     (name) => source.sessionSettings[name] !== found.sessionSettings[name],
@@ -130,7 +161,10 @@ function compareServer(source: SourceIdentity, found: FoundSource): HeadwaterErr
 }
 
 /** Whether the publications are still those that were recorded: HW-SOURCE-009 or 018. */
-export function comparePublications(source: SourceIdentity, found: readonly PublicationFacts[]): HeadwaterError | undefined {
+export function comparePublications(
+  source: SourceIdentity,
+  found: readonly PublicationFacts[],
+): HeadwaterError | undefined {
   const missing = checkPublicationsExist(source.publicationNames, found);
   if (missing !== undefined) return missing;
   for (const [index, name] of source.publicationNames.entries()) {
@@ -163,7 +197,11 @@ function compareSlot(recorded: RecordedState, found: FoundSource, slotName: stri
   if (unreadable !== undefined) return unreadable;
   if (slot.confirmedLsn === undefined || slot.confirmedLsn <= recorded.recordedLsn) return undefined;
   const to = formatLsn(slot.confirmedLsn);
-  return new HeadwaterError('HW-SOURCE-014', `slot "${slotName}" stands at ${to}, the journal ends at ${from}: changes in [${from}, ${to}) are missing`, {
-    details: { slot: slotName, from, to },
-  });
+  return new HeadwaterError(
+    'HW-SOURCE-014',
+    `slot "${slotName}" stands at ${to}, the journal ends at ${from}: changes in [${from}, ${to}) are missing`,
+    {
+      details: { slot: slotName, from, to },
+    },
+  );
 }

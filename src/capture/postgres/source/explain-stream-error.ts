@@ -26,9 +26,13 @@ export async function explainStreamError(
     if (missing !== undefined) return missing;
     if (sqlState !== '42704' || slot === undefined) return error;
     const names = options.publicationNames.join(', ');
-    return new HeadwaterError('HW-SOURCE-031', `publication ${names} did not exist yet where slot "${options.slotName}" stands`, {
-      cause: error,
-    });
+    return new HeadwaterError(
+      'HW-SOURCE-031',
+      `publication ${names} did not exist yet where slot "${options.slotName}" stands`,
+      {
+        cause: error,
+      },
+    );
   } catch (thrown) {
     // The catalogs cannot be asked: the connection's own error is the nearest truth, and a new connection looks again.
     return HeadwaterError.from(thrown).policy === 'retry' ? HeadwaterError.from(thrown) : error;

@@ -14,7 +14,9 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
     test('names what would break the application or lose changes, each with the statement that mends it', async () => {
       await using database = await createTestDatabase({ major });
       await database.query('create table no_key (id int)');
-      await database.query('create table good (id int primary key, n int, twice int generated always as (n * 2) stored)');
+      await database.query(
+        'create table good (id int primary key, n int, twice int generated always as (n * 2) stored)',
+      );
       await database.query(`create publication p for table no_key, good with (publish = 'insert, update')`);
       const checks = await inspect(database.url);
       const results = new Map(checks.map((check) => [check.id, check]));
@@ -25,7 +27,8 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       assert.equal(results.get('source.published-changes')?.result, 'warning');
       assert.equal(results.get('source.slot-limit')?.result, 'warning');
       assert.equal(results.get('source.message-right')?.result, 'warning');
-      for (const check of checks) assert.ok(check.result === 'ok' || check.fix !== undefined || check.id === 'source.generated-columns');
+      for (const check of checks)
+        assert.ok(check.result === 'ok' || check.fix !== undefined || check.id === 'source.generated-columns');
       await database.query('alter table no_key replica identity full');
       await database.query(results.get('source.published-changes')?.fix?.replace(';', '') ?? '');
       const mended = new Map((await inspect(database.url)).map((check) => [check.id, check.result]));

@@ -15,7 +15,10 @@ export interface SourceInspection {
  * Looks at a source as `headwater doctor` shows it. Changes nothing and takes no slot. A source that cannot be reached gives
  * one failed check with the reason; nothing else is thrown but `signal.reason`.
  */
-export async function inspectSource(inspection: SourceInspection, signal?: AbortSignal): Promise<readonly SourceCheck[]> {
+export async function inspectSource(
+  inspection: SourceInspection,
+  signal?: AbortSignal,
+): Promise<readonly SourceCheck[]> {
   const id = 'source.connection';
   let catalog: SourceCatalog | undefined;
   try {

@@ -1,10 +1,14 @@
-import { HeadwaterError } from '../../../foundation/error.ts';
+import type { HeadwaterError } from '../../../foundation/error.ts';
 import { quoteIdentifier, quoteQualified } from '../../../postgres/quote.ts';
 import type { SourceCheck } from '../../source-check.ts';
 import { checkPublicationsExist, checkSlotKind } from './compare-source.ts';
 import { createPublicationSql, createSlotSql } from './setup.sql.ts';
 import type { PublicationFacts, PublishedTable, ServerFacts, SlotFacts } from './source-facts.ts';
-import { findTablesWithHiddenIdentity, findTablesWithoutIdentity, findTablesWithUnpublishedGenerated } from './source-rules.ts';
+import {
+  findTablesWithHiddenIdentity,
+  findTablesWithoutIdentity,
+  findTablesWithUnpublishedGenerated,
+} from './source-rules.ts';
 import { tableNames } from './uncopied-tables.ts';
 
 /** What an inspection found; everything that it needs to judge. */
@@ -56,13 +60,21 @@ function checkReplicationSession({ replicationError, server }: InspectedSource):
 function checkWalLevel({ server }: InspectedSource): SourceCheck {
   const id = 'source.wal-level';
   if (server.walLevel === 'logical') return ok(id, 'wal_level = logical');
-  return failed(id, `wal_level = ${server.walLevel}: changes cannot be decoded`, `alter system set wal_level = 'logical'; then restart the server`);
+  return failed(
+    id,
+    `wal_level = ${server.walLevel}: changes cannot be decoded`,
+    `alter system set wal_level = 'logical'; then restart the server`,
+  );
 }
 
 function checkPrimary({ server }: InspectedSource): SourceCheck {
   const id = 'source.primary';
   if (!server.isStandby) return ok(id, `PostgreSQL ${server.versionText}, a primary`);
-  return failed(id, 'the server is a standby: a promotion would change the timeline under the stream', 'give the address of the primary');
+  return failed(
+    id,
+    'the server is a standby: a promotion would change the timeline under the stream',
+    'give the address of the primary',
+  );
 }
 
 function checkCapacity({ server, slot }: InspectedSource): SourceCheck {
@@ -71,7 +83,11 @@ function checkCapacity({ server, slot }: InspectedSource): SourceCheck {
   const senders = `${server.senderCount} of ${server.senderCountMax} WAL senders`;
   const isFull = slot === undefined && server.slotCount >= server.slotCountMax;
   if (isFull || server.senderCount >= server.senderCountMax) {
-    return failed(id, `${slots} and ${senders} are in use: none is left`, 'raise max_replication_slots and max_wal_senders, then restart the server');
+    return failed(
+      id,
+      `${slots} and ${senders} are in use: none is left`,
+      'raise max_replication_slots and max_wal_senders, then restart the server',
+    );
   }
   return ok(id, `${slots} and ${senders} are in use`);
 }
@@ -100,7 +116,11 @@ function checkTruncate({ publications }: InspectedSource): SourceCheck {
     partial.hasTruncate ? undefined : 'truncates',
   ].filter((kind) => kind !== undefined);
   const fix = `alter publication ${quoteIdentifier(partial.name)} set (publish = 'insert, update, delete, truncate');`;
-  return warning(id, `publication "${partial.name}" leaves out ${lacking.join(', ')}: copies go apart from their tables by them`, fix);
+  return warning(
+    id,
+    `publication "${partial.name}" leaves out ${lacking.join(', ')}: copies go apart from their tables by them`,
+    fix,
+  );
 }
 
 function checkViaRoot({ publications }: InspectedSource): SourceCheck {
@@ -108,7 +128,11 @@ function checkViaRoot({ publications }: InspectedSource): SourceCheck {
   const viaRoot = publications.find((publication) => publication.isViaRoot);
   if (viaRoot === undefined) return ok(id, 'partitions are published by themselves');
   const why = `publication "${viaRoot.name}" publishes partitions as their root: attaching, detaching and truncating one leaf sends nothing`;
-  return warning(id, why, `alter publication ${quoteIdentifier(viaRoot.name)} set (publish_via_partition_root = false);`);
+  return warning(
+    id,
+    why,
+    `alter publication ${quoteIdentifier(viaRoot.name)} set (publish_via_partition_root = false);`,
+  );
 }
 
 function checkIdentities({ publications, tables }: InspectedSource): SourceCheck {
@@ -118,7 +142,11 @@ function checkIdentities({ publications, tables }: InspectedSource): SourceCheck
   const fix = lacking
     .map(({ schemaName, tableName }) => `alter table ${quoteQualified(schemaName, tableName)} replica identity full;`)
     .join(' ');
-  return failed(id, `PostgreSQL refuses UPDATE and DELETE of ${tableNames(lacking).join(', ')}`, `add primary keys, or: ${fix}`);
+  return failed(
+    id,
+    `PostgreSQL refuses UPDATE and DELETE of ${tableNames(lacking).join(', ')}`,
+    `add primary keys, or: ${fix}`,
+  );
 }
 
 function checkHiddenIdentities({ publications, tables }: InspectedSource): SourceCheck {
@@ -135,11 +163,21 @@ function checkGenerated({ publications, tables }: InspectedSource): SourceCheck 
   if (broken.length > 0) {
     const [first] = publications;
     const why = `${tableNames(broken).join(', ')}: replica identity full with a stored generated column that is not published; UPDATE fails`;
-    return failed(id, why, `alter publication ${quoteIdentifier(first?.name ?? '')} set (publish_generated_columns = stored);`);
+    return failed(
+      id,
+      why,
+      `alter publication ${quoteIdentifier(first?.name ?? '')} set (publish_generated_columns = stored);`,
+    );
   }
-  const generated = tables.filter((table) => table.generatedCount > 0 && (table.publishedColumnCount ?? 0) < table.columnCount);
+  const generated = tables.filter(
+    (table) => table.generatedCount > 0 && (table.publishedColumnCount ?? 0) < table.columnCount,
+  );
   if (generated.length === 0) return ok(id, 'no stored generated column is left out');
-  return warning(id, `stored generated columns of ${tableNames(generated).join(', ')} are not published: copies lack them`, undefined);
+  return warning(
+    id,
+    `stored generated columns of ${tableNames(generated).join(', ')} are not published: copies lack them`,
+    undefined,
+  );
 }
 
 function checkSlot({ server, slot, wanted }: InspectedSource): SourceCheck {
@@ -151,7 +189,10 @@ function checkSlot({ server, slot, wanted }: InspectedSource): SourceCheck {
   }
   const fault = checkSlotKind(slot, server.databaseName);
   if (fault !== undefined) return failed(id, fault.message, fault.hint);
-  return ok(id, `slot "${slot.slotName}" is ${slot.activePid === undefined ? 'not in use' : `in use by process ${slot.activePid}`}`);
+  return ok(
+    id,
+    `slot "${slot.slotName}" is ${slot.activePid === undefined ? 'not in use' : `in use by process ${slot.activePid}`}`,
+  );
 }
 
 function checkRetained({ slot }: InspectedSource): SourceCheck {
@@ -159,20 +200,32 @@ function checkRetained({ slot }: InspectedSource): SourceCheck {
   if (slot === undefined) return ok(id, 'no slot holds WAL yet');
   const held = `the slot holds ${formatBytes(slot.retainedBytes)} of WAL, ${formatBytes(slot.unconfirmedBytes)} unconfirmed`;
   if (slot.walStatus === 'unreserved' || slot.walStatus === 'lost') {
-    return failed(id, `${held}; its status is ${slot.walStatus}: the server gives it up`, 'raise max_slot_wal_keep_size now, and let Headwater catch up');
+    return failed(
+      id,
+      `${held}; its status is ${slot.walStatus}: the server gives it up`,
+      'raise max_slot_wal_keep_size now, and let Headwater catch up',
+    );
   }
   const safe = slot.safeBytes === undefined ? 'no limit is set' : `${formatBytes(slot.safeBytes)} may still be written`;
-  if (slot.walStatus === 'extended') return warning(id, `${held}, more than max_wal_size; ${safe}`, 'see what keeps Headwater from confirming');
+  if (slot.walStatus === 'extended')
+    return warning(id, `${held}, more than max_wal_size; ${safe}`, 'see what keeps Headwater from confirming');
   return ok(id, `${held}; ${safe}`);
 }
 
 function checkSlotLimit({ server }: InspectedSource): SourceCheck {
   const id = 'source.slot-limit';
   if (server.slotKeepSize !== '-1') {
-    return ok(id, `max_slot_wal_keep_size = ${server.slotKeepSize}: a pause longer than that loses the slot, and the disk is safe`);
+    return ok(
+      id,
+      `max_slot_wal_keep_size = ${server.slotKeepSize}: a pause longer than that loses the slot, and the disk is safe`,
+    );
   }
   const why = 'max_slot_wal_keep_size = -1: while Headwater is down, WAL grows until the disk is full';
-  return warning(id, why, `alter system set max_slot_wal_keep_size = '64GB'; select pg_reload_conf();  -- as much as the disk can spare`);
+  return warning(
+    id,
+    why,
+    `alter system set max_slot_wal_keep_size = '64GB'; select pg_reload_conf();  -- as much as the disk can spare`,
+  );
 }
 
 function checkIdleTimeout({ server }: InspectedSource): SourceCheck {
@@ -185,7 +238,8 @@ function checkIdleTimeout({ server }: InspectedSource): SourceCheck {
 
 function checkCanary({ server, wanted }: InspectedSource): SourceCheck {
   const id = 'source.canary';
-  const cost = 'while nobody writes, only keepalives show that the stream lives, and in a cluster without any write WAL segments may stay';
+  const cost =
+    'while nobody writes, only keepalives show that the stream lives, and in a cluster without any write WAL segments may stay';
   if (!wanted.isCanaryOn) return warning(id, `canary messages are off: ${cost}`, 'set source.canaryIntervalMs');
   if (server.mayEmit) return ok(id, 'canary messages may be written');
   const fix = `grant execute on function pg_logical_emit_message(boolean, text, text${server.idleSlotTimeout === undefined ? '' : ', boolean'}) to ${quoteIdentifier(server.roleName)};`;
@@ -195,14 +249,23 @@ function checkCanary({ server, wanted }: InspectedSource): SourceCheck {
 function checkForgery({ server }: InspectedSource): SourceCheck {
   const id = 'source.message-right';
   if (!server.mayEverybodyEmit) return ok(id, 'only chosen roles may write logical messages');
-  const why = 'every role of this database may write logical messages, and with them events that nobody meant (the default of PostgreSQL)';
-  return warning(id, why, 'revoke execute on function pg_logical_emit_message from public, and grant it to the application; see the roles that `headwater doctor --sql` prints');
+  const why =
+    'every role of this database may write logical messages, and with them events that nobody meant (the default of PostgreSQL)';
+  return warning(
+    id,
+    why,
+    'revoke execute on function pg_logical_emit_message from public, and grant it to the application; see the roles that `headwater doctor --sql` prints',
+  );
 }
 
 function checkEncoding({ server }: InspectedSource): SourceCheck {
   const id = 'source.encoding';
   if (server.serverEncoding !== 'SQL_ASCII') return ok(id, `the database is encoded in ${server.serverEncoding}`);
-  return warning(id, 'the database is SQL_ASCII: a value that is not UTF-8 stops its lanes', 'convert the database to UTF8');
+  return warning(
+    id,
+    'the database is SQL_ASCII: a value that is not UTF-8 stops its lanes',
+    'convert the database to UTF8',
+  );
 }
 
 function ok(id: string, why: string): SourceCheck {

@@ -59,7 +59,9 @@ export async function prepareSource(options: PrepareOptions, sessions: SourceSes
     const found = foundSource({ system, server, slot, publications, replication });
     const refusal = compareSource({ ...options.recorder.state, source }, found, options);
     // Where a slot stands that another session reads is that session's; it is compared again once this one holds it.
-    throwIf(refusal?.code === 'HW-SOURCE-014' ? (checkSlotIsFree(slot) ?? refusal) : (refusal ?? checkSlotIsFree(slot)));
+    throwIf(
+      refusal?.code === 'HW-SOURCE-014' ? (checkSlotIsFree(slot) ?? refusal) : (refusal ?? checkSlotIsFree(slot)),
+    );
     return { system, server, publications, tables, uncopiedAtCreation: undefined };
   }
   throwIf(refuseTablesWithoutIdentity(tables, publications));
@@ -88,12 +90,22 @@ export async function acceptSource(
   const { system, server } = prepared;
   const { source } = options.recorder.state;
   if (source !== undefined) {
-    throwIf(compareSource({ ...options.recorder.state, source }, foundSource({ system, server, slot, publications, replication }), options));
+    throwIf(
+      compareSource(
+        { ...options.recorder.state, source },
+        foundSource({ system, server, slot, publications, replication }),
+        options,
+      ),
+    );
   }
   if (slot?.confirmedLsn === undefined || slot.activePid !== replication.backendPid) {
-    throw new HeadwaterError('HW-SOURCE-012', `slot "${options.slotName}" is not held by this session after it was given`, {
-      details: { slot: options.slotName, holder: slot?.activePid ?? null, own: replication.backendPid },
-    });
+    throw new HeadwaterError(
+      'HW-SOURCE-012',
+      `slot "${options.slotName}" is not held by this session after it was given`,
+      {
+        details: { slot: options.slotName, holder: slot?.activePid ?? null, own: replication.backendPid },
+      },
+    );
   }
   if (source !== undefined) return { slotLsn: slot.confirmedLsn, record: undefined };
   throwIf(checkPublicationsExist(options.publicationNames, publications));
@@ -123,14 +135,19 @@ function foundSource(parts: FoundParts): FoundSource {
   };
 }
 
-async function preparePublications(options: PrepareOptions, catalog: SourceCatalog): Promise<readonly PublicationFacts[]> {
+async function preparePublications(
+  options: PrepareOptions,
+  catalog: SourceCatalog,
+): Promise<readonly PublicationFacts[]> {
   const found = await catalog.readPublications(options.publicationNames);
   const missing = options.publicationNames.filter((name) => !found.some((publication) => publication.name === name));
   // A publication that a history was recorded with is never made anew here: that is a refusal by its oid.
   if (missing.length === 0 || options.recorder.state.source !== undefined) return found;
   if (options.create === 'never') {
     const sql = missing.map((name) => `${createPublicationSql(name, options.tables)};`).join(' ');
-    throw new HeadwaterError('HW-SOURCE-009', `the publication "${missing.join('", "')}" does not exist`, { hint: `Run: ${sql}` });
+    throw new HeadwaterError('HW-SOURCE-009', `the publication "${missing.join('", "')}" does not exist`, {
+      hint: `Run: ${sql}`,
+    });
   }
   for (const name of missing) await catalog.createPublication(name, options.tables);
   return catalog.readPublications(options.publicationNames);
@@ -163,7 +180,9 @@ function createIdentity(
   const { system, server, tables } = prepared;
   const uncopiedTables =
     prepared.uncopiedAtCreation ??
-    tables.map((table) => toUncopiedTable(table, 'journal-begins-later', undefined)).filter((table) => table !== undefined);
+    tables
+      .map((table) => toUncopiedTable(table, 'journal-begins-later', undefined))
+      .filter((table) => table !== undefined);
   return {
     systemId: system.systemId,
     timeline: system.timeline,
@@ -186,9 +205,13 @@ function refuseTablesWithoutIdentity(
 ): HeadwaterError | undefined {
   const names = tableNames(findTablesWithoutIdentity(tables, publications));
   if (names.length === 0) return undefined;
-  return new HeadwaterError('HW-SOURCE-019', `PostgreSQL refuses UPDATE and DELETE of ${names.join(', ')}: published without a replica identity`, {
-    details: { tables: names.join(', ') },
-  });
+  return new HeadwaterError(
+    'HW-SOURCE-019',
+    `PostgreSQL refuses UPDATE and DELETE of ${names.join(', ')}: published without a replica identity`,
+    {
+      details: { tables: names.join(', ') },
+    },
+  );
 }
 
 function checkSlotIsFree(slot: SlotFacts | undefined): HeadwaterError | undefined {

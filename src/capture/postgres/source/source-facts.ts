@@ -161,7 +161,8 @@ export function parsePublishedTable(row: QueryRow): PublishedTable {
     identityColumns,
     columnCount: Number(row['column_count']),
     publishedColumnCount: published?.length,
-    unpublishedIdentityColumns: published === undefined ? [] : identityColumns.filter((name) => !published.includes(name)),
+    unpublishedIdentityColumns:
+      published === undefined ? [] : identityColumns.filter((name) => !published.includes(name)),
     generatedCount: Number(row['generated_count']),
     maySelect: flag(row, 'may_select'),
     hasRowSecurity: flag(row, 'has_row_security'),

@@ -12,10 +12,16 @@ export function checkServer(
   serverVersion: number,
 ): HeadwaterError | undefined {
   if (serverVersion < serverVersionMin) {
-    return new HeadwaterError('HW-SOURCE-022', `the server is PostgreSQL ${server.versionText}; the oldest supported is 14`);
+    return new HeadwaterError(
+      'HW-SOURCE-022',
+      `the server is PostgreSQL ${server.versionText}; the oldest supported is 14`,
+    );
   }
   if (server.systemId !== system.systemId) {
-    return new HeadwaterError('HW-SOURCE-006', `two sessions at one address reached two clusters, ${server.systemId} and ${system.systemId}`);
+    return new HeadwaterError(
+      'HW-SOURCE-006',
+      `two sessions at one address reached two clusters, ${server.systemId} and ${system.systemId}`,
+    );
   }
   if (server.isStandby) return new HeadwaterError('HW-SOURCE-021', 'the server is a standby');
   if (server.walLevel === 'logical') return undefined;
@@ -53,7 +59,13 @@ export function findTablesWithUnpublishedGenerated(
   return tables.filter((table) => {
     const isHidden = publications.some((one) => one.name === table.publicationName && one.publishesGenerated === false);
     const isPublished = (table.publishedColumnCount ?? 0) >= table.columnCount;
-    return isHidden && !isPublished && table.identityKind === 'full' && table.generatedCount > 0 && publishesOldRows(table, publications);
+    return (
+      isHidden &&
+      !isPublished &&
+      table.identityKind === 'full' &&
+      table.generatedCount > 0 &&
+      publishesOldRows(table, publications)
+    );
   });
 }
 

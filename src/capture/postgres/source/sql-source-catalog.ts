@@ -1,7 +1,7 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { Connection, QueryRow } from '../../../postgres/connection.ts';
 import type { ConnectionOptions } from '../../../postgres/connection-options.ts';
-import { openConnection } from '../../../postgres/pg-connection.ts';
+import { openConnection, textRows } from '../../../postgres/pg-connection.ts';
 import { createPublicationSql } from './setup.sql.ts';
 import type { SourceCatalog, WatchRequest, WatchResult } from './source-catalog.ts';
 import { publicationFactsSql, publishedTablesSql, serverFactsSql, slotFactsSql, watchSql } from './source-facts.sql.ts';
@@ -53,7 +53,9 @@ class SqlSourceCatalog implements SourceCatalog {
   }
 
   async readTables(publicationNames: readonly string[]): Promise<readonly PublishedTable[]> {
-    return (await this.#connection.query(publishedTablesSql, [JSON.stringify(publicationNames)])).map(parsePublishedTable);
+    return (await this.#connection.query(publishedTablesSql, [JSON.stringify(publicationNames)])).map(
+      parsePublishedTable,
+    );
   }
 
   async createPublication(name: string, tables: readonly string[]): Promise<void> {
@@ -83,5 +85,5 @@ class SqlSourceCatalog implements SourceCatalog {
 /** Rows that came as a JSON array of objects of text values. */
 function parseRows(json: string | null | undefined): readonly QueryRow[] {
   const rows: unknown = JSON.parse(json ?? '[]');
-  return Array.isArray(rows) ? (rows as QueryRow[]) : [];
+  return Array.isArray(rows) ? textRows(rows) : [];
 }
