@@ -55,7 +55,7 @@ const carrySchema = z.strictObject({
 const sourceRecordSchema = z.strictObject({
   source: sourceSchema,
   startLsn: lsnSchema,
-  reason: z.enum(['initial', 'hand-over']),
+  reason: z.enum(['initial', 'hand-over', 'tables-changed']),
 });
 
 /** What a source frame says. */

@@ -62,6 +62,8 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
   readonly #files: SegmentWriter;
   readonly #open = new OpenTransactions();
   readonly #crcBytes = Buffer.alloc(4);
+  /** Of what is durable. */
+  #state: RecorderState;
   #performingByteCount = 0;
   #lastSpoolNumber: number;
   #running: Promise<DurableEnd> | undefined;
@@ -74,13 +76,14 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
     this.#options = options;
     this.#lastSpoolNumber = options.lastSpoolNumber;
     this.#head = new JournalHead(recovered.carry, recovered.schemas);
+    this.#state = this.#head.toRecorderState();
     this.#segments = new SegmentAppender({ ...options, head: this.#head });
     this.#files = new SegmentWriter(disk, paths, options.file, (bytes) => this.#segments.giveBack(bytes));
     this.#segments.appendControl(frameKind.mark, 0, encodeMark(options.epoch, 'opened'));
   }
 
   get state(): RecorderState {
-    return this.#head.toRecorderState();
+    return this.#state;
   }
 
   get pendingByteCount(): number {
@@ -146,13 +149,7 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
     this.#beginUnit();
     if (this.#open.spool(xid) === undefined) return this.#commit(boundary, emptyFragment, schemas, undefined);
     const reference = this.#finishSpool(xid);
-    return this.#commitSpooled(
-      frameKind.spooledCommit,
-      boundary,
-      reference,
-      [encodeSpoolReference(reference)],
-      schemas,
-    );
+    return this.#commitSpooled(boundary, { kind: frameKind.spooledCommit, prefix: [], reference }, schemas);
   }
 
   prepareTransaction(xid: number, gid: string, prepareEndLsn: Lsn): void {
@@ -168,10 +165,9 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
     const prepared = this.#head.prepared(gid);
     assertInvariant(prepared !== undefined, 'a decision follows its prepared transaction');
     this.#beginUnit();
-    const { spool } = prepared;
-    const body = [encodePreparedName(gid), encodeSpoolReference(spool)];
+    const prefix = [encodePreparedName(gid)];
     this.#head.noteDecided(gid);
-    return this.#commitSpooled(frameKind.preparedCommit, boundary, spool, body, schemas);
+    return this.#commitSpooled(boundary, { kind: frameKind.preparedCommit, prefix, reference: prepared.spool }, schemas);
   }
 
   rollbackPrepared(gid: string, endLsn: Lsn): void {
@@ -237,18 +233,14 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
     return record.sequence;
   }
 
-  #commitSpooled(
-    kind: typeof frameKind.spooledCommit | typeof frameKind.preparedCommit,
-    boundary: CommitBoundary,
-    { messageCount, bodyByteCount }: SpoolReference,
-    body: readonly Uint8Array[],
-    schemas: readonly SchemaEntry[],
-  ): Sequence {
+  #commitSpooled(boundary: CommitBoundary, spooled: SpooledCommit, schemas: readonly SchemaEntry[]): Sequence {
+    const { messageCount, bodyByteCount } = spooled.reference;
     const firstFragmentOffset = this.#segments.end;
     const counts = { messageCount, bodyByteCount, fragmentCount: 0, fragmentsCrc: 0, firstFragmentOffset };
     const record = this.#record(boundary, schemas, counts);
+    const body = [...spooled.prefix, encodeSpoolReference(spooled.reference)];
     const byteCount = body.reduce((sum, part) => sum + part.length, 0);
-    this.#appendCommit(kind, record, { encoding: bodyEncodingCode.none, body, bodyByteCount: byteCount }, schemas);
+    this.#appendCommit(spooled.kind, record, { encoding: bodyEncodingCode.none, body, bodyByteCount: byteCount }, schemas);
     return record.sequence;
   }
 
@@ -340,6 +332,7 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
 
   async #perform(): Promise<DurableEnd> {
     const { place } = this.#segments;
+    const state = this.#head.toRecorderState();
     const { steps, byteCount } = this.#segments.take();
     this.#performingByteCount = byteCount;
     try {
@@ -354,6 +347,7 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
     } finally {
       this.#performingByteCount = 0;
     }
+    this.#state = state;
     this.#segments.noteDurable(place);
     this.#options.publisher.publish(place);
     return { sequence: place.sequence, recordedLsn: place.recordedLsn };
@@ -379,6 +373,14 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
     if (this.#failure?.code === 'HW-JOURNAL-009') return this.#failure;
     return new HeadwaterError('HW-JOURNAL-009', 'the journal writer is closed', { cause: this.#failure });
   }
+}
+
+/** A commit whose body lies in a spool. */
+interface SpooledCommit {
+  readonly kind: typeof frameKind.spooledCommit | typeof frameKind.preparedCommit;
+  /** What stands before the reference. */
+  readonly prefix: readonly Uint8Array[];
+  readonly reference: SpoolReference;
 }
 
 const emptyFragment: BodyFragment = { encoding: 'pgoutput-copy/1', body: [], messageCount: 0 };
