@@ -254,7 +254,7 @@ function checkForgery({ server }: InspectedSource): SourceCheck {
   return warning(
     id,
     why,
-    'revoke execute on function pg_logical_emit_message from public, and grant it to the application; see the roles that `headwater doctor --sql` prints',
+    'revoke execute on function pg_logical_emit_message from public, and grant it to the application; see the roles that `headwater sql roles` prints',
   );
 }
 
