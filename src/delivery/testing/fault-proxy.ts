@@ -17,7 +17,9 @@ interface Trap {
   /** The request that arms the trap; absent: armed at once. */
   readonly request: ByteMatch | undefined;
   readonly reply: ByteMatch | undefined;
-  readonly kind: 'cut-before-request' | 'lose-reply';
+  readonly kind: 'cut-before-request' | 'hold-before-request' | 'lose-reply';
+  /** How many requests that match it lets pass. */
+  passCount: number;
   readonly sprung: () => void;
 }
 
@@ -104,7 +106,15 @@ export class FaultProxy implements AsyncDisposable {
 
   /** The next request that matches never reaches the server: its connection is cut in front of it. Resolves when that happened. */
   cutBefore(request: ByteMatch): Promise<void> {
-    return this.#set({ kind: 'cut-before-request', request, reply: undefined });
+    return this.#set({ kind: 'cut-before-request', request, reply: undefined, passCount: 0 });
+  }
+
+  /**
+   * After `passCount` requests that match, the next one never reaches the server, and from then on nothing moves until
+   * `release`. Resolves when that happened: what the client has sent before is with the server.
+   */
+  holdBefore(request: ByteMatch, passCount: number): Promise<void> {
+    return this.#set({ kind: 'hold-before-request', request, reply: undefined, passCount });
   }
 
   /**
@@ -112,7 +122,7 @@ export class FaultProxy implements AsyncDisposable {
    * matches (default: the first), the connection is cut. Resolves when that happened.
    */
   loseReply(match: { readonly request: ByteMatch; readonly reply?: ByteMatch }): Promise<void> {
-    return this.#set({ kind: 'lose-reply', request: match.request, reply: match.reply });
+    return this.#set({ kind: 'lose-reply', request: match.request, reply: match.reply, passCount: 0 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -150,14 +160,17 @@ export class FaultProxy implements AsyncDisposable {
     const requests = followBytes();
     const replies = followBytes();
     client.on('data', (chunk: Buffer) => {
-      const seen = requests(chunk);
-      const trap = armed ?? [...this.#traps].find(({ request }) => request?.(seen) ?? true);
-      if (trap?.kind === 'cut-before-request') {
+      armed ??= this.#spring(requests(chunk));
+      if (armed?.kind === 'cut-before-request') {
         this.#end(pair);
-        trap.sprung();
+        armed.sprung();
         return;
       }
-      armed = trap;
+      if (armed?.kind === 'hold-before-request') {
+        this.hold();
+        armed.sprung();
+        return;
+      }
       if (!server.write(chunk)) client.pause();
     });
     server.on('data', (chunk: Buffer) => {
@@ -179,6 +192,13 @@ export class FaultProxy implements AsyncDisposable {
     if (!this.#isHolding) return;
     client.pause();
     server.pause();
+  }
+
+  #spring(request: Buffer): Trap | undefined {
+    const trap = [...this.#traps].find((candidate) => candidate.request?.(request) ?? true);
+    if (trap === undefined || trap.passCount === 0) return trap;
+    trap.passCount -= 1;
+    return undefined;
   }
 
   #end(pair: Pair): void {

@@ -16,7 +16,7 @@ export class LaneStage implements AsyncDisposable {
   readonly #lanes: Lane[] = [];
 
   /** A lane with retries that a test can wait for. */
-  lane(options: LaneOptions, name = 'lane'): Lane {
+  lane(options: LaneOptions, name = 'lane', stopTimeoutMs = 10_000): Lane {
     const lane = new Lane({
       installation: 'test',
       laneName: name,
@@ -29,6 +29,7 @@ export class LaneStage implements AsyncDisposable {
       clock: this.clock,
       random: systemRandom,
       logger: silentLogger,
+      stopTimeoutMs,
     });
     this.#lanes.push(lane);
     return lane;

@@ -22,6 +22,8 @@ export interface TableTarget {
 export interface LentClient {
   query(text: string, values?: readonly unknown[]): Promise<unknown>;
   release(destroy?: boolean | Error): void;
+  on?(event: 'error', listener: (error: Error) => void): unknown;
+  removeListener?(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 /** A pool of the user. One client of it is held while the lane delivers. */

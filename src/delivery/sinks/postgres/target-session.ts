@@ -150,11 +150,15 @@ function ownClient(client: PgClient): SessionClient {
 async function borrow(pool: { connect(): Promise<LentClient> }): Promise<SessionClient> {
   try {
     const client = await pool.connect();
+    // A client that is lent has no listener of its pool's: without one, a connection lost between two writes ends the program.
+    const ignore = (): void => undefined;
+    client.on?.('error', ignore);
     return {
       isPipelined: Reflect.get(client, 'pipeline') === true,
       query: (text, values) => (values === undefined ? client.query(text) : client.query(text, values)),
       close: (isBroken) => {
         client.release(isBroken);
+        client.removeListener?.('error', ignore);
         return Promise.resolve();
       },
     };

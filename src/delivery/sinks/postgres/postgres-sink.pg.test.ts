@@ -1,0 +1,119 @@
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import {
+  createTestDatabase,
+  postgresUrl,
+  skipReason,
+  startPrivatePostgres,
+  type TestDatabase,
+} from '../../../../scripts/services/testing.ts';
+import { type SinkHarness, testSink } from '../../sink.suite.ts';
+import { FaultProxy, holdsText } from '../../testing/fault-proxy.ts';
+import { killChild } from '../../testing/kill-child.ts';
+import { postgresSink } from './postgres-sink.ts';
+import { logRecord } from './testing/log-child.ts';
+
+const childModule = fileURLToPath(new URL('./testing/log-child.ts', import.meta.url));
+const makeLog = 'create table public.log (place bigserial primary key, key text, number text, padding text)';
+/** As the wire has them: the text of the query, and the command tag of its reply. */
+const commitRequest = holdsText('commit\0');
+const commitReply = holdsText('COMMIT\0');
+
+async function openHarness(database: TestDatabase, serverUrl: string): Promise<SinkHarness & { readonly targetUrl: string }> {
+  const { hostname, port } = new URL(serverUrl);
+  const proxy = await FaultProxy.start({ host: hostname, port: Number(port) });
+  const url = proxy.reroute(database.url);
+  await database.query(makeLog);
+  const role = `${database.name}_sink`;
+  await database.query(`create role ${role} login password 'right'`);
+  const wrongUrl = new URL(database.urlFor(role, 'wrong'));
+  let killCount = 0;
+  return {
+    sink: postgresSink({ url, target: 'log', statementTimeoutMs: 2000 }),
+    proxy,
+    targetUrl: url,
+    record: logRecord,
+    stored: async () => {
+      const rows = await database.query<{ key: string; number: string }>('select key, number from public.log order by place');
+      return rows.map(({ key, number }) => ({ key, number: Number(number) }));
+    },
+    loseReply: () => proxy.loseReply({ request: commitRequest, reply: commitReply }),
+    cutBeforeEffect: () => proxy.cutBefore(commitRequest),
+    async deliverUntilKilled() {
+      killCount += 1;
+      // First with the rows written and the commit not; then with the commit done and nobody told.
+      await killChild(childModule, url, () =>
+        killCount === 1 ? proxy.holdBefore(commitRequest, 1) : proxy.loseReply({ request: commitRequest, reply: commitReply }),
+      );
+      proxy.cut();
+      proxy.release();
+    },
+    withWrongLogin: { sink: postgresSink({ url: wrongUrl.href, target: 'log' }), code: 'HW-SINK-002' },
+    withMissingPlace: {
+      sink: postgresSink({ url, target: 'other', create: 'never', tables: { 'public.log': 'elsewhere.log' } }),
+      code: 'HW-SINK-006',
+      async create() {
+        await database.query('create schema elsewhere');
+        await database.query('alter table public.log set schema elsewhere');
+        await database.query(`create view public.log as select * from elsewhere.log`);
+      },
+    },
+    oversized: { size: 257 * 1024 * 1024, code: 'HW-SINK-005' },
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+for (const major of [15, 18] as const) {
+  testSink({
+    name: `postgres, version ${major}`,
+    skip: await skipReason(`postgres${major}`),
+    effects: 'once',
+    tests: ['order', 'stop', 'held-path', 'cut-path', 'lost-reply', 'kill', 'oversized', 'wrong-login', 'missing-place'],
+    open: async () => openHarness(await createTestDatabase({ major }), await postgresUrl(major)),
+  });
+}
+
+testSink({
+  name: 'postgres on a server of its own',
+  skip: await skipReason('privatePostgres18'),
+  effects: 'once',
+  tests: ['restart'],
+  async open() {
+    const server = await startPrivatePostgres({ major: 18 });
+    const harness = await openHarness(await createTestDatabase({ server }), server.url);
+    return {
+      ...harness,
+      async restartServer() {
+        await server.kill();
+        await server.restart();
+      },
+      async [Symbol.asyncDispose]() {
+        await harness[Symbol.asyncDispose]();
+        await server[Symbol.asyncDispose]();
+      },
+    };
+  },
+});
+
+testSink({
+  name: 'postgres, through a client that a pool lends',
+  skip: await skipReason('postgres18'),
+  effects: 'once',
+  tests: ['order', 'stop', 'held-path', 'cut-path', 'lost-reply'],
+  async open() {
+    const harness = await openHarness(await createTestDatabase({ major: 18 }), await postgresUrl(18));
+    const pool = new pg.Pool({ connectionString: harness.targetUrl, max: 2 });
+    pool.on('error', () => undefined);
+    return {
+      ...harness,
+      sink: postgresSink({ pool, target: 'log', statementTimeoutMs: 2000 }),
+      async [Symbol.asyncDispose]() {
+        await pool.end();
+        await harness[Symbol.asyncDispose]();
+      },
+    };
+  },
+});
