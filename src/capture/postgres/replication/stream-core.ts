@@ -9,7 +9,7 @@ import type { CommitBoundary } from '../../../model/transaction.ts';
  *
  *              begin, new                      commit with records: append
  *   between ─────────────────► recording ────► commit without: discard, progress ───► between
- *      │    begin, known       dropping  ────► commit: discard as duplicate      ───► between
+ *      │    begin, known       dropping  ────► commit: discard, duplicate if any ───► between
  *      │    begin, passed      doubtful  ────► commit without records: discard   ───► between
  *      └── any impossible order, or a passed transaction with records ───────────► stopped
  *
@@ -170,7 +170,7 @@ function commit(state: OpenState, event: Extract<StreamEvent, { kind: 'commit' }
           receivedLsn,
           awaitedCommitEndLsn: end === positions.awaitedCommitEndLsn ? undefined : positions.awaitedCommitEndLsn,
         }),
-        effects: [{ kind: 'discard', reason: 'duplicate' }],
+        effects: [{ kind: 'discard', reason: recordCount > 0 ? 'duplicate' : 'no-record' }],
       };
     case 'doubtful':
       if (recordCount > 0) {
