@@ -1,2 +1,5 @@
 import type { Benchmark } from './benchmark.ts';
-export const benchmarks: readonly Benchmark[] = [];
+import { captureBenchmark } from './capture.ts';
+
+/** Every benchmark by name. */
+export const benchmarks: readonly Benchmark[] = [captureBenchmark];

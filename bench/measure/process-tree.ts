@@ -27,10 +27,12 @@ export class ProcessTreeMeter {
   #peakBytes = 0;
   #switches = 0;
 
-  constructor(root: number, excluded: readonly number[] = []) {
+  constructor(root: number, excluded: readonly number[] = [], options: { readonly countsFromBirth?: boolean } = {}) {
     this.#root = root;
     this.#excluded = new Set(excluded);
-    for (const pid of this.#pids()) this.#cpuAtStart.set(pid, cpuTicks(pid) ?? 0);
+    if (options.countsFromBirth !== true) {
+      for (const pid of this.#pids()) this.#cpuAtStart.set(pid, cpuTicks(pid) ?? 0);
+    }
     this.#sample();
     this.#timer = setInterval(() => this.#sample(), sampleIntervalMs);
   }

@@ -5,7 +5,7 @@
  *
  *   node bench/peers/bare-reader.ts URL SLOT PUBLICATION COMMITS
  */
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 
 import pg from 'pg';
 
@@ -13,33 +13,45 @@ const [url = '', slot = '', publication = '', commits = '0'] = process.argv.slic
 const wanted = Number(commits);
 const pauseMs = 1;
 
-const client = new pg.Client({ connectionString: url, replication: 'database' } as pg.ClientConfig);
-await client.connect();
-const internals = client as unknown as { connection: { stream: Socket; query(text: string): void } };
-const { stream } = internals.connection;
-stream.removeAllListeners('data');
-
+const roomLength = 1_048_576;
+const room = Buffer.allocUnsafeSlow(roomLength);
+let isStreaming = false;
 let rest: Buffer = Buffer.alloc(0);
 let rowCount = 0;
 let commitCount = 0;
 let lastEnd = 0n;
-let isPaused = false;
-const startedAt = performance.now();
+let startedAt = Number.NaN;
 
-stream.on('data', (chunk: Buffer) => {
-  consume(rest.length === 0 ? chunk : Buffer.concat([rest, chunk]));
-  if (isPaused || chunk.length < 4096) return;
-  isPaused = true;
-  stream.pause();
-  setTimeout(() => {
-    isPaused = false;
-    stream.resume();
-  }, pauseMs);
-});
+const stream = new Socket({ onread: { buffer: room, callback: read } });
+const client = new pg.Client({
+  connectionString: url,
+  replication: 'database',
+  stream: () => stream,
+} as pg.ClientConfig);
+await client.connect();
+stream.removeAllListeners('data');
+isStreaming = true;
+startedAt = performance.now();
 setInterval(acknowledge, 1000).unref();
+const internals = client as unknown as { connection: { query(text: string): void } };
 internals.connection.query(
   `START_REPLICATION SLOT "${slot}" LOGICAL 0/0 (proto_version '1', publication_names '${publication}', messages 'true')`,
 );
+
+/** Takes what the kernel has, then pauses while more gathers, unless the buffer was too small for what is there already. */
+function read(length: number): boolean {
+  const bytes = room.subarray(0, length);
+  if (!isStreaming) {
+    stream.emit('data', Buffer.from(bytes));
+    return true;
+  }
+  consume(rest.length === 0 ? bytes : Buffer.concat([rest, bytes]));
+  rest = Buffer.from(rest);
+  if (length === roomLength || length < 2048) return true;
+  stream.pause();
+  setTimeout(() => stream.resume(), pauseMs);
+  return true;
+}
 
 function consume(buffer: Buffer): void {
   let offset = 0;

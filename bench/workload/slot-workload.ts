@@ -18,7 +18,11 @@ export interface SlotWorkload {
   /** A slot at the start of the workload. Drop it after the run. */
   copySlot(name: string): Promise<void>;
   dropSlot(name: string): Promise<void>;
-  /** CPU ticks of the walsender that serves the slot right now; undefined when there is none. */
+  /** Drops the slot that every run copies, so that it holds nothing back any more. */
+  release(): Promise<void>;
+  /** Where the WAL of the workload ends. */
+  endLsn(): Promise<string>;
+  /** The walsender that serves the slot right now; undefined when there is none. */
   walsenderPid(slot: string): Promise<number | undefined>;
 }
 
@@ -48,6 +52,8 @@ export async function fillSlotWorkload(options: WorkloadOptions): Promise<SlotWo
   await client.query('set synchronous_commit = off');
   await client.query(`call fill_${name}()`);
   await client.query('checkpoint');
+  const ends = await client.query<{ lsn: string }>('select pg_current_wal_lsn() as lsn');
+  const endLsn = ends.rows[0]?.lsn ?? '0/0';
   return {
     url: options.url,
     publication: name,
@@ -56,6 +62,8 @@ export async function fillSlotWorkload(options: WorkloadOptions): Promise<SlotWo
     commits: transactions,
     copySlot: (slot) => run(options.url, `select pg_copy_logical_replication_slot($1, $2)`, [baseSlot, slot]),
     dropSlot: (slot) => run(options.url, 'select pg_drop_replication_slot($1)', [slot]),
+    release: () => run(options.url, 'select pg_drop_replication_slot($1)', [baseSlot]),
+    endLsn: () => Promise.resolve(endLsn),
     walsenderPid: (slot) => walsenderPid(options.url, slot),
   };
 }

@@ -8,6 +8,7 @@ import { silentLogger, type Logger } from '../foundation/logger.ts';
 import { nodeDisk } from '../foundation/node-disk.ts';
 import { systemRandom } from '../foundation/random.ts';
 import { openJournal, type OpenedJournal } from '../journal/embedded/open-journal.ts';
+import { toSequence } from '../model/position.ts';
 import type { UncopiedTable } from '../model/source-identity.ts';
 import { parseQualifiedName } from '../postgres/quote.ts';
 import { buildStatus } from './build-status.ts';
@@ -38,6 +39,8 @@ export interface Headwater extends AsyncDisposable {
   /** @throws HW-SERVICE-005 for a name that no lane has */
   lane(name: string): LaneControl;
   status(): Promise<StatusReport>;
+  /** Resolves when the journal durably holds the transaction with this sequence. Rejects with `signal.reason` on cancel. */
+  waitForSequence(sequence: bigint, signal?: AbortSignal): Promise<void>;
   /** Resolves when every lane has acknowledged what was durable at the call. */
   drain(signal?: AbortSignal): Promise<void>;
   /**
@@ -157,6 +160,10 @@ class RunningHeadwater implements Headwater {
       extent: await this.#journal.reader.extent(),
       lanes: this.#lanes.map((lane) => lane.status()),
     });
+  }
+
+  async waitForSequence(sequence: bigint, signal?: AbortSignal): Promise<void> {
+    await this.#journal.reader.waitBehind(toSequence(sequence - 1n), signal);
   }
 
   async drain(signal?: AbortSignal): Promise<void> {
