@@ -288,9 +288,13 @@ const laneSchema = z.strictObject({
     .meta(about('A paused lane keeps its checkpoint and holds the journal.', 'A configured lane runs.')),
 });
 
+/** The lane that cleans adopted outbox tables. No configured lane can have its name. */
+export const cleanUpLaneName = 'outbox_clean_up';
+
 const laneNameSchema = z
   .string()
-  .regex(/^[a-z][a-z0-9_-]{0,62}$/, 'expected a name of lower-case letters, digits, - and _');
+  .regex(/^[a-z][a-z0-9_-]{0,62}$/, 'expected a name of lower-case letters, digits, - and _')
+  .refine((name) => name !== cleanUpLaneName, 'this name is taken by the clean-up of adopted outbox tables');
 
 /** The one schema of the configuration: checks, defaults and the reference page come from it, and it must fit the types. */
 export const configSchema: z.ZodType<ResolvedConfig> = z.strictObject({

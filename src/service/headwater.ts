@@ -14,7 +14,9 @@ import { parseQualifiedName } from '../postgres/quote.ts';
 import { buildStatus } from './build-status.ts';
 import { CaptureHost } from './capture-host.ts';
 import { resolveConfig, slotNameOf } from './config.ts';
+import { cleanUpLaneName } from './config-schema.ts';
 import type { HeadwaterConfig, ResolvedConfig } from './config-types.ts';
+import { createCleanUpLane } from './outbox-clean-up.ts';
 import { startHttpServer, type HttpServer } from './http-server.ts';
 import { readSecret } from './secret.ts';
 import type { StatusReport } from './status-report.ts';
@@ -227,7 +229,9 @@ class RunningHeadwater implements Headwater {
   }
 
   #createLanes(): readonly Lane[] {
-    const { installation, source, lanes, stopTimeoutMs } = this.#config;
+    const { installation, source, stopTimeoutMs } = this.#config;
+    const cleanUp = createCleanUpLane(this.#config);
+    const lanes = { ...this.#config.lanes, ...(cleanUp === undefined ? {} : { [cleanUpLaneName]: cleanUp }) };
     const decoderOptions = {
       installation,
       outboxSchema: source.outboxSchema,

@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+
+import { z } from 'zod';
+
+import { createTestDatabase, skipReason, type TestDatabase } from '../../scripts/services/testing.ts';
+import { waitUntil } from '../../scripts/services/wait-until.ts';
+import { emit } from '../application/emit.ts';
+import { defineEvents } from '../application/events.ts';
+import { handlerSink } from '../delivery/sinks/handler/handler-sink.ts';
+import type { LogFields, Logger } from '../foundation/logger.ts';
+import { parseLsn } from '../model/lsn.ts';
+import { applyMigrations } from '../postgres/database-objects.ts';
+import type { HeadwaterConfig } from './config-types.ts';
+import { startHeadwater, type Headwater } from './headwater.ts';
+
+const catalogue = defineEvents({ 'order.placed': z.object({ orderId: z.string() }) });
+
+interface RecordingLogger extends Logger {
+  readonly lines: string[];
+}
+
+function createRecordingLogger(): RecordingLogger {
+  const lines: string[] = [];
+  const write = (event: string, fields?: LogFields): void => {
+    lines.push(
+      `${event} ${JSON.stringify(fields, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}`,
+    );
+  };
+  return { lines, debug: write, info: write, warn: write, error: write };
+}
+
+const skip = await skipReason('postgres18');
+
+describe('a running Headwater', { skip }, () => {
+  let scratch: string;
+  let database: TestDatabase;
+  let seen: string[];
+  let logger: RecordingLogger;
+
+  before(async () => {
+    scratch = await mkdtemp(join(tmpdir(), 'headwater-service-'));
+  });
+  after(() => rm(scratch, { recursive: true, force: true }));
+  beforeEach(async () => {
+    database = await createTestDatabase({ major: 18 });
+    await database.query('create table orders (id text primary key)');
+    await applyMigrations((text) => database.query(text));
+    seen = [];
+    logger = createRecordingLogger();
+  });
+  afterEach(() => database[Symbol.asyncDispose]());
+
+  function configure(more: Partial<HeadwaterConfig> = {}, url = database.url): HeadwaterConfig {
+    return {
+      source: { url, slot: database.name, tables: ['orders', 'headwater.outbox'], ...more.source },
+      journal: { directory: join(scratch, database.name) },
+      http: { port: 0 },
+      logger,
+      lanes: {
+        seen: {
+          sink: handlerSink({
+            name: 'seen',
+            handle(record) {
+              seen.push(
+                record.kind === 'event' ? `event ${record.event.key}` : `${record.kind} ${describeRow(record)}`,
+              );
+            },
+          }),
+        },
+      },
+      ...(more.lanes === undefined ? {} : { lanes: more.lanes }),
+    };
+  }
+
+  async function place(
+    orderId: string,
+    mode: 'message' | 'outbox',
+    end: 'commit' | 'rollback' = 'commit',
+  ): Promise<void> {
+    const client = await database.connect();
+    await client.query('begin');
+    await client.query('insert into orders values ($1)', [orderId]);
+    await emit(client, catalogue['order.placed'], { orderId }, { key: orderId, mode });
+    await client.query(end);
+    await client.end();
+  }
+
+  it('brings rows and events of a commit to a handler, in order, and nothing of a rollback', async () => {
+    await using headwater = await startHeadwater(configure());
+    await place('a', 'message');
+    await place('b', 'outbox', 'rollback');
+    await place('c', 'outbox');
+    await waitUntil('four records', () => seen.length >= 4);
+    await headwater.drain();
+    assert.deepEqual(seen, ['insert a', 'event a', 'insert c', 'event c']);
+  });
+
+  it('goes on where it was after a stop, with what was committed meanwhile', async () => {
+    {
+      await using headwater = await startHeadwater(configure());
+      await place('a', 'message');
+      await waitUntil('the first commit', () => seen.length === 2);
+      await headwater.drain();
+    }
+    await place('b', 'message');
+    await using headwater = await startHeadwater(configure());
+    await waitUntil('the second commit', () => seen.length >= 4);
+    await headwater.drain();
+    assert.deepEqual(seen, ['insert a', 'event a', 'insert b', 'event b']);
+  });
+
+  it('refuses a second start on the same journal by name', async () => {
+    await using _ = await startHeadwater(configure());
+    await assert.rejects(startHeadwater(configure()), { code: 'HW-JOURNAL-001' });
+  });
+
+  it('confirms to the slot, and loses no connection, while a handler blocks the main thread', async () => {
+    await database.query(`alter database ${database.name} set wal_sender_timeout = '2s'`);
+    await using headwater = await startHeadwater({ ...configure(), lanes: {} });
+    const before = await confirmedLsn();
+    await place('a', 'message');
+    const since = performance.now();
+    block(5000);
+    assert.ok(performance.now() - since >= 5000);
+    assert.ok((await confirmedLsn()) > before);
+    assert.equal((await headwater.status()).source.reconnectCount, 0);
+  });
+
+  it('cleans an adopted outbox only of rows whose events are in the journal, and counts its own deletes', async () => {
+    await database.query(`create table outbox (id uuid primary key, event_type text not null, payload jsonb not null,
+      created_at timestamp default now(), published boolean default false)`);
+    const config = configure();
+    await using headwater = await startHeadwater({
+      ...config,
+      source: { ...config.source, tables: ['outbox'], adoptedOutboxes: [{ table: 'outbox', cleanUp: 'delete' }] },
+    });
+    await database.query(`insert into outbox (id, event_type, payload)
+      select gen_random_uuid(), 'OrderCreated', jsonb_build_object('n', n) from generate_series(1, 20) n`);
+    await waitUntil('an empty table', async () => (await countRows('outbox')) === 0);
+    await waitUntil('the deletes to come back', async () => (await laneOf(headwater, 'seen')).sequence !== '1');
+    await headwater.drain();
+    assert.deepEqual(
+      seen,
+      Array.from({ length: 20 }, () => 'event null'),
+    );
+  });
+
+  it('shows a secret nowhere: not in logs, errors, metrics, status or the journal’s file names', async () => {
+    const secret = 'hunter2-planted-secret';
+    await database.query(`create role ${database.name}_owner login superuser password '${secret}'`);
+    const url = database.urlFor(`${database.name}_owner`, secret);
+    const shown: string[] = [];
+    {
+      await using headwater = await startHeadwater(configure({}, url));
+      await place('a', 'message');
+      await waitUntil('the commit', () => seen.length === 2);
+      shown.push(JSON.stringify(await headwater.status()));
+      for (const path of ['/status', '/metrics', '/readyz']) {
+        shown.push(await (await fetch(new URL(path, headwater.httpUrl))).text());
+      }
+    }
+    const wrong = configure({}, database.urlFor('nobody', secret));
+    await startHeadwater(wrong).catch((error: unknown) => {
+      shown.push(JSON.stringify(error), String(error), error instanceof Error ? String(error.stack) : '');
+    });
+    const directory = join(scratch, database.name);
+    for (const name of await readdir(directory, { recursive: true })) {
+      const path = join(directory, name);
+      shown.push(name);
+      if ((await stat(path)).isFile()) shown.push(await readFile(path, 'latin1'));
+    }
+    assert.ok(shown.length > 8);
+    for (const text of [...shown, ...logger.lines]) assert.ok(!text.includes(secret), text.slice(0, 300));
+  });
+
+  it('keeps the journal for its owner alone', async () => {
+    await using _ = await startHeadwater(configure());
+    assert.equal((await stat(join(scratch, database.name))).mode & 0o777, 0o700);
+  });
+
+  it('calls no copy complete of a table that held rows before', async () => {
+    await database.query(`insert into orders select 'old' || n from generate_series(1, 50) n`);
+    await database.query('analyze orders');
+    await using headwater = await startHeadwater(configure());
+    const report = await headwater.status();
+    assert.deepEqual(report.source.incompleteTables, [
+      { table: 'public.orders', rowEstimate: 50, reason: 'held-rows-at-start' },
+    ]);
+    assert.equal((await laneOf(headwater, 'seen')).complete, false);
+  });
+
+  async function confirmedLsn(): Promise<bigint> {
+    const rows = await database.query<{ lsn: string }>(
+      'select confirmed_flush_lsn as lsn from pg_replication_slots where slot_name = $1',
+      [database.name],
+    );
+    return parseLsn(rows[0]?.lsn ?? '');
+  }
+
+  async function countRows(table: string): Promise<number> {
+    return (await database.query<{ n: number }>(`select count(*)::int as n from ${table}`))[0]?.n ?? -1;
+  }
+});
+
+async function laneOf(headwater: Headwater, name: string) {
+  const lane = (await headwater.status()).lanes.find((candidate) => candidate.name === name);
+  return lane ?? assert.fail(`no lane ${name}`);
+}
+
+function describeRow(record: { readonly kind: string; readonly after?: readonly unknown[] }): string {
+  return String(record.after?.[0] ?? '');
+}
+
+/** Nothing of this thread runs for so long. */
+function block(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
