@@ -1,15 +1,6 @@
-import { HeadwaterError } from '../../foundation/error.ts';
-import { systemRandom } from '../../foundation/random.ts';
-import { readCodeChange } from '../demo/code-change.ts';
-import { openDemoKafka } from '../demo/demo-kafka.ts';
-import type { DemoObserver } from '../demo/demo-observer.ts';
-import { demoScale } from '../demo/demo-plan.ts';
-import { createLogObserver } from '../demo/log-observer.ts';
-import { findOutermostStartMs } from '../demo/outermost-start.ts';
-import { runDemo } from '../demo/run-demo.ts';
-import { createScreenObserver } from '../demo/screen-observer.ts';
-import type { Command, CommandInput } from '../command.ts';
+import type { Command } from '../command.ts';
 
+/** `headwater demo`. */
 export const demoCommand: Command = {
   name: 'demo',
   summary: 'see real processes killed: first without Headwater, then with it',
@@ -46,50 +37,8 @@ export const demoCommand: Command = {
     'headwater demo --url postgres://postgres@127.0.0.1:5432/postgres',
   ],
   async run(input) {
-    const startedMs = await findOutermostStartMs(input.terminal.environment);
-    const seed = input.number('seed') ?? Math.floor(systemRandom.next() * 1_000_000);
-    const observer = await createObserver(input, { seed, startedMs });
-    const kafka = await openKafka(input);
-    try {
-      const report = await runDemo({
-        seed,
-        serverUrl: input.text('url'),
-        kafka,
-        observer,
-        startedMs,
-        signal: input.signal,
-      });
-      observer.ended(report);
-      if (input.json) input.terminal.out(JSON.stringify(report));
-      return report.ok ? 0 : 1;
-    } catch (error) {
-      observer.ended(undefined);
-      throw error;
-    } finally {
-      await kafka?.[Symbol.asyncDispose]();
-    }
+    // Loaded when it is asked for: no other command pays for the programs of the demo.
+    const { playDemo } = await import('../demo/play-demo.ts');
+    return playDemo(input);
   },
 };
-
-async function createObserver(input: CommandInput, run: { seed: number; startedMs: number }): Promise<DemoObserver> {
-  const { terminal, signal, json } = input;
-  const codeChange = await readCodeChange();
-  const { stdout } = process;
-  if (stdout.isTTY && !json && !input.flag('assert') && terminal.environment['TERM'] !== 'dumb') {
-    const { orderCount } = demoScale;
-    return createScreenObserver({ ...run, output: stdout, style: terminal.style, orderCount, codeChange, signal });
-  }
-  // With --json stdout belongs to the one object.
-  const write = (line: string): void => (json ? terminal.note(line) : terminal.out(line));
-  write(`headwater demo  seed ${run.seed}`);
-  return createLogObserver({ ...run, write, style: terminal.style, codeChange });
-}
-
-function openKafka(input: CommandInput): ReturnType<typeof openDemoKafka> | undefined {
-  const store = input.text('with');
-  if (store === undefined) return undefined;
-  if (store !== 'kafka') throw new HeadwaterError('HW-SERVICE-004', `--with knows kafka, not "${store}"`);
-  const brokers = input.text('kafka-brokers') ?? input.terminal.environment['HEADWATER_TEST_KAFKA_BROKERS'];
-  if (brokers === undefined) throw new HeadwaterError('HW-DEMO-003', '--with kafka was given without --kafka-brokers');
-  return openDemoKafka(brokers);
-}

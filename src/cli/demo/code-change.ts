@@ -8,14 +8,24 @@ export interface ChangedLine {
 
 const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 
-/** What tells the two versions of the order service apart, read from the very files that run. */
-export async function readCodeChange(): Promise<readonly ChangedLine[]> {
-  const [naive, emitting] = await Promise.all(
-    ['naive', 'emitting'].map((version) =>
-      readFile(new URL(`./shop/${version}-orders${EXTENSION}`, import.meta.url), 'utf8'),
-    ),
+/** The code that the demo is about, from the very files that run. */
+export interface ShownCode {
+  /** The two functions of the naive order service, without imports. */
+  readonly naive: readonly string[];
+  /** What tells the emitting one from it. */
+  readonly changes: readonly ChangedLine[];
+}
+
+/** Reads both versions of the order service. */
+export async function readShownCode(): Promise<ShownCode> {
+  const [naive = [], emitting = []] = await Promise.all(
+    ['naive', 'emitting'].map(async (version) => {
+      const path = new URL(`./shop/${version}-orders${EXTENSION}`, import.meta.url);
+      return (await readFile(path, 'utf8')).trimEnd().split('\n');
+    }),
   );
-  return diffLines((naive ?? '').split('\n'), (emitting ?? '').split('\n'));
+  const begin = naive.findIndex((line) => line.startsWith('/**'));
+  return { naive: naive.slice(begin), changes: diffLines(naive, emitting) };
 }
 
 /** The lines outside a longest common subsequence, removed ones before added ones at each place. Pure. */

@@ -1,8 +1,8 @@
 import type { TextStyle } from '../terminal.ts';
-import type { ChangedLine } from './code-change.ts';
+import type { ShownCode } from './code-change.ts';
 import type { LiveCounts, OccurrenceKind } from './demo-observer.ts';
 import type { ActNumber, ActReport, DemoReport } from './demo-report.ts';
-import { actTitles, formatCodeChange, formatDamageTable, formatEnding, formatExamples, formatOutage } from './demo-text.ts';
+import { actTitles, formatCodeChange, formatDamageTable, formatEnding, formatExamples, formatOutage, formatRepetitions } from './demo-text.ts';
 
 /** Something that happened, with the time since the start of the demo. */
 export interface Occurrence {
@@ -23,28 +23,49 @@ export interface DemoPicture {
   readonly occurrences: readonly Occurrence[];
   /** Of the acts that are over. */
   readonly reports: readonly ActReport[];
-  readonly codeChange: readonly ChangedLine[];
+  readonly code: ShownCode;
   readonly ending: DemoReport | undefined;
 }
 
 const BAR_WIDTH = 40;
 const OCCURRENCE_COUNT_MAX = 9;
 
-/** The lines of one frame, at most 24, none longer than the terminal is wide. Pure. */
-export function renderFrame(picture: DemoPicture, style: TextStyle, width: number): readonly string[] {
+/** The size of a terminal. */
+export interface ScreenSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** The lines of one frame, which fit the terminal: none too long, and one row left for the cursor. Pure. */
+export function renderFrame(picture: DemoPicture, style: TextStyle, { columns, rows }: ScreenSize): readonly string[] {
   const head = `${style.bold('headwater demo')}  seed ${picture.seed}  ${picture.elapsedSeconds.toFixed(1)} s`;
-  return [head, '', ...renderBody(picture, style)].map((line) => truncate(line, width));
+  const lines = [head, '', ...renderBody(picture, style)];
+  // Blank lines are the first to go.
+  const fitting = lines.length < rows ? lines : lines.filter((line) => line !== '');
+  return fitting.slice(0, rows - 1).map((line) => truncate(line, columns));
 }
 
 function renderBody(picture: DemoPicture, style: TextStyle): readonly string[] {
   if (picture.ending !== undefined) return renderEnding(picture, picture.ending, style);
   const finished = picture.reports.find((report) => report.act === picture.act);
   if (finished !== undefined) return renderFinishedAct(picture, finished, style);
+  if (picture.act === undefined) return renderOpening(picture, style);
   return [...renderTitle(picture, style), ...renderCounts(picture, style), '', ...renderOccurrences(picture, style)];
 }
 
+function renderOpening(picture: DemoPicture, style: TextStyle): readonly string[] {
+  return [
+    'PostgreSQL, order service, receiver, Headwater: each a process of its own.',
+    ...renderOccurrences(picture, style),
+    '',
+    'The order service of act 1:',
+    '',
+    ...picture.code.naive.map((line) => style.dim(line)),
+  ];
+}
+
 function renderTitle({ act }: DemoPicture, style: TextStyle): readonly string[] {
-  if (act === undefined) return ['starting PostgreSQL, the order service, the receiver and Headwater, each its own process', ''];
+  if (act === undefined) return [];
   return [`${style.bold(style.cyan(`ACT ${act} of 3`))}  ${actTitles[act]}`, ''];
 }
 
@@ -82,9 +103,10 @@ function renderFinishedAct(picture: DemoPicture, report: ActReport, style: TextS
     '',
     ...formatDamageTable([report], style),
     ...(examples.length > 0 ? ['', 'Both systems about the same order:', ...examples] : []),
+    ...(report.act === 1 ? [] : ['', ...formatRepetitions(report)]),
     ...(report.outage === undefined ? [] : ['', ...formatOutage(report)]),
     ...(report.act === 1
-      ? ['', 'What changes for act 2, in the order service:', ...formatCodeChange(picture.codeChange, style)]
+      ? ['', 'What changes for act 2, in the order service:', ...formatCodeChange(picture.code.changes, style)]
       : []),
   ];
 }

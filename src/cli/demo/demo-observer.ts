@@ -14,7 +14,8 @@ export interface LiveCounts {
 /** Who watches the demo: a screen, a log. */
 export interface DemoObserver {
   happened(kind: OccurrenceKind, text: string): void;
-  actBegan(act: ActNumber): void;
+  /** Resolves when the audience is ready for the act. */
+  actBegan(act: ActNumber): Promise<void>;
   /** Called a few times a second during an act, if the observer has it: asking costs the stores something. */
   counted?(counts: LiveCounts): void;
   /** Resolves when the audience is ready for the next act. */

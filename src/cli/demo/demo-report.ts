@@ -17,6 +17,8 @@ export interface ActReport {
   readonly committed: readonly string[];
   readonly stores: Readonly<Record<string, StoreReport>>;
   readonly kills: readonly Kill[];
+  /** Events that came to the receiver again and that it dropped by their ids: at least once, made visible. */
+  readonly repetitions: number;
   /** What the customers saw: requests that were taken, and attempts that failed. */
   readonly requests: { readonly answered: number; readonly failed: number };
   /** Only in act 3. */

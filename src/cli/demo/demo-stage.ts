@@ -6,9 +6,12 @@ import { findLoopbackPort } from '../../postgres/loopback-port.ts';
 import type { ProgramSettings } from './child-program.ts';
 import type { Effect } from './damage.ts';
 import { openDemoDirectory } from './demo-directory.ts';
-import { readReceiverEffects } from './receiver-client.ts';
+import { callJson } from './json-request.ts';
+import { countRepetitions, readReceiverEffects } from './receiver-client.ts';
 import { createShopDatabases, type ShopDatabases } from './shop-database.ts';
 import { SupervisedProgram } from './supervised-program.ts';
+
+const STATUS_TIMEOUT_MS = 2000;
 
 /** A derived store as the demo asks it at the end: for its effects, in the order of their arrival. */
 export interface DerivedStore {
@@ -23,9 +26,11 @@ export interface DemoStage extends AsyncDisposable {
   readonly orderService: SupervisedProgram;
   readonly orderServicePort: number;
   readonly receiver: SupervisedProgram;
+  /** How many events the receiver has dropped because it had had their ids. */
+  countRepetitions(prefix: string): Promise<number>;
   readonly headwater: SupervisedProgram;
-  /** Where Headwater answers for its status. */
-  readonly headwaterPort: number;
+  /** What Headwater's own status says about its lanes, in one line. */
+  explainLanes(): Promise<string>;
   /** Starts one version of the order service, in place of the other. */
   startOrderService(version: 'naive' | 'emitting'): Promise<void>;
   startHeadwater(): Promise<void>;
@@ -64,7 +69,13 @@ export async function openDemoStage(options: StageOptions): Promise<DemoStage> {
   for (const program of [headwater, orderService]) program.preload();
   receiver.launch({ port: String(receiverPort), ledgerFile: join(directory, 'receiver.sqlite') });
   const serverUrl = options.serverUrl ?? owned.use(await startServer(directory, options.signal)).url;
-  const databases = owned.use(await createShopDatabases(serverUrl, options.signal));
+  // A private server goes as a whole.
+  const atEnd = options.serverUrl === undefined ? 'leave' : 'drop';
+  const databases = owned.use(await createShopDatabases({ serverUrl, atEnd, signal: options.signal }));
+  // Before the slot and the databases can go, whoever uses them has to.
+  owned.defer(async () => {
+    await Promise.all([orderService.kill(), headwater.kill()]);
+  });
   await receiver.waitUntilReady(options.signal);
 
   const shared: ProgramSettings = {
@@ -86,8 +97,9 @@ export async function openDemoStage(options: StageOptions): Promise<DemoStage> {
     orderService,
     orderServicePort,
     receiver,
+    countRepetitions: (prefix) => countRepetitions(receiverPort, prefix),
     headwater,
-    headwaterPort,
+    explainLanes: () => explainLanes(headwaterPort),
     async startOrderService(version) {
       orderService.launch({ ...shared, version, port: String(orderServicePort) });
       await orderService.waitUntilReady(options.signal);
@@ -103,4 +115,14 @@ export async function openDemoStage(options: StageOptions): Promise<DemoStage> {
 
 async function startServer(directory: string, signal: AbortSignal): Promise<{ url: string } & AsyncDisposable> {
   return startEmbeddedPostgres({ directory: join(directory, 'postgres'), lifetime: 'scratch', signal });
+}
+
+async function explainLanes(port: number): Promise<string> {
+  try {
+    const { body } = await callJson({ port, path: '/status', timeoutMs: STATUS_TIMEOUT_MS });
+    const lanes = typeof body === 'object' && body !== null && 'lanes' in body ? body.lanes : body;
+    return `headwater says ${JSON.stringify(lanes)}`;
+  } catch (error) {
+    return `headwater does not answer: ${error instanceof Error ? error.message : String(error)}`;
+  }
 }

@@ -47,15 +47,20 @@ export function formatCodeChange(changes: readonly ChangedLine[], style: TextSty
   return changes.map(({ sign, text }) => (sign === '-' ? style.red : style.green)(`${sign} ${text.trim()}`));
 }
 
+/** What the receiver's dropping by id has hidden, said aloud. Pure. */
+export function formatRepetitions({ act, repetitions }: ActReport): readonly string[] {
+  if (act === 1) return [];
+  return [`events that came to the receiver again, and were dropped by their ids: ${repetitions}`];
+}
+
 /** What act 3 measured. Pure. */
 export function formatOutage({ outage }: ActReport): readonly string[] {
   if (outage === undefined) return [];
   const { before, during } = outage.latency;
   return [
-    `stores gone for ${outage.seconds.toFixed(1)} s; requests to the order service, median and 99th percentile:`,
-    `  before  ${before.requests} requests, ${before.p50Ms} ms, ${before.p99Ms} ms`,
-    `  during  ${during.requests} requests, ${during.p50Ms} ms, ${during.p99Ms} ms`,
-    `every store had everything ${outage.caughtUpSeconds.toFixed(1)} s after they came back`,
+    `Act 3: stores gone for ${outage.seconds.toFixed(1)} s, caught up ${outage.caughtUpSeconds.toFixed(1)} s after they came back. Order service:`,
+    `  before  ${before.requests} requests, median ${before.p50Ms} ms, 99 % within ${before.p99Ms} ms`,
+    `  during  ${during.requests} requests, median ${during.p50Ms} ms, 99 % within ${during.p99Ms} ms`,
   ];
 }
 
@@ -66,8 +71,10 @@ export function formatEnding(report: DemoReport, style: TextStyle): readonly str
     ? style.green('Act 1 did damage, acts 2 and 3 did none.')
     : style.red('This run did not show what it should: damage in act 1, and none in acts 2 and 3.');
   return [
-    `${style.bold(verdict)} SIGKILLs: ${kills.join(', ')}.`,
-    `Counted by asking the stores. Again: headwater demo --seed ${report.seed}   for machines: --assert --json`,
-    'Next: the README has the 20 lines for your own application; `headwater explain` says what is promised and what not.',
+    style.bold(verdict),
+    `SIGKILLs: ${kills.join(', ')}. Every number comes from asking the stores.`,
+    `Again: headwater demo --seed ${report.seed}. For machines: add --assert --json.`,
+    'Next: the 20 lines of the README for your own application, and what is promised',
+    'at which boundary: headwater explain',
   ];
 }

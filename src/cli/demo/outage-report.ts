@@ -17,7 +17,7 @@ export interface LatencyReport {
 export interface OutageReport {
   readonly seconds: number;
   readonly latency: { readonly before: LatencyReport; readonly during: LatencyReport };
-  /** From the end of the outage until every store had everything, the orders that came meanwhile included. */
+  /** From the end of the outage until every store had everything that was committed up to that end. */
   readonly caughtUpSeconds: number;
 }
 

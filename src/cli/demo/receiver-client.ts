@@ -21,14 +21,22 @@ export async function sendToReceiver(port: number, event: DemoEvent, signal?: Ab
 
 /** Asks the receiver for its effects on orders whose id begins so, in the order of their arrival. @throws HW-DEMO-002 */
 export async function readReceiverEffects(port: number, prefix: string): Promise<readonly Effect[]> {
+  return (await readRows(port, `/effects?prefix=${encodeURIComponent(prefix)}`)).map(parseEffect);
+}
+
+/** How many events the receiver has dropped because it had had their ids. @throws HW-DEMO-002 */
+export async function countRepetitions(port: number, prefix: string): Promise<number> {
+  return (await readRows(port, `/repetitions?prefix=${encodeURIComponent(prefix)}`)).length;
+}
+
+async function readRows(port: number, path: string): Promise<readonly unknown[]> {
   try {
-    const path = `/effects?prefix=${encodeURIComponent(prefix)}`;
     const { body } = await callJson({ port, path, timeoutMs: READ_TIMEOUT_MS });
-    if (!Array.isArray(body)) throw new HeadwaterError('HW-DEMO-002', 'the receiver did not answer with a list');
-    return body.map(parseEffect);
+    if (Array.isArray(body)) return body;
   } catch (error) {
     throw HeadwaterError.from(error, 'HW-DEMO-002', 'the receiver cannot be asked');
   }
+  throw new HeadwaterError('HW-DEMO-002', 'the receiver did not answer with a list');
 }
 
 function parseEffect(row: unknown): Effect {

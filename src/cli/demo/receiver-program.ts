@@ -42,6 +42,8 @@ function openLedger(file: string): DatabaseSync {
   ledger.exec('pragma journal_mode = wal; pragma synchronous = full');
   ledger.exec(`create table if not exists effect (
     arrived integer primary key autoincrement, event_id text not null unique, order_id text not null, type text not null)`);
+  ledger.exec(`create table if not exists repetition (
+    arrived integer primary key autoincrement, event_id text not null, order_id text not null)`);
   return ledger;
 }
 
@@ -57,11 +59,18 @@ function answer(ledger: DatabaseSync, { method, url, body }: ReceivedRequest): J
     if (event === undefined) return { statusCode: 400, body: { error: 'no event of the demo' } };
     const insert = ledger.prepare('insert or ignore into effect (event_id, order_id, type) values (?, ?, ?)');
     const { changes } = insert.run(event.id, event.orderId, event.type);
+    if (changes === 0) {
+      ledger.prepare('insert into repetition (event_id, order_id) values (?, ?)').run(event.id, event.orderId);
+    }
     return { statusCode: 200, body: { isNew: changes === 1 } };
   }
+  const like = `${url.searchParams.get('prefix') ?? ''}%`;
   if (method === 'GET' && url.pathname === '/effects') {
-    const like = `${url.searchParams.get('prefix') ?? ''}%`;
     const select = ledger.prepare('select event_id, order_id, type from effect where order_id like ? order by arrived');
+    return { statusCode: 200, body: select.all(like) };
+  }
+  if (method === 'GET' && url.pathname === '/repetitions') {
+    const select = ledger.prepare('select event_id from repetition where order_id like ? order by arrived');
     return { statusCode: 200, body: select.all(like) };
   }
   return { statusCode: 404, body: { error: 'not found' } };

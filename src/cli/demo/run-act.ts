@@ -68,7 +68,12 @@ interface PlayedAct {
   readonly answers: readonly AnsweredRequest[];
   readonly failedRequestCount: number;
   /** Of the stores, in the monotonic clock; only in act 3. */
-  readonly outage: Span | undefined;
+  readonly outage: StoreOutage | undefined;
+}
+
+interface StoreOutage extends Span {
+  /** When every store had everything that was committed up to the end. */
+  readonly caughtUpMs: number;
 }
 
 async function playAct(options: ActOptions): Promise<ActReport> {
@@ -130,61 +135,68 @@ async function cutReceiver({ at, observer, plan, stage }: Timetable): Promise<vo
   }
 }
 
-/** The receiver is killed and the reports let nobody in; later both come back. */
-async function breakStores({ at, observer, plan, stage }: Timetable): Promise<Span> {
+/** The receiver is killed and the reports let nobody in; later both come back, and have to catch up. */
+async function breakStores(timetable: Timetable): Promise<StoreOutage> {
+  const { at, observer, plan, stage } = timetable;
   const { atMs, durationMs } = plan.storeOutage;
   await at(atMs);
   await Promise.all([stage.receiver.kill(), stage.databases.closeReports()]);
   const beginMs = systemClock.monotonicMs();
   observer.happened('cut', `receiver stopped, reports closed, both for ${durationMs} ms`);
   await at(atMs + durationMs);
+  const missed = await stage.databases.readCommitted(orderPrefix(timetable.act));
   const endMs = systemClock.monotonicMs();
   stage.receiver.launch();
   await stage.databases.openReports();
   observer.happened('step', 'receiver and reports are back');
-  return { beginMs, endMs };
+  await waitForStores(timetable, missed);
+  const caughtUpMs = systemClock.monotonicMs();
+  observer.happened('step', `both have caught up, ${Math.round(caughtUpMs - endMs)} ms later`);
+  return { beginMs, endMs, caughtUpMs };
 }
 
 /** Lets everything that is under way come to its end, then asks the primary and every store. */
 async function finishAct(options: ActOptions, played: PlayedAct): Promise<ActReport> {
   const { act, stage, signal } = options;
+  const prefix = orderPrefix(act);
   await Promise.all([stage.orderService, stage.receiver, stage.headwater].map((one) => one.waitUntilReady(signal)));
   await stage.orderService.stop();
-  const committed = await stage.databases.readCommitted(orderPrefix(act));
-  const caughtUpMs = act === 1 ? undefined : await waitForStores(options, committed);
+  const committed = await stage.databases.readCommitted(prefix);
+  if (act !== 1) await waitForStores(options, committed);
   // Whatever Headwater would deliver a second time, it does before it ends.
   await stage.headwater.stop();
   const stores = await Promise.all(
     stage.stores.map(async ({ name, readEffects }) => {
-      return [name, countDamage(committed, await askPatiently(() => readEffects(orderPrefix(act)), signal))] as const;
+      return [name, countDamage(committed, await askPatiently(() => readEffects(prefix), signal))] as const;
     }),
   );
-  const { outage } = played;
   return {
     act,
     committed: committed.map(formatStep),
     stores: Object.fromEntries(stores),
     kills: played.kills,
+    repetitions: await askPatiently(() => stage.countRepetitions(prefix), signal),
     requests: { answered: played.answers.length, failed: played.failedRequestCount },
-    ...(outage === undefined || caughtUpMs === undefined
-      ? {}
-      : { outage: summarizeOutage({ ...outage, caughtUpMs }, played.answers) }),
+    ...(played.outage === undefined ? {} : { outage: summarizeOutage(played.outage, played.answers) }),
   };
 }
 
-/** Resolves with the time when every store had everything, or with the time at which waiting any longer was given up. */
-async function waitForStores({ act, signal, stage }: ActOptions, committed: readonly CommittedStep[]): Promise<number> {
+/** Resolves when every store has all of these steps, or when waiting any longer is given up and the count will tell. */
+async function waitForStores({ act, observer, signal, stage }: ActOptions, steps: readonly CommittedStep[]): Promise<void> {
   const deadlineMs = systemClock.monotonicMs() + CATCH_UP_LIMIT_MS;
-  for (const { readEffects } of stage.stores) {
-    const isComplete = async (): Promise<boolean> => {
+  for (const { name, readEffects } of stage.stores) {
+    const countMissing = async (): Promise<number> => {
       const effects = await askPatiently(() => readEffects(orderPrefix(act)), signal);
-      return countDamage(committed, effects).lost === 0;
+      return countDamage(steps, effects).lost;
     };
-    while (systemClock.monotonicMs() < deadlineMs && !(await isComplete())) {
+    while ((await countMissing()) > 0) {
+      if (systemClock.monotonicMs() > deadlineMs) {
+        observer.happened('cut', `${name} has not caught up in ${CATCH_UP_LIMIT_MS} ms; ${await stage.explainLanes()}`);
+        break;
+      }
       await systemClock.sleep(CATCH_UP_POLL_MS, signal);
     }
   }
-  return systemClock.monotonicMs();
 }
 
 /** A store may still be cut off, or on its way back. */

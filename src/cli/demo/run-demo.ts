@@ -35,7 +35,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     const firstEventSeconds = await deliverFirstEvent(stage, options);
     const acts: ActReport[] = [];
     for (const act of [1, 2, 3] as const) {
-      observer.actBegan(act);
+      await observer.actBegan(act);
       const report = await runAct({ act, plan, stage, observer, signal });
       acts.push(report);
       await observer.actEnded(report);

@@ -1,22 +1,22 @@
 import { type ClockTimer, systemClock } from '../../foundation/clock.ts';
 import type { TextStyle } from '../terminal.ts';
-import type { ChangedLine } from './code-change.ts';
+import type { ShownCode } from './code-change.ts';
 import { type DemoPicture, renderFrame } from './demo-frame.ts';
 import type { DemoObserver } from './demo-observer.ts';
 
 /** The terminal, and what never changes in the picture. */
 export interface ScreenOptions {
-  readonly output: { readonly columns: number; write(text: string): unknown };
+  readonly output: { readonly columns: number; readonly rows: number; write(text: string): unknown };
   readonly style: TextStyle;
   readonly seed: number;
   readonly orderCount: number;
-  readonly codeChange: readonly ChangedLine[];
+  readonly code: ShownCode;
   readonly startedMs: number;
   readonly signal: AbortSignal;
 }
 
 const FRAME_MS = 100;
-/** How long the result of an act stays, so that it can be read. */
+/** How long the code, and the result of an act, stay, so that they can be read. */
 const READING_MS = 8000;
 const HIDE_CURSOR = '\u001B[?25l';
 const SHOW_CURSOR = '\u001B[?25h';
@@ -33,12 +33,15 @@ export function createScreenObserver(options: ScreenOptions): DemoObserver {
     counts: undefined,
     occurrences: [],
     reports: [],
-    codeChange: options.codeChange,
+    code: options.code,
     ending: undefined,
   };
   let drawnLineCount = 0;
   const draw = (): void => {
-    const lines = renderFrame({ ...picture, elapsedSeconds: elapsedSeconds() }, style, output.columns);
+    const lines = renderFrame({ ...picture, elapsedSeconds: elapsedSeconds() }, style, {
+      columns: output.columns,
+      rows: output.rows,
+    });
     // Up to the first line of the picture before, and over it, so that nothing flickers.
     const up = drawnLineCount > 0 ? `\u001B[${drawnLineCount}A` : '';
     output.write(`${up}\r${lines.map((line) => `${line}\u001B[K\n`).join('')}\u001B[J`);
@@ -56,7 +59,11 @@ export function createScreenObserver(options: ScreenOptions): DemoObserver {
       picture = { ...picture, occurrences: [...picture.occurrences, { kind, seconds: elapsedSeconds(), text }].slice(-50) };
     },
     actBegan(act) {
-      picture = { ...picture, act, counts: undefined, occurrences: [] };
+      const begin = (): void => {
+        picture = { ...picture, act, counts: undefined, occurrences: [] };
+      };
+      if (act !== 1) return Promise.resolve(begin());
+      return systemClock.sleep(READING_MS, signal).then(begin);
     },
     counted(counts) {
       picture = { ...picture, counts };

@@ -24,13 +24,21 @@ export interface ShopDatabases extends AsyncDisposable {
   openReports(): Promise<void>;
 }
 
-/** Makes both databases on a server. Disposal drops them together with the slot. @throws HW-DEMO-004, HW-SOURCE codes */
-export async function createShopDatabases(serverUrl: string, signal: AbortSignal): Promise<ShopDatabases> {
+/** Where the databases are made, and what becomes of them and of the slot. */
+export interface ShopDatabasesOptions {
+  readonly serverUrl: string;
+  /** `leave`: the whole server goes. */
+  readonly atEnd: 'drop' | 'leave';
+  readonly signal: AbortSignal;
+}
+
+/** Makes both databases on a server. @throws HW-DEMO-004, HW-SOURCE codes */
+export async function createShopDatabases({ serverUrl, atEnd, signal }: ShopDatabasesOptions): Promise<ShopDatabases> {
   const name = `headwater_demo_${Buffer.from(systemRandom.bytes(4)).toString('hex')}`;
   const server = await openConnection(parseConnectionUrl(serverUrl), signal);
   try {
     await assertUsable(server);
-    const databases = new CreatedDatabases(serverUrl, name, server);
+    const databases = new CreatedDatabases({ serverUrl, atEnd, name }, server);
     try {
       await databases.create();
       return databases;
@@ -60,13 +68,16 @@ class CreatedDatabases implements ShopDatabases {
   readonly slot: string;
   readonly #server: Connection;
   readonly #name: string;
+  readonly #atEnd: ShopDatabasesOptions['atEnd'];
   #shop: Connection | undefined;
   #reports: Connection | undefined;
 
-  constructor(serverUrl: string, name: string, server: Connection) {
+  constructor(place: Pick<ShopDatabasesOptions, 'serverUrl' | 'atEnd'> & { readonly name: string }, server: Connection) {
+    const { atEnd, name, serverUrl } = place;
     this.shopUrl = withDatabase(serverUrl, `${name}_shop`);
     this.reportsUrl = withDatabase(serverUrl, `${name}_reports`);
     this.slot = name;
+    this.#atEnd = atEnd;
     this.#name = name;
     this.#server = server;
   }
@@ -118,7 +129,7 @@ class CreatedDatabases implements ShopDatabases {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled([this.#shop?.close(), this.#reports?.close()]);
     try {
-      if (!this.#server.isOpen) return;
+      if (this.#atEnd === 'leave' || !this.#server.isOpen) return;
       await this.#server.query(
         `select pg_terminate_backend(active_pid, 5000) from pg_replication_slots where slot_name = $1 and active`,
         [this.slot],

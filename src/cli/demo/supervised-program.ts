@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 import { systemClock } from '../../foundation/clock.ts';
@@ -14,13 +15,19 @@ export interface ProgramDescription {
   readonly name: string;
   /** Of the file beside this one, without its extension: sources run as `.ts`, the package as `.js`. */
   readonly entry: string;
-  /** Holds the log and Node's compile cache. */
+  /** Holds the log. */
   readonly directory: string;
 }
 
 const READY_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 15_000;
 const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+
+/**
+ * Node keeps compiled code here, so that a program that was killed is back sooner, and the next demo starts sooner. Code is
+ * read from it, so it lies where nobody else can write. Without it everything works, only later.
+ */
+const compileCacheDirectory = join(homedir(), '.cache', 'headwater', 'compiled');
 
 interface RunningChild {
   readonly child: ChildProcess;
@@ -137,13 +144,13 @@ export class SupervisedProgram implements AsyncDisposable {
   }
 
   #spawn(): RunningChild {
-    const { directory, entry } = this.#description;
+    const { entry } = this.#description;
     const entryFile = new URL(`./${entry}${EXTENSION}`, import.meta.url);
     const log = openSync(this.#logFile, 'a', 0o600);
     try {
       const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entryFile.pathname], {
         stdio: ['pipe', 'pipe', log],
-        env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: join(directory, 'compile-cache') },
+        env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCacheDirectory },
       });
       child.stdin?.on('error', () => undefined); // It was killed; its end says so.
       const running = { child, ready: waitForLine(child), exited: waitForExit(child) };
