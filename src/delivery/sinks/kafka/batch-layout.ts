@@ -25,8 +25,8 @@ interface PartitionPlan extends PartitionWrites {
   readonly batches: RecordBatchBuilder[];
 }
 
-const encoder = new TextEncoder();
-const initialCapacityBytes = 16_384;
+/** Doubles when it is too small; what the kernel has not touched costs nothing. */
+const initialCapacityBytes = 32_768;
 
 /** The messages of all records of a batch, in order. @throws HW-KAFKA-019, HW-KAFKA-020 */
 export function planMessages(batch: OutboundBatch, topic: KafkaTopic | undefined): readonly PlannedRecord[] {
@@ -49,7 +49,7 @@ export class BatchLayout {
     for (const { messages, outbound } of records) {
       for (const message of messages) {
         const topicLimits = limits(message.topic);
-        const key = message.key === null ? null : encoder.encode(message.key);
+        const key = message.key === null ? null : Buffer.from(message.key);
         const { partitionCount } = topicLimits;
         const place = { message, outbound, key, limits: topicLimits, plans };
         if (message.isForAllPartitions) {

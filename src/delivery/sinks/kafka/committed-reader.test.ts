@@ -4,7 +4,12 @@ import { CommittedReader, type FetchedBatch } from './committed-reader.ts';
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-function data(firstOffset: bigint, producerId: bigint, values: readonly string[], isTransactional = true): FetchedBatch {
+function data(
+  firstOffset: bigint,
+  producerId: bigint,
+  values: readonly string[],
+  isTransactional = true,
+): FetchedBatch {
   return {
     firstOffset,
     lastOffsetDelta: values.length - 1,
@@ -16,7 +21,13 @@ function data(firstOffset: bigint, producerId: bigint, values: readonly string[]
 
 function marker(firstOffset: bigint, producerId: bigint, type: 'abort' | 'commit'): FetchedBatch {
   const key = Uint8Array.of(0, 0, 0, type === 'commit' ? 1 : 0);
-  return { firstOffset, lastOffsetDelta: 0, attributes: 0x30, producerId, records: [{ offsetDelta: 0, key, value: encode('') }] };
+  return {
+    firstOffset,
+    lastOffsetDelta: 0,
+    attributes: 0x30,
+    producerId,
+    records: [{ offsetDelta: 0, key, value: encode('') }],
+  };
 }
 
 const values = (records: readonly { readonly value: Uint8Array | null | undefined }[]): string[] =>
@@ -25,7 +36,13 @@ const values = (records: readonly { readonly value: Uint8Array | null | undefine
 test('records of an aborted transaction are left out, also when another producer writes between them', () => {
   const reader = new CommittedReader(0n);
   const taken = reader.take({
-    records: [data(0n, 1n, ['a']), data(1n, 2n, ['b']), data(2n, 1n, ['c']), marker(3n, 1n, 'abort'), marker(4n, 2n, 'commit')],
+    records: [
+      data(0n, 1n, ['a']),
+      data(1n, 2n, ['b']),
+      data(2n, 1n, ['c']),
+      marker(3n, 1n, 'abort'),
+      marker(4n, 2n, 'commit'),
+    ],
     abortedTransactions: [{ producerId: 1n, firstOffset: 0n }],
   });
   assert.deepEqual(values(taken), ['b']);

@@ -19,7 +19,12 @@ const cases: readonly (readonly [string, Error, string, 'retry' | 'stop'])[] = [
   ['leader moved', answer(6), 'HW-KAFKA-003', 'retry'],
   ['unsupported version', answer(35), 'HW-KAFKA-017', 'stop'],
   ['broker requires TLS', new UserError('Broker requires TLS.'), 'HW-KAFKA-018', 'stop'],
-  ['certificate not trusted', new NetworkError('x', { cause: withCode('SELF_SIGNED_CERT_IN_CHAIN') }), 'HW-KAFKA-018', 'stop'],
+  [
+    'certificate not trusted',
+    new NetworkError('x', { cause: withCode('SELF_SIGNED_CERT_IN_CHAIN') }),
+    'HW-KAFKA-018',
+    'stop',
+  ],
   ['policy of the brokers', answer(44), 'HW-KAFKA-016', 'stop'],
   ['what nobody knows', new Error('x'), 'HW-KAFKA-003', 'retry'],
 ];

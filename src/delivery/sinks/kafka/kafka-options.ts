@@ -137,7 +137,8 @@ function parseBroker(text: string): BrokerAddress {
   const match = /^\s*(?:\[([0-9a-fA-F:]+)\]|([^\s:[\]]+))(?::(\d{1,5}))?\s*$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3] ?? defaultPort);
-  if (host === undefined || port < 1 || port > 65_535) throw invalid('brokers', `"${text.slice(0, 80)}" is no host:port`);
+  if (host === undefined || port < 1 || port > 65_535)
+    throw invalid('brokers', `"${text.slice(0, 80)}" is no host:port`);
   return { host, port };
 }
 

@@ -82,7 +82,10 @@ describe('a batch whose outcome is unknown', { skip: await skipReason('kafka') }
     await using topics = await TestTopics.open([broker]);
     const topic = await topics.create('random', 2);
     await using proxy = await RequestProxy.open(broker);
-    await using sink = await openTestSink({ brokers: broker, topic, brokerAddress: () => proxy.address }, uniqueName('lane'));
+    await using sink = await openTestSink(
+      { brokers: broker, topic, brokerAddress: () => proxy.address },
+      uniqueName('lane'),
+    );
     let lost = 0;
     proxy.decide = () => {
       if (systemRandom.next() >= 0.05) return 'pass';
@@ -152,7 +155,9 @@ describe('a broker of its own', { skip: await skipReason('privateKafka') }, () =
     const wrong = { ...sasl, password: 'planted-secret' };
     await assert.rejects(openTestSink({ ...options, sasl: wrong }, 'lane'), (error: unknown) => {
       assert.ok(error instanceof HeadwaterError && error.code === 'HW-KAFKA-004');
-      assert.ok(!`${error.message} ${error.hint} ${JSON.stringify(error.details)} ${error.stack}`.includes('planted-secret'));
+      assert.ok(
+        !`${error.message} ${error.hint} ${JSON.stringify(error.details)} ${error.stack}`.includes('planted-secret'),
+      );
       return true;
     });
     await using sink = await openTestSink(options, 'lane');

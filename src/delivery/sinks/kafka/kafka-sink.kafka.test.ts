@@ -36,7 +36,11 @@ describe('the Kafka sink', { skip: await skipReason('kafka') }, () => {
     assert.equal(new Set(idsOf(consumed)).size, 60);
     for (const [key, group] of Map.groupBy(consumed, (record) => record.key)) {
       const numbers = idsOf(group).map((id) => Number(id?.slice(3)));
-      assert.deepEqual(numbers, numbers.toSorted((left, right) => left - right), String(key));
+      assert.deepEqual(
+        numbers,
+        numbers.toSorted((left, right) => left - right),
+        String(key),
+      );
       const partition = partitionOfKey(new TextEncoder().encode(key ?? ''), 4);
       assert.ok(group.every((record) => record.partition === partition));
     }

@@ -6,7 +6,13 @@ import { KafkaCluster } from './cluster.ts';
 import { isFenced, toKafkaError } from './kafka-error.ts';
 import { type KafkaSinkOptions, resolveKafkaOptions, type ResolvedKafkaOptions } from './kafka-options.ts';
 import { type KafkaClient, loadKafkaClient } from './load-client.ts';
-import { encodeCounts, encodePosition, type LanePosition, type PositionOwner, type PositionRecord } from './position-record.ts';
+import {
+  encodeCounts,
+  encodePosition,
+  type LanePosition,
+  type PositionOwner,
+  type PositionRecord,
+} from './position-record.ts';
 import { PositionTopic } from './position-topic.ts';
 import { type BatchCodec, RecordBatchBuilder } from './record-batch.ts';
 import { TopicRegistry } from './topic-registry.ts';
@@ -123,7 +129,8 @@ class KafkaSink implements Sink {
 
   async write(batch: OutboundBatch, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (!this.#producer.isReady) throw new HeadwaterError('HW-KAFKA-010', 'the outcome of an earlier batch is not known');
+    if (!this.#producer.isReady)
+      throw new HeadwaterError('HW-KAFKA-010', 'the outcome of an earlier batch is not known');
     this.#assertPlace(batch);
     const records = planMessages(batch, this.#options.topic);
     const topics = [...new Set(records.flatMap(({ messages }) => messages.map((message) => message.topic)))];

@@ -3,7 +3,12 @@ import { test } from 'node:test';
 import { judgeOffsets, planOffsetsAfterCommit, type SentBatch, type TakenBatch } from './offset-check.ts';
 
 const sent = (partition: number, recordCount: number): SentBatch => ({ topic: 't', partition, recordCount });
-const taken = (partition: number, baseOffset: bigint): TakenBatch => ({ topic: 't', partition, baseOffset, recordCount: 0 });
+const taken = (partition: number, baseOffset: bigint): TakenBatch => ({
+  topic: 't',
+  partition,
+  baseOffset,
+  recordCount: 0,
+});
 
 interface Case {
   readonly name: string;

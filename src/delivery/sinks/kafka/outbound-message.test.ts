@@ -32,9 +32,19 @@ test('an insert is JSON with every value as PostgreSQL writes it, under the valu
 });
 
 test('names and values that need escaping stay what they are', () => {
-  const table = { ...ordersTable, schemaName: 's"1', tableName: 't\\', columns: [{ name: 'a"b', typeOid: 25, typeModifier: -1, isKey: true }] };
+  const table = {
+    ...ordersTable,
+    schemaName: 's"1',
+    tableName: 't\\',
+    columns: [{ name: 'a"b', typeOid: 25, typeModifier: -1, isKey: true }],
+  };
   const message = only(sampleOutbound(sampleInsert(['line\nbreak "quoted" \u2028'], table)), 'any');
-  assert.deepEqual(parse(message), { op: 'insert', schema: 's"1', table: 't\\', after: { 'a"b': 'line\nbreak "quoted" \u2028' } });
+  assert.deepEqual(parse(message), {
+    op: 'insert',
+    schema: 's"1',
+    table: 't\\',
+    after: { 'a"b': 'line\nbreak "quoted" \u2028' },
+  });
 });
 
 test('an update keeps value, null and unchanged apart', () => {
@@ -69,24 +79,33 @@ test('an update that changes its key deletes the old key and writes the new one'
       { id: place, key: '["2"]', operation: 'update' },
     ],
   );
-  assert.deepEqual(
-    messages.map(parse),
-    [
-      { op: 'delete', schema: 'public', table: 'orders', before: { id: '1' } },
-      { op: 'update', schema: 'public', table: 'orders', before: { id: '1' }, after: { id: '2', total: '6', note: 'a' } },
-    ],
-  );
+  assert.deepEqual(messages.map(parse), [
+    { op: 'delete', schema: 'public', table: 'orders', before: { id: '1' } },
+    { op: 'update', schema: 'public', table: 'orders', before: { id: '1' }, after: { id: '2', total: '6', note: 'a' } },
+  ]);
 });
 
 test('a delete names the key of what is gone, and only that, when no more is known', () => {
-  const record: JournalRecord = { kind: 'delete', ordinal: 0, table: ordersTable, before: ['1', null, null], beforeKind: 'key' };
+  const record: JournalRecord = {
+    kind: 'delete',
+    ordinal: 0,
+    table: ordersTable,
+    before: ['1', null, null],
+    beforeKind: 'key',
+  };
   const message = only(sampleOutbound(record));
   assert.deepEqual(parse(message), { op: 'delete', schema: 'public', table: 'orders', before: { id: '1' } });
 });
 
 test('a truncate goes to all partitions of the topic of each of its tables, without a key', () => {
   const lines = { ...ordersTable, tableName: 'order_lines' };
-  const record: JournalRecord = { kind: 'truncate', ordinal: 0, tables: [ordersTable, lines], cascade: true, restartIdentity: false };
+  const record: JournalRecord = {
+    kind: 'truncate',
+    ordinal: 0,
+    tables: [ordersTable, lines],
+    cascade: true,
+    restartIdentity: false,
+  };
   const messages = toOutboundMessages(sampleOutbound(record), undefined);
   assert.deepEqual(
     messages.map(({ id, isForAllPartitions, key, topic }) => ({ id, isForAllPartitions, key, topic })),
@@ -122,11 +141,15 @@ test('the route of the lane comes before the topic of the sink, and that before 
 
 test('a table whose name is no topic name is refused by name, not renamed', () => {
   const table = { ...ordersTable, tableName: 'größe' };
-  assert.throws(() => toOutboundMessages(sampleOutbound(sampleInsert(['1', '2', '3'], table)), undefined), withCode('HW-KAFKA-020'));
+  assert.throws(
+    () => toOutboundMessages(sampleOutbound(sampleInsert(['1', '2', '3'], table)), undefined),
+    withCode('HW-KAFKA-020'),
+  );
 });
 
 test('a mapped value is written as what it is', () => {
-  const mapped = (value: unknown): OutboundMessage => only(sampleOutbound(sampleEvent(), { functions: { map: () => value } }));
+  const mapped = (value: unknown): OutboundMessage =>
+    only(sampleOutbound(sampleEvent(), { functions: { map: () => value } }));
   assert.deepEqual(mapped(Uint8Array.of(1)).value, Uint8Array.of(1));
   assert.equal(mapped('text').contentType, 'text/plain; charset=utf-8');
   assert.equal(mapped({ a: 1 }).value, '{"a":1}');

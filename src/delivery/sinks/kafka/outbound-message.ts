@@ -31,7 +31,10 @@ const defaultEventTopic = 'events';
  *   it emptied and what came after it.
  * @throws HW-KAFKA-019 for a mapped value that cannot be written, HW-KAFKA-020 for an invalid topic.
  */
-export function toOutboundMessages(outbound: OutboundRecord, topic: KafkaTopic | undefined): readonly OutboundMessage[] {
+export function toOutboundMessages(
+  outbound: OutboundRecord,
+  topic: KafkaTopic | undefined,
+): readonly OutboundMessage[] {
   const { record } = outbound;
   if (outbound.value !== undefined) return [toMappedMessage(outbound, topic)];
   switch (record.kind) {
@@ -141,11 +144,7 @@ function toMessageKey(key: string | null, table: TableSchema): string | null {
   return key.startsWith(prefix) ? key.slice(prefix.length) : key;
 }
 
-function chooseTopic(
-  outbound: OutboundRecord,
-  topic: KafkaTopic | undefined,
-  table: TableSchema | undefined,
-): string {
+function chooseTopic(outbound: OutboundRecord, topic: KafkaTopic | undefined, table: TableSchema | undefined): string {
   const name = outbound.destination ?? nameTopic(outbound, topic, table);
   if (isTopicName(name)) return name;
   throw new HeadwaterError('HW-KAFKA-020', `record ${outbound.id} has no valid topic: "${name.slice(0, 260)}"`, {

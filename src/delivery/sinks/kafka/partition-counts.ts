@@ -18,7 +18,8 @@ export function judgePartitionCounts(
   for (const [topic, count] of found) {
     const before = known.get(topic);
     if (before === count) continue;
-    if (before !== undefined && accepted[topic] !== count) return { kind: 'changed', topic, known: before, found: count };
+    if (before !== undefined && accepted[topic] !== count)
+      return { kind: 'changed', topic, known: before, found: count };
     counts ??= new Map(known);
     counts.set(topic, count);
   }

@@ -47,7 +47,10 @@ test('positions of other lanes and installations, and records of others, change 
 });
 
 test('a position with another journal is met, so that the lane can refuse it', () => {
-  const { key, value } = encodePosition({ ...owner, journalId: 'j2' }, { writer: 'w', checkpoint: sampleCheckpoint(9, 'j2') });
+  const { key, value } = encodePosition(
+    { ...owner, journalId: 'j2' },
+    { writer: 'w', checkpoint: sampleCheckpoint(9, 'j2') },
+  );
   assert.equal(fold(nothing, key, value).position?.checkpoint?.journalId, 'j2');
 });
 

@@ -146,7 +146,13 @@ export class PositionTopic {
 
   async #fetch(fetchOffset: bigint, signal: AbortSignal): Promise<FetchedPartition> {
     const { topic } = this.#options;
-    const place = { partition, currentLeaderEpoch: -1, fetchOffset, lastFetchedEpoch: -1, partitionMaxBytes: fetchBytesMax };
+    const place = {
+      partition,
+      currentLeaderEpoch: -1,
+      fetchOffset,
+      lastFetchedEpoch: -1,
+      partitionMaxBytes: fetchBytesMax,
+    };
     // The client names the topic `topicId` in every version of the request; version 12 sends a name there.
     const topics = [{ topicId: topic, partitions: [place] }];
     try {

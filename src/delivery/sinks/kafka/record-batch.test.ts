@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compressionsAlgorithms, crc32c, createRecordsBatch, NumericMap, Reader, readRecordsBatch } from '@platformatic/kafka';
+import {
+  compressionsAlgorithms,
+  crc32c,
+  createRecordsBatch,
+  NumericMap,
+  Reader,
+  readRecordsBatch,
+} from '@platformatic/kafka';
 import fc from 'fast-check';
 import { type BatchRecord, encodeHeaderName, encodeHeaders, RecordBatchBuilder } from './record-batch.ts';
 
@@ -9,7 +16,15 @@ const checksum = (bytes: Uint8Array): number => crc32c(Buffer.from(bytes));
 
 const text = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 80 }),
-  fc.constantFrom('', 'x'.repeat(63), 'x'.repeat(64), 'ä'.repeat(33), 'é'.repeat(64), '€'.repeat(3000), 'x'.repeat(8191)),
+  fc.constantFrom(
+    '',
+    'x'.repeat(63),
+    'x'.repeat(64),
+    'ä'.repeat(33),
+    'é'.repeat(64),
+    '€'.repeat(3000),
+    'x'.repeat(8191),
+  ),
 );
 const bytes = fc.uint8Array({ maxLength: 100 });
 const record: fc.Arbitrary<BatchRecord> = fc.record({
@@ -47,7 +62,10 @@ test('a batch reads back record for record, whatever its texts and bytes are', (
         assert.deepEqual(read.key, each.key === null ? null : Buffer.from(each.key));
         assert.deepEqual(read.value, each.value === null ? null : Buffer.from(each.value));
         const own = each.headers.map(({ name, value }) => `${name.text}=${value}`);
-        assert.deepEqual(read.headers.map(([name, value]) => `${String(name)}=${String(value)}`).slice(-own.length || Infinity), own);
+        assert.deepEqual(
+          read.headers.map(([name, value]) => `${String(name)}=${String(value)}`).slice(-own.length || Infinity),
+          own,
+        );
         const shared = each.sharedHeaders.reduce((sum, { count }) => sum + count, 0);
         assert.equal(read.headers.length, shared + own.length);
       }
@@ -61,13 +79,19 @@ test('a batch has the same bytes as one that the client writes', () => {
   const timestamp = producer.timestampMs;
   const sequences = new NumericMap();
   sequences.set('t:0', producer.firstSequence);
-  const theirs = createRecordsBatch([{ ...message, timestamp }, { ...message, timestamp }], {
-    producerId: producer.producerId,
-    producerEpoch: producer.producerEpoch,
-    sequences,
-    transactionalId: 'x',
-    partitionLeaderEpoch: -1,
-  });
+  const theirs = createRecordsBatch(
+    [
+      { ...message, timestamp },
+      { ...message, timestamp },
+    ],
+    {
+      producerId: producer.producerId,
+      producerEpoch: producer.producerEpoch,
+      sequences,
+      transactionalId: 'x',
+      partitionLeaderEpoch: -1,
+    },
+  );
   const builder = new RecordBatchBuilder(16);
   const ours: BatchRecord = {
     key: message.key,

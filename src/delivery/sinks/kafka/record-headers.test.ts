@@ -76,7 +76,9 @@ test('optional headers are absent, never empty', () => {
 });
 
 test("an event's own header cannot pass for one of Headwater's", () => {
-  const headers = headersOf(sampleEvent({ headers: { 'headwater-id': 'forged', 'Content-Type': 'x', traceparent: 'y' } }));
+  const headers = headersOf(
+    sampleEvent({ headers: { 'headwater-id': 'forged', 'Content-Type': 'x', traceparent: 'y' } }),
+  );
   assert.deepEqual(headers.slice(-3), ['event-headwater-id: forged', 'event-Content-Type: x', 'event-traceparent: y']);
   assert.equal(headers.filter((header) => header.startsWith('headwater-id:')).length, 1);
 });

@@ -63,7 +63,11 @@ export class TopicRegistry {
   }
 }
 
-function changedCount(change: { readonly topic: string; readonly known: number; readonly found: number }): HeadwaterError {
+function changedCount(change: {
+  readonly topic: string;
+  readonly known: number;
+  readonly found: number;
+}): HeadwaterError {
   const { found, known, topic } = change;
   return new HeadwaterError('HW-KAFKA-012', `the topic "${topic}" has ${found} partitions; the lane knew ${known}`, {
     details: { topic, known, found },

@@ -30,9 +30,10 @@ interface ProducerEpoch {
 
 type ProducerState =
   /** No epoch, or one that an unknown outcome has spoilt. */
-  | { readonly kind: 'stale' }
-  | ({ readonly kind: 'ready' } & ProducerEpoch);
+  { readonly kind: 'stale' } | ({ readonly kind: 'ready' } & ProducerEpoch);
 
+/** The coordinator needs about a millisecond to end a transaction; a timer would double that. */
+const promptAttempts = 2;
 const busyPauseMs = 1;
 const retryInitPauseMs = 25;
 /** Asks for an epoch whatever the former one was: the newest writer of an id wins, and the one before is refused. */
@@ -148,13 +149,7 @@ export class TransactionalProducer {
     this.#openTransaction = undefined;
     const { transactionalId } = this.#options;
     await waitFor(
-      this.#cluster.client.endTxnV3.api.async(
-        coordinator,
-        transactionalId,
-        open.producerId,
-        open.producerEpoch,
-        false,
-      ),
+      this.#cluster.client.endTxnV3.api.async(coordinator, transactionalId, open.producerId, open.producerEpoch, false),
       signal,
     );
   }
@@ -173,18 +168,21 @@ export class TransactionalProducer {
   ): Promise<void> {
     const { clock, requestTimeoutMs, transactionalId } = this.#options;
     const partitions = Map.groupBy(writes, (write) => write.topic);
-    const topics = [...partitions].map(([name, group]) => ({ name, partitions: group.map((write) => write.partition) }));
+    const topics = [...partitions].map(([name, group]) => ({
+      name,
+      partitions: group.map((write) => write.partition),
+    }));
     const { producerId, producerEpoch } = producer;
     const transactions = [{ transactionalId, producerId, producerEpoch, verifyOnly: false, topics }];
     const deadlineMs = clock.monotonicMs() + requestTimeoutMs;
-    for (;;) {
+    for (let attempt = 1; ; attempt += 1) {
       try {
         await waitFor(this.#cluster.client.addPartitionsToTxnV3.api.async(coordinator, transactions), signal);
         return;
       } catch (thrown) {
         signal.throwIfAborted();
         if (!isBusy(thrown) || clock.monotonicMs() >= deadlineMs) throw thrown;
-        await clock.sleep(busyPauseMs, signal);
+        if (attempt > promptAttempts) await clock.sleep(busyPauseMs, signal);
       }
     }
   }
@@ -215,10 +213,7 @@ export class TransactionalProducer {
     });
   }
 
-  #encode(
-    producer: ProducerEpoch,
-    writes: readonly PartitionWrites[],
-  ): PartitionBatch[] {
+  #encode(producer: ProducerEpoch, writes: readonly PartitionWrites[]): PartitionBatch[] {
     const { clock, codec } = this.#options;
     const timestampMs = BigInt(clock.now());
     const batches: PartitionBatch[] = [];

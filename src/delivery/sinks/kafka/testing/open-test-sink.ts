@@ -26,5 +26,7 @@ export function openTestSink(
   laneName: string,
   fields: Partial<SinkContext> = {},
 ): Promise<Sink> {
-  return kafkaSink({ requestTimeoutMs: 5_000, transactionTimeoutMs: 10_000, ...options }).open(testContext(laneName, fields));
+  return kafkaSink({ requestTimeoutMs: 5_000, transactionTimeoutMs: 10_000, ...options }).open(
+    testContext(laneName, fields),
+  );
 }

@@ -1,4 +1,11 @@
-import { Connection, createTopicsV7, fetchV12, incrementalAlterConfigsV1, listOffsetsV7, createPartitionsV3 } from '@platformatic/kafka';
+import {
+  Connection,
+  createTopicsV7,
+  fetchV12,
+  incrementalAlterConfigsV1,
+  listOffsetsV7,
+  createPartitionsV3,
+} from '@platformatic/kafka';
 import { systemRandom } from '../../../../foundation/random.ts';
 import { CommittedReader } from '../committed-reader.ts';
 
@@ -28,13 +35,21 @@ export class TestTopics implements AsyncDisposable {
   }
 
   /** Makes a topic under a name of its own. */
-  async create(prefix: string, partitionCount: number, settings: Readonly<Record<string, string>> = {}): Promise<string> {
+  async create(
+    prefix: string,
+    partitionCount: number,
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<string> {
     const name = uniqueName(prefix);
     await this.createNamed(name, partitionCount, settings);
     return name;
   }
 
-  async createNamed(name: string, partitionCount: number, settings: Readonly<Record<string, string>> = {}): Promise<void> {
+  async createNamed(
+    name: string,
+    partitionCount: number,
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
     const configs = Object.entries(settings).map(([key, value]) => ({ name: key, value }));
     const topic = { name, numPartitions: partitionCount, replicationFactor: 1, assignments: [], configs };
     await createTopicsV7.api.async(this.#connection, [topic], 10_000, false);
@@ -75,7 +90,13 @@ export class TestTopics implements AsyncDisposable {
     const records: ConsumedRecord[] = [];
     while (reader.nextOffset < end) {
       const fetchOffset = reader.nextOffset;
-      const place = { partition, currentLeaderEpoch: -1, fetchOffset, lastFetchedEpoch: -1, partitionMaxBytes: 1_000_000 };
+      const place = {
+        partition,
+        currentLeaderEpoch: -1,
+        fetchOffset,
+        lastFetchedEpoch: -1,
+        partitionMaxBytes: 1_000_000,
+      };
       const topics = [{ topicId: topic, partitions: [place] }];
       const answer = await fetchV12.api.async(this.#connection, 100, 1, 4_000_000, 1, 0, -1, topics, [], '');
       const fetched = answer.responses[0]?.partitions[0];
