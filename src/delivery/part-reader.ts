@@ -67,8 +67,9 @@ export class PartReader {
     }
   }
 
-  /** Reads on, waiting at the durable end. @throws HW-JOURNAL codes. */
+  /** Reads on when everything read was taken, waiting at the durable end. @throws HW-JOURNAL codes. */
   async advance(): Promise<void> {
+    if (this.#index < this.#entries.length) return;
     this.#iterator ??= this.#options.reader
       .read({ after: this.#place.sequence, follow: true, signal: this.#abort.signal })
       [Symbol.asyncIterator]();
