@@ -6,6 +6,8 @@ export interface CaptureWorkerInput {
   readonly slotName: string;
   readonly publicationName: string;
   readonly tables: readonly string[];
+  readonly requiredTables: readonly string[];
+  readonly outboxTable: string;
   readonly create: 'if-missing' | 'never';
   readonly canaryIntervalMs: number | false;
   readonly flushIntervalMs: number;

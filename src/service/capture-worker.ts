@@ -114,6 +114,8 @@ function createSource(recorder: ChangeRecorder): ChangeSource {
     slotName: input.slotName,
     publicationNames: [input.publicationName],
     tables: input.tables,
+    requiredTables: input.requiredTables,
+    outboxTable: input.outboxTable,
     create: input.create,
     canaryIntervalMs: input.canaryIntervalMs,
     flushIntervalMs: input.flushIntervalMs,

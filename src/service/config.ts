@@ -26,6 +26,11 @@ export function slotNameOf(config: ResolvedConfig): string {
   return config.source.slot ?? `headwater_${config.installation}`;
 }
 
+/** A table's name with its schema, `public` when the configuration gives none. */
+export function qualifyTable(name: string): string {
+  return name.includes('.') ? name : `public.${name}`;
+}
+
 function invalidConfig(issues: readonly { path: readonly PropertyKey[]; message: string }[]): HeadwaterError {
   const lines = issues.map((issue) => `${issue.path.map(String).join('.') || '(whole)'}: ${issue.message}`);
   return new HeadwaterError(

@@ -13,7 +13,7 @@ import type { UncopiedTable } from '../model/source-identity.ts';
 import { parseQualifiedName } from '../postgres/quote.ts';
 import { buildStatus } from './build-status.ts';
 import { CaptureHost } from './capture-host.ts';
-import { resolveConfig, slotNameOf } from './config.ts';
+import { qualifyTable, resolveConfig, slotNameOf } from './config.ts';
 import { cleanUpLaneName } from './config-schema.ts';
 import type { HeadwaterConfig, ResolvedConfig } from './config-types.ts';
 import { createCleanUpLane } from './outbox-clean-up.ts';
@@ -271,6 +271,8 @@ class RunningHeadwater implements Headwater {
         slotName: slotNameOf(this.#config),
         publicationName: source.publication,
         tables: source.tables,
+        requiredTables: source.adoptedOutboxes.map(({ table }) => qualifyTable(table)),
+        outboxTable: `${source.outboxSchema}.outbox`,
         create: source.create,
         canaryIntervalMs: source.canaryIntervalMs,
         flushIntervalMs: source.flushIntervalMs,

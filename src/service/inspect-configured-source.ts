@@ -3,7 +3,7 @@ import { inspectSource } from '../capture/postgres/source/inspect-source.ts';
 import { openSourceCatalog } from '../capture/postgres/source/sql-source-catalog.ts';
 import type { SourceCheck } from '../capture/source-check.ts';
 import { parseConnectionUrl } from '../postgres/connection-options.ts';
-import { slotNameOf } from './config.ts';
+import { qualifyTable, slotNameOf } from './config.ts';
 import type { ResolvedConfig } from './config-types.ts';
 import { readSecret } from './secret.ts';
 
@@ -20,6 +20,8 @@ export async function inspectConfiguredSource(
         slotName: slotNameOf(config),
         publicationNames: [source.publication],
         tables: source.tables,
+        requiredTables: source.adoptedOutboxes.map(({ table }) => qualifyTable(table)),
+        outboxTable: `${source.outboxSchema}.outbox`,
         create: source.create,
         isCanaryOn: source.canaryIntervalMs !== false,
       },
