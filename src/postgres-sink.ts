@@ -1,0 +1,11 @@
+/** `headwater/postgres`: mirrors tables into another PostgreSQL, or runs own statements there. Needs the package `pg`. */
+export { postgresSink } from './delivery/sinks/postgres/postgres-sink.ts';
+export type {
+  LentClient,
+  LentPool,
+  PostgresSinkOptions,
+  RecordStatements,
+  TableTarget,
+  TargetStatement,
+} from './delivery/sinks/postgres/postgres-options.ts';
+export type { SinkDefinition } from './delivery/sink.ts';
