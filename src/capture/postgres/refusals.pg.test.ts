@@ -65,6 +65,12 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       await using database = await createCapturedDatabase(major);
       const recorder = await recordOnce(database);
       const { slotName } = sourceOptions(database);
+      await waitUntil(async () => {
+        const holders = await database.query('select 1 from pg_replication_slots where slot_name = $1 and active', [
+          slotName,
+        ]);
+        return holders.length === 0;
+      }, 'the last reader is gone');
       await database.query('select pg_drop_replication_slot($1)', [slotName]);
       const gone = await failToStart({ ...sourceOptions(database), recorder });
       assert.equal(gone.code, 'HW-SOURCE-011');
@@ -156,6 +162,24 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
         tables,
       });
       assert.equal(source.report().state, 'streaming');
+    });
+
+    test('an adopted outbox that is not published is refused with the SQL, and outboxes join a publication that is made', async () => {
+      await using database = await createCapturedDatabase(major);
+      await database.query('create table adopted (id uuid primary key)');
+      await database.query('create schema headwater create table outbox (id uuid primary key)');
+      await database.query('create publication present for table t');
+      const options = {
+        ...sourceOptions(database),
+        recorder: new MemoryRecorder(),
+        requiredTables: ['public.adopted'],
+      };
+      const error = await failToStart({ ...options, publicationNames: ['present'] });
+      assert.equal(error.code, 'HW-SOURCE-036');
+      assert.match(error.hint, /alter publication "present" add table "public"."adopted"/);
+      await using _ = await startTestSource(options);
+      const names = options.recorder.durable.state.source?.tables;
+      assert.deepEqual(names, ['headwater.outbox', 'public.adopted', 'public.t']);
     });
 
     test('a slot of another kind is refused', async () => {

@@ -29,6 +29,8 @@ export function createTestSource(options: SourceTestOptions): ChangeSource {
     installation: 'test',
     publicationNames: ['headwater'],
     tables: [],
+    requiredTables: [],
+    outboxTable: 'headwater.outbox',
     create: 'if-missing',
     canaryIntervalMs: 200,
     flushIntervalMs: 0,

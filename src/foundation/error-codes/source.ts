@@ -238,6 +238,13 @@ export const sourceErrorCodes = {
     policy: 'retry',
     exitCode: 1,
   },
+  'HW-SOURCE-036': {
+    title: 'an outbox table is not published',
+    why: 'Its inserts are meant to be events, and without publication none of them would ever arrive.',
+    fix: 'Run the SQL in the hint; rows that were inserted before it are not published.',
+    policy: 'stop',
+    exitCode: 8,
+  },
   'HW-SOURCE-035': {
     title: 'an adopted outbox table cannot be cleaned',
     why: 'Its rows are found by the column id, and the table or that column is missing.',

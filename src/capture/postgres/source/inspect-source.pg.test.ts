@@ -25,6 +25,8 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       assert.equal(results.get('source.wal-level')?.result, 'ok');
       assert.equal(results.get('source.replica-identity')?.result, 'failed');
       assert.equal(results.get('source.published-changes')?.result, 'warning');
+      assert.equal(results.get('source.outbox')?.result, 'failed');
+      assert.match(results.get('source.outbox')?.fix ?? '', /add table "public"."adopted"/);
       assert.equal(results.get('source.slot-limit')?.result, 'warning');
       assert.equal(results.get('source.message-right')?.result, 'warning');
       for (const check of checks)
@@ -55,7 +57,15 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
 function inspect(url: string): Promise<readonly SourceCheck[]> {
   const options = parseConnectionUrl(url);
   return inspectSource({
-    wanted: { slotName: 'headwater_test', publicationNames: ['p'], tables: [], create: 'if-missing', isCanaryOn: true },
+    wanted: {
+      slotName: 'headwater_test',
+      publicationNames: ['p'],
+      tables: [],
+      requiredTables: ['public.adopted'],
+      outboxTable: 'headwater.outbox',
+      create: 'if-missing',
+      isCanaryOn: true,
+    },
     openCatalog: (signal) => openSourceCatalog(options, signal),
     openReplication: (signal) => openReplicationConnection(options, signal),
   });

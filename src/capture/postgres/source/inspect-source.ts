@@ -47,6 +47,7 @@ async function readInspectedSource(
     slot: server.isStandby ? undefined : await catalog.readSlot(wanted.slotName),
     publications: await catalog.readPublications(wanted.publicationNames),
     tables: distinctTables(await catalog.readTables(wanted.publicationNames)),
+    hasOutbox: await catalog.hasTable(wanted.outboxTable),
     replicationError: await tryReplication(inspection.openReplication, signal),
     wanted,
   };

@@ -2,7 +2,7 @@ import type { HeadwaterError } from '../../../foundation/error.ts';
 import { quoteIdentifier, quoteQualified } from '../../../postgres/quote.ts';
 import type { SourceCheck } from '../../source-check.ts';
 import { checkPublicationsExist, checkSlotKind } from './compare-source.ts';
-import { createPublicationSql, createSlotSql } from './setup.sql.ts';
+import { addTableSql, createPublicationSql, createSlotSql } from './setup.sql.ts';
 import type { PublicationFacts, PublishedTable, ServerFacts, SlotFacts } from './source-facts.ts';
 import {
   findTablesWithHiddenIdentity,
@@ -17,12 +17,17 @@ export interface InspectedSource {
   readonly slot: SlotFacts | undefined;
   readonly publications: readonly PublicationFacts[];
   readonly tables: readonly PublishedTable[];
+  /** Whether Headwater's own outbox table is there. */
+  readonly hasOutbox: boolean;
   /** Undefined: a session in replication mode came about. */
   readonly replicationError: HeadwaterError | undefined;
   readonly wanted: {
     readonly slotName: string;
     readonly publicationNames: readonly string[];
     readonly tables: readonly string[];
+    /** Adopted outbox tables. */
+    readonly requiredTables: readonly string[];
+    readonly outboxTable: string;
     readonly create: 'if-missing' | 'never';
     readonly isCanaryOn: boolean;
   };
@@ -36,6 +41,7 @@ export function planSourceChecks(source: InspectedSource): readonly SourceCheck[
     checkPrimary(source),
     checkCapacity(source),
     checkPublications(source),
+    checkOutboxes(source),
     checkTruncate(source),
     checkViaRoot(source),
     checkIdentities(source),
@@ -103,6 +109,23 @@ function checkPublications({ publications, tables, wanted }: InspectedSource): S
     .join(' ');
   if (wanted.create === 'if-missing') return warning(id, `${missing.message}; the first start creates it`, sql);
   return failed(id, missing.message, sql);
+}
+
+function checkOutboxes({ hasOutbox, publications, tables, wanted }: InspectedSource): SourceCheck {
+  const id = 'source.outbox';
+  const [publication] = publications;
+  if (publication === undefined)
+    return ok(id, 'outbox tables are part of the publication that the first start creates');
+  const published = tableNames(tables);
+  const lacking = wanted.requiredTables.filter((name) => !published.includes(name));
+  const addSql = (names: readonly string[]): string =>
+    names.map((name) => addTableSql(publication.name, name)).join(' ');
+  if (lacking.length > 0) {
+    return failed(id, `${lacking.join(', ')} is not published: its events would be lost`, addSql(lacking));
+  }
+  if (!hasOutbox || published.includes(wanted.outboxTable)) return ok(id, 'every outbox table is published');
+  const why = `${wanted.outboxTable} is there and not published: events that are emitted by outbox would be lost`;
+  return warning(id, why, addSql([wanted.outboxTable]));
 }
 
 function checkTruncate({ publications }: InspectedSource): SourceCheck {

@@ -9,7 +9,7 @@ import {
   compareSource,
   type FoundSource,
 } from './compare-source.ts';
-import { createPublicationSql, createSlotSql } from './setup.sql.ts';
+import { addTableSql, createPublicationSql, createSlotSql } from './setup.sql.ts';
 import type { SourceCatalog } from './source-catalog.ts';
 import type { PublicationFacts, PublishedTable, ServerFacts, SlotFacts } from './source-facts.ts';
 import type { PostgresSourceOptions } from './source-options.ts';
@@ -39,7 +39,10 @@ export interface AcceptedSource {
   readonly record: { readonly identity: SourceIdentity; readonly startLsn: Lsn } | undefined;
 }
 
-type PrepareOptions = Pick<PostgresSourceOptions, 'slotName' | 'publicationNames' | 'tables' | 'create' | 'recorder'>;
+type PrepareOptions = Pick<
+  PostgresSourceOptions,
+  'slotName' | 'publicationNames' | 'tables' | 'requiredTables' | 'outboxTable' | 'create' | 'recorder'
+>;
 
 /**
  * Everything that is checked and made before the slot is asked for. The publication comes first: PostgreSQL 18 sends nothing
@@ -55,6 +58,7 @@ export async function prepareSource(options: PrepareOptions, sessions: SourceSes
   const tables = distinctTables(await catalog.readTables(options.publicationNames));
   const slot = await catalog.readSlot(options.slotName);
   const { source } = options.recorder.state;
+  throwIf(refuseUnpublished(options, tables));
   if (source !== undefined) {
     const found = foundSource({ system, server, slot, publications, replication });
     const refusal = compareSource({ ...options.recorder.state, source }, found, options);
@@ -143,14 +147,35 @@ async function preparePublications(
   const missing = options.publicationNames.filter((name) => !found.some((publication) => publication.name === name));
   // A publication that a history was recorded with is never made anew here: that is a refusal by its oid.
   if (missing.length === 0 || options.recorder.state.source !== undefined) return found;
+  const tables = await listTablesToPublish(options, catalog);
   if (options.create === 'never') {
-    const sql = missing.map((name) => `${createPublicationSql(name, options.tables)};`).join(' ');
+    const sql = missing.map((name) => `${createPublicationSql(name, tables)};`).join(' ');
     throw new HeadwaterError('HW-SOURCE-009', `the publication "${missing.join('", "')}" does not exist`, {
       hint: `Run: ${sql}`,
     });
   }
-  for (const name of missing) await catalog.createPublication(name, options.tables);
+  for (const name of missing) await catalog.createPublication(name, tables);
   return catalog.readPublications(options.publicationNames);
+}
+
+/** An outbox that is not published would swallow events: it is part of every publication that is made here. */
+async function listTablesToPublish(options: PrepareOptions, catalog: SourceCatalog): Promise<readonly string[]> {
+  const hasOutbox = await catalog.hasTable(options.outboxTable);
+  const tables = [...options.tables, ...options.requiredTables, ...(hasOutbox ? [options.outboxTable] : [])];
+  return [...new Set(tables.map((name) => (name.includes('.') ? name : `public.${name}`)))];
+}
+
+function refuseUnpublished(options: PrepareOptions, tables: readonly PublishedTable[]): HeadwaterError | undefined {
+  const published = tableNames(tables);
+  const lacking = options.requiredTables.filter(
+    (name) => !published.includes(name.includes('.') ? name : `public.${name}`),
+  );
+  if (lacking.length === 0) return undefined;
+  const sql = lacking.map((name) => addTableSql(options.publicationNames[0] ?? '', name)).join(' ');
+  return new HeadwaterError('HW-SOURCE-036', `${lacking.join(', ')} is not published: its events would be lost`, {
+    hint: `Run: ${sql}`,
+    details: { tables: lacking.join(', ') },
+  });
 }
 
 async function createSlot(

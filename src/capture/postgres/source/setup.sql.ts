@@ -9,6 +9,12 @@ export function createPublicationSql(name: string, tables: readonly string[]): s
   return `create publication ${quoteIdentifier(name)}${list.length === 0 ? '' : ` for table ${list.join(', ')}`}`;
 }
 
+/** Adds a table to a publication. What was written to it before is not published. */
+export function addTableSql(publicationName: string, table: string): string {
+  const { schemaName, objectName } = parseQualifiedName(table);
+  return `alter publication ${quoteIdentifier(publicationName)} add table ${quoteQualified(schemaName, objectName)};`;
+}
+
 /** For people and for `create: never`: the same slot as the one that Headwater creates by the replication protocol. */
 export function createSlotSql(slotName: string): string {
   return `select pg_create_logical_replication_slot(${quoteLiteral(slotName)}, 'pgoutput')`;

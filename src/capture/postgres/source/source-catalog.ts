@@ -28,6 +28,8 @@ export interface SourceCatalog {
   /** Those that exist. */
   readPublications(names: readonly string[]): Promise<readonly PublicationFacts[]>;
   readTables(publicationNames: readonly string[]): Promise<readonly PublishedTable[]>;
+  /** Whether a table of that name, `schema.table`, exists. */
+  hasTable(name: string): Promise<boolean>;
   createPublication(name: string, tables: readonly string[]): Promise<void>;
   /** One statement for all that is looked at while nothing happens. */
   watch(request: WatchRequest): Promise<WatchResult>;

@@ -107,6 +107,9 @@ select t.pubname::text as publication_name,
  where t.pubname in (select jsonb_array_elements_text($1::jsonb))
  order by 1, 2, 3`;
 
+/** One row. $1 a quoted qualified name. */
+export const tableExistsSql = `select (to_regclass($1) is not null)::text as is_there`;
+
 /**
  * One statement for everything that is looked at while nothing happens: an idle installation costs one statement per
  * interval. $1 slot name, $2 JSON array of publication names, $3 content of the canary. The canary is transactional, so that

@@ -13,6 +13,10 @@ export interface PostgresSourceOptions {
   readonly publicationNames: readonly string[];
   /** `schema.table` of what a missing publication is created with. Empty: events by message only. */
   readonly tables: readonly string[];
+  /** `schema.table` of what must be published, or capture is refused: adopted outbox tables. */
+  readonly requiredTables: readonly string[];
+  /** `schema.table` of Headwater's own outbox. Published with the rest when a publication is created and the table is there. */
+  readonly outboxTable: string;
   /** `if-missing`: slot and publication are created. `never`: the error says by which SQL. */
   readonly create: 'if-missing' | 'never';
   /** Milliseconds between canary messages and looks at the slot; `false` for no canaries. Default 10,000. */

@@ -2,9 +2,17 @@ import { HeadwaterError } from '../../../foundation/error.ts';
 import type { Connection, QueryRow } from '../../../postgres/connection.ts';
 import type { ConnectionOptions } from '../../../postgres/connection-options.ts';
 import { openConnection, textRows } from '../../../postgres/pg-connection.ts';
+import { parseQualifiedName, quoteQualified } from '../../../postgres/quote.ts';
 import { createPublicationSql } from './setup.sql.ts';
 import type { SourceCatalog, WatchRequest, WatchResult } from './source-catalog.ts';
-import { publicationFactsSql, publishedTablesSql, serverFactsSql, slotFactsSql, watchSql } from './source-facts.sql.ts';
+import {
+  publicationFactsSql,
+  publishedTablesSql,
+  serverFactsSql,
+  slotFactsSql,
+  tableExistsSql,
+  watchSql,
+} from './source-facts.sql.ts';
 import {
   parsePublicationFacts,
   parsePublishedTable,
@@ -56,6 +64,12 @@ class SqlSourceCatalog implements SourceCatalog {
     return (await this.#connection.query(publishedTablesSql, [JSON.stringify(publicationNames)])).map(
       parsePublishedTable,
     );
+  }
+
+  async hasTable(name: string): Promise<boolean> {
+    const { schemaName, objectName } = parseQualifiedName(name);
+    const [row] = await this.#connection.query(tableExistsSql, [quoteQualified(schemaName, objectName)]);
+    return row?.['is_there'] === 'true';
   }
 
   async createPublication(name: string, tables: readonly string[]): Promise<void> {
