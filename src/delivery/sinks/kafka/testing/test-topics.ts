@@ -69,25 +69,16 @@ export class TestTopics implements AsyncDisposable {
   async readCommitted(topic: string, partitionCount: number): Promise<ConsumedRecord[]> {
     const records: ConsumedRecord[] = [];
     for (let partition = 0; partition < partitionCount; partition += 1) {
-      records.push(...(await this.#readPartition(topic, partition)));
+      for await (const record of this.consume(topic, partition)) records.push(record);
     }
     return records;
   }
 
-  /** How many offsets a partition has given out, markers and aborted records included. */
-  async endOffset(topic: string, partition: number): Promise<bigint> {
-    return this.#offsetAt(topic, partition, 0);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#connection.close();
-  }
-
-  async #readPartition(topic: string, partition: number): Promise<ConsumedRecord[]> {
+  /** One partition as a read-committed consumer sees it, from its beginning up to its end at the call. */
+  async *consume(topic: string, partition: number): AsyncGenerator<ConsumedRecord> {
     // Not the end that read-committed consumers see now: a transaction is committed a moment before its markers are written.
     const end = await this.#offsetAt(topic, partition, 0);
     const reader = new CommittedReader(0n);
-    const records: ConsumedRecord[] = [];
     while (reader.nextOffset < end) {
       const fetchOffset = reader.nextOffset;
       const place = {
@@ -106,10 +97,18 @@ export class TestTopics implements AsyncDisposable {
         records: batch.records.map((record) => ({ ...record, offset: batch.firstOffset + BigInt(record.offsetDelta) })),
       }));
       for (const record of reader.take({ ...fetched, records: batches })) {
-        records.push(toConsumed(partition, record as (typeof batches)[number]['records'][number]));
+        yield toConsumed(partition, record as (typeof batches)[number]['records'][number]);
       }
     }
-    return records;
+  }
+
+  /** How many offsets a partition has given out, markers and aborted records included. */
+  async endOffset(topic: string, partition: number): Promise<bigint> {
+    return this.#offsetAt(topic, partition, 0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connection.close();
   }
 
   async #offsetAt(topic: string, partition: number, isolation: number): Promise<bigint> {
