@@ -1,14 +1,9 @@
 import type { Connection } from '@platformatic/kafka';
+import type { BrokerAddress } from './broker-address.ts';
 import { toKafkaError } from './kafka-error.ts';
 import type { KafkaClient } from './load-client.ts';
 import type { ResolvedKafkaOptions } from './kafka-options.ts';
 import { waitFor } from './wait-for.ts';
-
-/** Where a broker listens. */
-export interface BrokerAddress {
-  readonly host: string;
-  readonly port: number;
-}
 
 /**
  * One connection per broker, made at first use and again after it was lost. Only the handshake, framing, TLS and SASL are

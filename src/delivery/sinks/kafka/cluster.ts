@@ -1,7 +1,8 @@
 import type { Connection } from '@platformatic/kafka';
 import type { Clock } from '../../../foundation/clock.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
-import { type BrokerAddress, BrokerConnections } from './broker-connections.ts';
+import type { BrokerAddress } from './broker-address.ts';
+import { BrokerConnections } from './broker-connections.ts';
 import { hasAnswer, toKafkaError } from './kafka-error.ts';
 import type { ResolvedKafkaOptions } from './kafka-options.ts';
 import type { KafkaClient } from './load-client.ts';

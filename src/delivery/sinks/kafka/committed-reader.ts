@@ -7,6 +7,7 @@ export interface FetchedBatch {
   readonly records: readonly FetchedRecord[];
 }
 
+/** A record in such a batch. */
 export interface FetchedRecord {
   readonly offsetDelta: number;
   readonly key: Uint8Array | null | undefined;

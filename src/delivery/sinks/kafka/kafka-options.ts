@@ -2,7 +2,7 @@ import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { JournalRecord } from '../../../model/journal-record.ts';
 import type { TransactionHeader } from '../../../model/transaction.ts';
-import type { BrokerAddress } from './broker-connections.ts';
+import type { BrokerAddress } from './broker-address.ts';
 
 /** Compression of what is sent. None needs native code. */
 export type KafkaCompression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';

@@ -226,7 +226,7 @@ class KafkaSink implements Sink {
   async #abortQuietly(): Promise<void> {
     const { clock, logger } = this.#context;
     const patience = new AbortController();
-    const timer = clock.setTimer(abortPatienceMs, () => patience.abort(new Error('the broker took too long')));
+    const timer = clock.setTimer(abortPatienceMs, () => patience.abort());
     try {
       await this.#producer.abortOpenTransaction(patience.signal);
     } catch (thrown) {

@@ -31,7 +31,7 @@ test('a sink that is only described loads no client', async () => {
     },
   });
   try {
-    const { kafkaSink } = await import('../../../kafka.ts');
+    const { kafkaSink } = await import('./kafka-sink.ts');
     kafkaSink({ brokers: 'localhost' });
   } finally {
     hooks.deregister();

@@ -16,6 +16,7 @@ export interface SentBatch {
 /** The next offset that a partition can give, as far as this producer knows: all before it is taken. */
 export type NextOffsets = ReadonlyMap<string, bigint>;
 
+/** What the offsets say: go on with these, or stop. */
 export type OffsetVerdict =
   | { readonly kind: 'sound'; readonly next: NextOffsets }
   | {

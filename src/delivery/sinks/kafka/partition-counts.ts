@@ -1,5 +1,6 @@
 import type { PartitionCounts } from './position-record.ts';
 
+/** What partition counts say about the order of keys. */
 export type CountVerdict =
   /** All counts are as before; `added` topics are met for the first time. */
   | { readonly kind: 'sound'; readonly counts: PartitionCounts; readonly isNew: boolean }

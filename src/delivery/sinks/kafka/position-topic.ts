@@ -6,6 +6,7 @@ import { CommittedReader } from './committed-reader.ts';
 import { foldPositionRecord, type LaneRecords, type PositionOwner } from './position-record.ts';
 import { waitFor } from './wait-for.ts';
 
+/** Whose positions are read, and where. */
 export interface PositionTopicOptions {
   readonly topic: string;
   readonly owner: PositionOwner;

@@ -16,6 +16,7 @@ export interface ProduceAnswer {
   readonly baseOffset: bigint;
 }
 
+/** What goes to one broker in one request. */
 export interface ProduceRequest {
   readonly transactionalId: string;
   readonly timeoutMs: number;

@@ -65,6 +65,7 @@ const attributesOffset = 21;
 const transactional = 1 << 4;
 const lengthEnd = 12;
 
+/** Collects records and encodes them as one batch. Holds about twice their bytes at most. */
 export class RecordBatchBuilder {
   #buffer: Buffer;
   #length = batchOverheadBytes;

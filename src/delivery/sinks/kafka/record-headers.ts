@@ -1,4 +1,3 @@
-import { unreachable } from '../../../foundation/assert.ts';
 import { toInstant } from '../../../foundation/clock.ts';
 import type { DomainEvent } from '../../../model/domain-event.ts';
 import type { JournalRecord } from '../../../model/journal-record.ts';
@@ -139,21 +138,6 @@ export class HeaderWriter {
 }
 
 const eventNamesMax = 4096;
-
-/** Which table a record's headers name; none for events, and for TRUNCATE that of the topic it goes to. */
-export function tableOf(record: JournalRecord): TableSchema | undefined {
-  switch (record.kind) {
-    case 'event':
-    case 'truncate':
-      return undefined;
-    case 'insert':
-    case 'update':
-    case 'delete':
-      return record.table;
-    default:
-      return unreachable(record);
-  }
-}
 
 /** RFC 3339 with microseconds, exactly as committed. */
 function formatMicros(micros: bigint): string {

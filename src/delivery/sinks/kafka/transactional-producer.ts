@@ -15,6 +15,7 @@ export interface PartitionWrites {
   readonly batches: readonly RecordBatchBuilder[];
 }
 
+/** Whose transactions they are, and how long they may take. */
 export interface ProducerOptions {
   readonly transactionalId: string;
   readonly transactionTimeoutMs: number;
