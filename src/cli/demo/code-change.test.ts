@@ -13,17 +13,26 @@ describe('the difference between the two order services', () => {
   it('is one line for each write: publish becomes emit', async () => {
     const { changes, naive } = await readShownCode();
     const calls = changes.filter(({ text }) => !text.startsWith('import '));
-    assert.deepEqual(only('-', calls).map((text) => text.trim()), [
-      "await publish(events['order.placed'], order, { key: order.id });",
-      "await publish(events['order.paid'], order, { key: order.id });",
-    ]);
-    assert.deepEqual(only('+', calls).map((text) => text.trim()), [
-      "await emit(tx, events['order.placed'], order, { key: order.id });",
-      "await emit(tx, events['order.paid'], order, { key: order.id });",
-    ]);
+    assert.deepEqual(
+      only('-', calls).map((text) => text.trim()),
+      [
+        "await publish(events['order.placed'], order, { key: order.id });",
+        "await publish(events['order.paid'], order, { key: order.id });",
+      ],
+    );
+    assert.deepEqual(
+      only('+', calls).map((text) => text.trim()),
+      [
+        "await emit(tx, events['order.placed'], order, { key: order.id });",
+        "await emit(tx, events['order.paid'], order, { key: order.id });",
+      ],
+    );
     assert.equal(changes.length - calls.length, 2, 'and the import');
     assert.ok(naive.length <= 30, 'the naive order service has at most 30 lines');
-    assert.ok(naive.every((line) => !/sleep|timer|delay|kill/i.test(line)), 'and waits for nothing on purpose');
+    assert.ok(
+      naive.every((line) => !/sleep|timer|delay|kill/i.test(line)),
+      'and waits for nothing on purpose',
+    );
   });
 
   it('is empty for equal files', () => {

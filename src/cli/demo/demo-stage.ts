@@ -16,7 +16,7 @@ const STATUS_TIMEOUT_MS = 2000;
 /** A derived store as the demo asks it at the end: for its effects, in the order of their arrival. */
 export interface DerivedStore {
   readonly name: string;
-  readEffects(prefix: string): Promise<readonly Effect[]>;
+  readonly readEffects: (prefix: string) => Promise<readonly Effect[]>;
 }
 
 /** Everything that runs, and nothing that was decided: programs, databases, ports. */

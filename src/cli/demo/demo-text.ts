@@ -44,7 +44,9 @@ export function formatExamples(report: ActReport, style: TextStyle): readonly st
 
 /** The difference between the two order services. Pure. */
 export function formatCodeChange(changes: readonly ChangedLine[], style: TextStyle): readonly string[] {
-  return changes.map(({ sign, text }) => (sign === '-' ? style.red : style.green)(`${sign} ${text.trim()}`));
+  return changes.map(({ sign, text }) =>
+    sign === '-' ? style.red(`- ${text.trim()}`) : style.green(`+ ${text.trim()}`),
+  );
 }
 
 /** What the receiver's dropping by id has hidden, said aloud. Pure. */

@@ -64,20 +64,29 @@ describe('headwater demo', () => {
     const [code] = await demo.exited;
     const lines = (await demo.stdout).trimEnd().split('\n');
     const report = JSON.parse(lines.at(-1) ?? '') as DemoReport;
-    const counts = report.acts.map(({ act, stores }) => `${act}: ${JSON.stringify(stores, (key, value: unknown) => (key === 'ids' ? undefined : value))}`);
+    const counts = report.acts.map(
+      ({ act, stores }) =>
+        `${act}: ${JSON.stringify(stores, (key, value: unknown) => (key === 'ids' ? undefined : value))}`,
+    );
     assert.equal(code, 0, counts.join('\n'));
     assert.equal(lines.length, 1, 'stdout belongs to the one object');
     assert.equal(report.version, 1);
     assert.equal(report.seed, seed);
     assert.equal(report.ok, true);
-    assert.deepEqual(report.acts.map(({ act }) => act), [1, 2, 3]);
+    assert.deepEqual(
+      report.acts.map(({ act }) => act),
+      [1, 2, 3],
+    );
     for (const act of report.acts) assertRecountable(act);
     const [naive, emitting, outage] = report.acts;
     assert.ok(Object.values(naive?.stores ?? {}).some(hasDamage), 'act 1 did damage');
     for (const act of [emitting, outage]) {
       assert.ok((act?.committed.length ?? 0) > demoScale.orderCount, 'most orders were placed and paid');
       for (const store of Object.values(act?.stores ?? {})) {
-        assert.deepEqual(damageKinds.map((kind) => store.ids[kind]), [[], [], [], []]);
+        assert.deepEqual(
+          damageKinds.map((kind) => store.ids[kind]),
+          [[], [], [], []],
+        );
         assert.equal(store.delivered, act?.committed.length);
       }
     }
@@ -104,7 +113,8 @@ describe('headwater demo', () => {
       assert.deepEqual([code, signal], end === 'SIGINT' ? [130, null] : [null, 'SIGKILL']);
       // After a SIGKILL the guards and the closed pipes end the others a moment later; the directory goes with the next demo.
       if (end === 'SIGINT') assert.deepEqual(await readdir(demo.scratch), []);
-      const isAnyRunning = async (): Promise<boolean> => (await Promise.all(identities.map(isProcessRunning))).some(Boolean);
+      const isAnyRunning = async (): Promise<boolean> =>
+        (await Promise.all(identities.map(isProcessRunning))).some(Boolean);
       while (await isAnyRunning());
     });
   }

@@ -34,7 +34,8 @@ export function callJson(call: JsonCall): Promise<JsonAnswer> {
         port: call.port,
         path: call.path,
         method: body === undefined ? 'GET' : 'POST',
-        headers: body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+        headers:
+          body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
         signal: call.signal === undefined ? limit : AbortSignal.any([limit, call.signal]),
       },
       (answer) => {

@@ -2,7 +2,15 @@ import { type Clock, systemClock } from '../../foundation/clock.ts';
 import type { TextStyle } from '../terminal.ts';
 import type { ShownCode } from './code-change.ts';
 import type { DemoObserver } from './demo-observer.ts';
-import { actTitles, formatCodeChange, formatDamageTable, formatEnding, formatExamples, formatOutage, formatRepetitions } from './demo-text.ts';
+import {
+  actTitles,
+  formatCodeChange,
+  formatDamageTable,
+  formatEnding,
+  formatExamples,
+  formatOutage,
+  formatRepetitions,
+} from './demo-text.ts';
 
 /** Where lines go, and what they are made with. */
 export interface LogOptions {

@@ -38,10 +38,7 @@ interface ProcessAge {
 
 /** Reads `/proc/<pid>/stat`: `pid (name) state ppid … starttime(22) …`. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
 async function readProcess(pid: number): Promise<ProcessAge> {
-  const [stat, uptime] = await Promise.all([
-    readFile(`/proc/${pid}/stat`, 'utf8'),
-    readFile('/proc/uptime', 'utf8'),
-  ]);
+  const [stat, uptime] = await Promise.all([readFile(`/proc/${pid}/stat`, 'utf8'), readFile('/proc/uptime', 'utf8')]);
   const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const startSeconds = Number(fields[19]) / TICKS_PER_SECOND;

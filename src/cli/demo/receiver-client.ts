@@ -32,7 +32,8 @@ export async function countRepetitions(port: number, prefix: string): Promise<nu
 async function readRows(port: number, path: string): Promise<readonly unknown[]> {
   try {
     const { body } = await callJson({ port, path, timeoutMs: READ_TIMEOUT_MS });
-    if (Array.isArray(body)) return body;
+    const rows: readonly unknown[] | undefined = Array.isArray(body) ? body : undefined;
+    if (rows !== undefined) return rows;
   } catch (error) {
     throw HeadwaterError.from(error, 'HW-DEMO-002', 'the receiver cannot be asked');
   }

@@ -115,10 +115,14 @@ async function serveCustomers(options: ActOptions): Promise<Pick<PlayedAct, 'ans
 interface Timetable extends ActOptions {
   readonly kills: Kill[];
   /** Waits for a time of the act. */
-  at(timeMs: number): Promise<void>;
+  readonly at: (timeMs: number) => Promise<void>;
 }
 
-async function killRepeatedly(timetable: Timetable, program: SupervisedProgram, timesMs: readonly number[]): Promise<void> {
+async function killRepeatedly(
+  timetable: Timetable,
+  program: SupervisedProgram,
+  timesMs: readonly number[],
+): Promise<void> {
   for (const timeMs of timesMs) {
     await timetable.at(timeMs);
     const pid = await program.killAndLaunch();
@@ -182,7 +186,10 @@ async function finishAct(options: ActOptions, played: PlayedAct): Promise<ActRep
 }
 
 /** Resolves when every store has all of these steps, or when waiting any longer is given up and the count will tell. */
-async function waitForStores({ act, observer, signal, stage }: ActOptions, steps: readonly CommittedStep[]): Promise<void> {
+async function waitForStores(
+  { act, observer, signal, stage }: ActOptions,
+  steps: readonly CommittedStep[],
+): Promise<void> {
   const deadlineMs = systemClock.monotonicMs() + CATCH_UP_LIMIT_MS;
   for (const { name, readEffects } of stage.stores) {
     const countMissing = async (): Promise<number> => {

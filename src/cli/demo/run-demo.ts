@@ -70,7 +70,10 @@ async function deliverFirstEvent(stage: DemoStage, options: DemoOptions): Promis
   });
   await Promise.race([failed, Promise.all([buy, waitForEffect(stage, signal)])]);
   const seconds = toSeconds(systemClock.monotonicMs() - options.startedMs);
-  observer.happened('step', `first event: committed, journalled, acknowledged by the receiver, ${seconds.toFixed(1)} s after the start`);
+  observer.happened(
+    'step',
+    `first event: committed, journalled, acknowledged by the receiver, ${seconds.toFixed(1)} s after the start`,
+  );
   await Promise.all([stage.orderService.stop(), stage.headwater.stop()]);
   return seconds;
 }

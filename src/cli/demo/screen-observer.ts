@@ -56,7 +56,10 @@ export function createScreenObserver(options: ScreenOptions): DemoObserver {
   redraw();
   return {
     happened(kind, text) {
-      picture = { ...picture, occurrences: [...picture.occurrences, { kind, seconds: elapsedSeconds(), text }].slice(-50) };
+      picture = {
+        ...picture,
+        occurrences: [...picture.occurrences, { kind, seconds: elapsedSeconds(), text }].slice(-50),
+      };
     },
     actBegan(act) {
       const begin = (): void => {

@@ -72,7 +72,10 @@ class CreatedDatabases implements ShopDatabases {
   #shop: Connection | undefined;
   #reports: Connection | undefined;
 
-  constructor(place: Pick<ShopDatabasesOptions, 'serverUrl' | 'atEnd'> & { readonly name: string }, server: Connection) {
+  constructor(
+    place: Pick<ShopDatabasesOptions, 'serverUrl' | 'atEnd'> & { readonly name: string },
+    server: Connection,
+  ) {
     const { atEnd, name, serverUrl } = place;
     this.shopUrl = withDatabase(serverUrl, `${name}_shop`);
     this.reportsUrl = withDatabase(serverUrl, `${name}_reports`);

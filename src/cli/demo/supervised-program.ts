@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -154,13 +153,16 @@ export class SupervisedProgram implements AsyncDisposable {
       });
       child.stdin?.on('error', () => undefined); // It was killed; its end says so.
       const running = { child, ready: waitForLine(child), exited: waitForExit(child) };
-      void running.exited.then(async (end) => {
-        if (this.#running === running) this.#fail(await this.#explain('HW-DEMO-001', `ended by itself (${end})`));
-      });
+      void this.#watch(running);
       return running;
     } finally {
       closeSync(log);
     }
+  }
+
+  async #watch(running: RunningChild): Promise<void> {
+    const end = await running.exited;
+    if (this.#running === running) this.#fail(await this.#explain('HW-DEMO-001', `ended by itself (${end})`));
   }
 
   get #logFile(): string {
@@ -175,14 +177,14 @@ export class SupervisedProgram implements AsyncDisposable {
 
 function waitForLine(child: ChildProcess): Promise<void> {
   // When the process ends without a word, its exit is the news.
-  return new Promise((resolve) => child.stdout?.once('data', () => resolve()));
+  return new Promise((resolve) => {
+    child.stdout?.once('data', () => resolve());
+  });
 }
 
-async function waitForExit(child: ChildProcess): Promise<string> {
-  try {
-    const [code, signal]: unknown[] = await once(child, 'exit');
-    return signal === null ? `exit code ${String(code)}` : String(signal);
-  } catch (error) {
-    return String(error);
-  }
+function waitForExit(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
 }
