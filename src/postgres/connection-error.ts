@@ -82,6 +82,7 @@ function classifySocketError(thrown: unknown, text: string): ErrorCode {
   if (errno !== undefined && /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(errno)) return 'HW-SOURCE-005';
   if (/SSL connection|certificate/i.test(text)) return 'HW-SOURCE-005';
   if (/SASL|password/i.test(text)) return 'HW-SOURCE-003';
+  if (/Query read timeout/.test(text)) return 'HW-SOURCE-029';
   if (/timeout expired|Connection terminated|not queryable/i.test(text)) return 'HW-SOURCE-023';
   return 'HW-SOURCE-024';
 }

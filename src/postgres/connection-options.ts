@@ -19,6 +19,8 @@ export interface ConnectionOptions {
   readonly authorityFile: string | undefined;
   readonly applicationName: string;
   readonly connectTimeoutMs: number;
+  /** How long an answer to a statement is waited for; then the session is given up. Default: for ever. */
+  readonly statementTimeoutMs?: number;
 }
 
 const tlsModes: Readonly<Record<string, TlsMode>> = {

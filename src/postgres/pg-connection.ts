@@ -1,8 +1,7 @@
 import { HeadwaterError } from '../foundation/error.ts';
 import type { Connection, QueryRow } from './connection.ts';
-import { toConnectionError } from './connection-error.ts';
 import { describeAddress, type ConnectionOptions } from './connection-options.ts';
-import { closePgClient, openPgClient, type PgClient } from './pg-driver.ts';
+import { closePgClient, openPgClient, runStatement, type PgClient } from './pg-driver.ts';
 
 /** Nothing of role or database may end or change the few statements of the product. */
 const sessionSettings: Readonly<Record<string, string>> = {
@@ -19,11 +18,16 @@ const sessionSettings: Readonly<Record<string, string>> = {
 export async function openConnection(options: ConnectionOptions, signal?: AbortSignal): Promise<Connection> {
   const client = await openPgClient(options, { settings: sessionSettings, replication: 'none' }, signal);
   try {
-    const result = await client.query(`select pg_catalog.current_setting('server_version_num') as version`);
-    return new PgConnection(client, describeAddress(options), Number(textRows(result.rows)[0]?.['version']));
+    const [row] = await runStatement(client, {
+      text: `select pg_catalog.current_setting('server_version_num') as version`,
+      values: [],
+      subject: `connecting to ${describeAddress(options)}`,
+      timeoutMs: options.connectTimeoutMs,
+    });
+    return new PgConnection(client, options, Number(row?.['version']));
   } catch (thrown) {
     await closePgClient(client);
-    throw toConnectionError(thrown, `connecting to ${describeAddress(options)}`);
+    throw thrown;
   }
 }
 
@@ -32,11 +36,13 @@ class PgConnection implements Connection {
   readonly serverVersion: number;
   readonly #client: PgClient;
   readonly #address: string;
+  readonly #statementTimeoutMs: number | undefined;
   #isOpen = true;
 
-  constructor(client: PgClient, address: string, serverVersion: number) {
+  constructor(client: PgClient, options: ConnectionOptions, serverVersion: number) {
     this.#client = client;
-    this.#address = address;
+    this.#address = describeAddress(options);
+    this.#statementTimeoutMs = options.statementTimeoutMs;
     this.serverVersion = serverVersion;
     this.backendPid = Number(Reflect.get(client, 'processID'));
     client.on('end', () => {
@@ -61,14 +67,12 @@ class PgConnection implements Connection {
     const abort = (): void => void this.close();
     signal?.addEventListener('abort', abort, { once: true });
     try {
-      const result = await this.#client.query(
-        text,
-        values.map((value) => (value === null ? null : String(value))),
-      );
-      return textRows(result.rows);
+      const texts = values.map((value) => (value === null ? null : String(value)));
+      const subject = `a statement on ${this.#address}`;
+      return await runStatement(this.#client, { text, values: texts, subject, timeoutMs: this.#statementTimeoutMs });
     } catch (thrown) {
       signal?.throwIfAborted();
-      throw toConnectionError(thrown, `a statement on ${this.#address}`);
+      throw thrown;
     } finally {
       signal?.removeEventListener('abort', abort);
     }
@@ -83,13 +87,4 @@ class PgConnection implements Connection {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-/** Rows of text values. The type parsers of the driver were replaced by `String`, so every value is text or null. */
-export function textRows(rows: readonly unknown[]): readonly QueryRow[] {
-  return rows.filter(isQueryRow);
-}
-
-function isQueryRow(row: unknown): row is QueryRow {
-  return typeof row === 'object' && row !== null;
 }

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 
 import { HeadwaterError } from '../foundation/error.ts';
+import type { QueryRow } from './connection.ts';
 import { describeAddress, type ConnectionOptions } from './connection-options.ts';
 import { toConnectionError } from './connection-error.ts';
 
@@ -100,6 +101,36 @@ async function readAuthority(path: string): Promise<string> {
   } catch (thrown) {
     throw new HeadwaterError('HW-SOURCE-005', `the certificate file ${path} cannot be read`, { cause: thrown });
   }
+}
+
+/**
+ * Runs one statement. A server that does not answer in time may answer later, out of turn, so the session is given up then.
+ * @throws HW-SOURCE codes by SQLSTATE, HW-SOURCE-029 when no answer came
+ */
+export async function runStatement(client: PgClient, statement: Statement): Promise<readonly QueryRow[]> {
+  const { subject, text, timeoutMs, values } = statement;
+  try {
+    const query = { text, values: [...values], ...(timeoutMs === undefined ? {} : { query_timeout: timeoutMs }) };
+    return (await client.query(query)).rows.filter(isQueryRow);
+  } catch (thrown) {
+    const error = toConnectionError(thrown, subject);
+    if (error.code === 'HW-SOURCE-029') void closePgClient(client);
+    throw error;
+  }
+}
+
+export interface Statement {
+  readonly text: string;
+  /** None: the simple protocol, which replication commands need. */
+  readonly values: readonly (string | null)[];
+  /** What is being done, for errors. */
+  readonly subject: string;
+  readonly timeoutMs: number | undefined;
+}
+
+/** The type parsers of the driver are replaced by `String`, so every value is text or null. */
+export function isQueryRow(row: unknown): row is QueryRow {
+  return typeof row === 'object' && row !== null;
 }
 
 /** Says goodbye and closes the socket without waiting for an answer, which a frozen server would never give. */

@@ -133,7 +133,6 @@ class PostgresChangeSource implements ChangeSource {
       }
     } finally {
       this.#started.promise.catch(() => undefined);
-      await this.#catalog?.close();
     }
   }
 
@@ -151,12 +150,8 @@ class PostgresChangeSource implements ChangeSource {
       });
       if (error === undefined || signal.aborted) return;
       if (!this.#isWorthRetrying(error, slot)) throw error;
-      if (
-        !hasStarted &&
-        clock.monotonicMs() - startedMs >= this.#options.startTimeoutMs &&
-        error.code !== 'HW-SOURCE-012'
-      )
-        throw error;
+      const isStartOver = !hasStarted && clock.monotonicMs() - startedMs >= this.#options.startTimeoutMs;
+      if (isStartOver && error.code !== 'HW-SOURCE-012') throw error;
       this.#error = error;
       if (hasStarted) this.#state = 'reconnecting';
       this.#reconnectCount += hasStarted ? 1 : 0;
@@ -176,14 +171,18 @@ class PostgresChangeSource implements ChangeSource {
 
   /** Connects, checks and streams until the connection ends. Undefined after a stop. */
   async #connectOnce(signal: AbortSignal, onStreaming: () => void): Promise<HeadwaterError | undefined> {
-    const { openReplication, recorder } = this.#options;
+    const { openCatalog, openReplication, recorder } = this.#options;
     // What an earlier connection appended must count as recorded before anything is compared.
     await recorder.flush();
     let replication: ReplicationConnection | undefined;
-    const close = (): void => void replication?.close();
+    const close = (): void => {
+      void replication?.close();
+      void this.#catalog?.close();
+    };
     signal.addEventListener('abort', close, { once: true });
     try {
-      const catalog = await this.#openCatalog(signal);
+      const catalog = await openCatalog(signal);
+      this.#catalog = catalog;
       replication = await openReplication(signal);
       signal.throwIfAborted();
       const error = await this.#streamOnce({ replication, catalog }, onStreaming);
@@ -196,6 +195,9 @@ class PostgresChangeSource implements ChangeSource {
       signal.removeEventListener('abort', close);
       await this.#endSession();
       await replication?.close();
+      // The session for catalogs may be dead on the same path without showing it: each round has its own.
+      await this.#catalog?.close();
+      this.#catalog = undefined;
     }
   }
 
@@ -233,14 +235,6 @@ class PostgresChangeSource implements ChangeSource {
       logger,
       onCanary: (content) => this.#watch.canarySeen(content),
     });
-  }
-
-  async #openCatalog(signal: AbortSignal): Promise<SourceCatalog> {
-    if (this.#catalog?.isOpen !== true) {
-      await this.#catalog?.close();
-      this.#catalog = await this.#options.openCatalog(signal);
-    }
-    return this.#catalog;
   }
 
   async #endSession(): Promise<void> {

@@ -5,8 +5,7 @@ import { parseLsn } from '../../../model/lsn.ts';
 import { toConnectionError } from '../../../postgres/connection-error.ts';
 import type { QueryRow } from '../../../postgres/connection.ts';
 import { describeAddress, type ConnectionOptions } from '../../../postgres/connection-options.ts';
-import { textRows } from '../../../postgres/pg-connection.ts';
-import { closePgClient, openPgClient, socketOf, type PgClient } from '../../../postgres/pg-driver.ts';
+import { closePgClient, openPgClient, runStatement, socketOf, type PgClient } from '../../../postgres/pg-driver.ts';
 import { beginSlotTransactionSql, createSlotCommand, tableHoldsRowSql } from '../source/setup.sql.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import { MessageFramer } from './message-framer.ts';
@@ -20,6 +19,11 @@ import type {
   TableToLookAt,
 } from './replication-connection.ts';
 import { encodeQuery, formatStartReplication, streamSettings, streamTimeouts } from './start-command.ts';
+
+/** How long the server may take for an answer that it has at hand. */
+const answerTimeoutMs = 30_000;
+/** A slot waits for older transactions, and a look at a table for its locks. */
+const unlimited = 0;
 
 /**
  * Opens a session in replication mode. The driver `pg` makes the login (TLS, SCRAM); a plain socket is made here, so that it
@@ -39,14 +43,16 @@ export async function openReplicationConnection(
   );
   try {
     reader.follow(socketOf(client));
-    const rows = textRows((await client.query('show server_version_num')).rows);
+    const subject = `connecting to ${describeAddress(options)}`;
+    const version = { text: 'show server_version_num', values: [], subject, timeoutMs: options.connectTimeoutMs };
+    const [row] = await runStatement(client, version);
     return new PgReplicationConnection(client, reader, {
       address: describeAddress(options),
-      serverVersion: Number(rows[0]?.['server_version_num']),
+      serverVersion: Number(row?.['server_version_num']),
     });
   } catch (thrown) {
     await closePgClient(client);
-    throw toConnectionError(thrown, `connecting to ${describeAddress(options)}`);
+    throw thrown;
   }
 }
 
@@ -86,10 +92,10 @@ class PgReplicationConnection implements ReplicationConnection {
 
   async createSlot(slotName: string, tables: readonly TableToLookAt[]): Promise<CreatedSlot> {
     await this.#query(beginSlotTransactionSql);
-    const [created] = await this.#query(createSlotCommand(slotName, this.serverVersion));
+    const [created] = await this.#query(createSlotCommand(slotName, this.serverVersion), unlimited);
     const holdsRows: boolean[] = [];
     for (const { schemaName, tableName } of tables) {
-      const [row] = await this.#query(tableHoldsRowSql(schemaName, tableName));
+      const [row] = await this.#query(tableHoldsRowSql(schemaName, tableName), unlimited);
       holdsRows.push(row?.['holds_row'] === 'true');
     }
     await this.#query('commit');
@@ -125,14 +131,11 @@ class PgReplicationConnection implements ReplicationConnection {
   }
 
   /** A statement or a replication command of the simple protocol. */
-  async #query(text: string): Promise<readonly QueryRow[]> {
+  async #query(text: string, timeoutMs: number = answerTimeoutMs): Promise<readonly QueryRow[]> {
     if (this.#isClosed)
       throw new HeadwaterError('HW-SOURCE-034', `the replication connection to ${this.#address} is closed`);
-    try {
-      return textRows((await this.#client.query(text)).rows);
-    } catch (thrown) {
-      throw toConnectionError(thrown, `a replication command on ${this.#address}`);
-    }
+    const subject = `a replication command on ${this.#address}`;
+    return runStatement(this.#client, { text, values: [], subject, timeoutMs });
   }
 }
 

@@ -1,7 +1,8 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { Connection, QueryRow } from '../../../postgres/connection.ts';
 import type { ConnectionOptions } from '../../../postgres/connection-options.ts';
-import { openConnection, textRows } from '../../../postgres/pg-connection.ts';
+import { openConnection } from '../../../postgres/pg-connection.ts';
+import { isQueryRow } from '../../../postgres/pg-driver.ts';
 import { parseQualifiedName, quoteQualified } from '../../../postgres/quote.ts';
 import { createPublicationSql } from './setup.sql.ts';
 import type { SourceCatalog, WatchRequest, WatchResult } from './source-catalog.ts';
@@ -24,9 +25,12 @@ import {
   type SlotFacts,
 } from './source-facts.ts';
 
+/** Catalogs answer in milliseconds. A server that takes longer is frozen, and a new connection is tried. */
+const catalogTimeoutMs = 30_000;
+
 /** Opens the catalogs of a server. @throws HW-SOURCE codes of the connection, a pooler among them. */
 export async function openSourceCatalog(options: ConnectionOptions, signal?: AbortSignal): Promise<SourceCatalog> {
-  return createSourceCatalog(await openConnection(options, signal));
+  return createSourceCatalog(await openConnection({ statementTimeoutMs: catalogTimeoutMs, ...options }, signal));
 }
 
 /** The catalogs by a session that the catalog then owns. */
@@ -99,5 +103,5 @@ class SqlSourceCatalog implements SourceCatalog {
 /** Rows that came as a JSON array of objects of text values. */
 function parseRows(json: string | null | undefined): readonly QueryRow[] {
   const rows: unknown = JSON.parse(json ?? '[]');
-  return Array.isArray(rows) ? textRows(rows) : [];
+  return Array.isArray(rows) ? rows.filter(isQueryRow) : [];
 }
