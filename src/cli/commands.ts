@@ -3,9 +3,11 @@ import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import { healthcheckCommand } from './commands/healthcheck.ts';
+import { journalCommand } from './commands/journal.ts';
 import { runCommand } from './commands/run.ts';
 import { sqlCommand } from './commands/sql.ts';
 import { statusCommand } from './commands/status.ts';
+import { tailCommand } from './commands/tail.ts';
 
 /** The verbs of the `headwater` command, in the order of `--help`. */
 export const commands: readonly Command[] = [
@@ -13,6 +15,8 @@ export const commands: readonly Command[] = [
   doctorCommand,
   runCommand,
   statusCommand,
+  tailCommand,
+  journalCommand,
   sqlCommand,
   explainCommand,
   healthcheckCommand,

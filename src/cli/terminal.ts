@@ -44,6 +44,10 @@ export function createTerminal(options: { readonly color: boolean | undefined })
   const { env, stdout, stderr } = process;
   const hasColor = options.color ?? (stdout.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb');
   let hasProgress = false;
+  // Whoever reads the pipe has had enough (`| head`): that is an end, not an error.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? 0 : 1);
+  });
   const clear = (): void => {
     if (hasProgress) stderr.write('\r\u001B[2K');
     hasProgress = false;

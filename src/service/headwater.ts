@@ -1,4 +1,3 @@
-import { createPgoutputDecoder } from '../capture/postgres/pgoutput/pgoutput-decoder.ts';
 import { JournalTail } from '../delivery/journal-tail.ts';
 import { Lane } from '../delivery/lane.ts';
 import type { LaneStatus } from '../delivery/lane-status.ts';
@@ -10,12 +9,12 @@ import { systemRandom } from '../foundation/random.ts';
 import { openJournal, type OpenedJournal } from '../journal/embedded/open-journal.ts';
 import { toSequence } from '../model/position.ts';
 import type { UncopiedTable } from '../model/source-identity.ts';
-import { parseQualifiedName } from '../postgres/quote.ts';
 import { buildStatus } from './build-status.ts';
 import { CaptureHost } from './capture-host.ts';
 import { qualifyTable, resolveConfig, slotNameOf } from './config.ts';
 import { cleanUpLaneName } from './config-schema.ts';
 import type { HeadwaterConfig, ResolvedConfig } from './config-types.ts';
+import { createConfiguredDecoder } from './journal-access.ts';
 import { createCleanUpLane } from './outbox-clean-up.ts';
 import { startHttpServer, type HttpServer } from './http-server.ts';
 import { readSecret } from './secret.ts';
@@ -229,20 +228,12 @@ class RunningHeadwater implements Headwater {
   }
 
   #createLanes(): readonly Lane[] {
-    const { installation, source, stopTimeoutMs } = this.#config;
+    const { installation, stopTimeoutMs } = this.#config;
     const cleanUp = createCleanUpLane(this.#config);
     const lanes = { ...this.#config.lanes, ...(cleanUp === undefined ? {} : { [cleanUpLaneName]: cleanUp }) };
-    const decoderOptions = {
-      installation,
-      outboxSchema: source.outboxSchema,
-      adoptedOutboxes: source.adoptedOutboxes.map(({ table }) => {
-        const { schemaName, objectName } = parseQualifiedName(table);
-        return { schemaName, tableName: objectName };
-      }),
-    };
     const tail = new JournalTail({
       reader: this.#journal.reader,
-      createDecoder: () => createPgoutputDecoder(decoderOptions),
+      createDecoder: () => createConfiguredDecoder(this.#config),
     });
     return Object.entries(lanes).map(
       ([laneName, options]) =>

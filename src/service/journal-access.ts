@@ -1,0 +1,80 @@
+import { createPgoutputDecoder } from '../capture/postgres/pgoutput/pgoutput-decoder.ts';
+import type { TransactionDecoder } from '../capture/transaction-decoder.ts';
+import { toOutboundRecord } from '../delivery/outbound-record.ts';
+import type { OutboundRecord } from '../delivery/sink.ts';
+import { unreachable } from '../foundation/assert.ts';
+import { type Instant, systemClock } from '../foundation/clock.ts';
+import { nodeDisk } from '../foundation/node-disk.ts';
+import { openJournalReader } from '../journal/embedded/open-journal-reader.ts';
+import type { JournalReader } from '../journal/journal-reader.ts';
+import { type Sequence, sequenceZero } from '../model/position.ts';
+import { parseQualifiedName } from '../postgres/quote.ts';
+import type { ResolvedConfig } from './config-types.ts';
+
+/** The decoder of one reader, with the tables that the configuration gives a meaning. */
+export function createConfiguredDecoder({ installation, source }: ResolvedConfig): TransactionDecoder {
+  return createPgoutputDecoder({
+    installation,
+    outboxSchema: source.outboxSchema,
+    adoptedOutboxes: source.adoptedOutboxes.map(({ table }) => {
+      const { schemaName, objectName } = parseQualifiedName(table);
+      return { schemaName, tableName: objectName };
+    }),
+  });
+}
+
+/** Opens the configured journal for reading, beside its owner or without one. @throws HW-JOURNAL codes */
+export function openConfiguredReader(config: ResolvedConfig): Promise<JournalReader> {
+  return openJournalReader({ directory: config.journal.directory, disk: nodeDisk, clock: systemClock });
+}
+
+/** Where a look at the journal begins: its oldest transaction, its end, or a time. */
+export type JournalStart = 'beginning' | 'now' | Instant;
+
+/** How far a look at the journal goes. */
+export interface RecordsOptions {
+  readonly start: JournalStart;
+  /** True: wait for more at the end. */
+  readonly follow: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The records of a journal with their ids and default keys, in commit order. Bounded memory: one read at a time.
+ * @throws HW-JOURNAL and HW-CAPTURE codes; rejects with `signal.reason` on cancel
+ */
+export async function* readRecords(
+  reader: JournalReader,
+  decoder: TransactionDecoder,
+  options: RecordsOptions,
+): AsyncGenerator<OutboundRecord> {
+  const { follow, signal } = options;
+  const after = await findStart(reader, options.start);
+  let ordinal = 0;
+  for await (const entries of reader.read({ after, follow, signal })) {
+    for (const entry of entries) {
+      switch (entry.kind) {
+        case 'schema':
+          decoder.learnSchema(entry.message);
+          break;
+        case 'fragment': {
+          const { records } = decoder.decodeBody(entry.encoding, entry.body, ordinal);
+          ordinal = entry.isLast ? 0 : ordinal + records.length;
+          for (const record of records) {
+            const outbound = toOutboundRecord(record, entry.header, {});
+            if (outbound !== undefined) yield outbound;
+          }
+          break;
+        }
+        default:
+          unreachable(entry);
+      }
+    }
+  }
+}
+
+async function findStart(reader: JournalReader, start: JournalStart): Promise<Sequence> {
+  if (start === 'beginning') return sequenceZero;
+  if (start === 'now') return reader.durableEnd.sequence;
+  return reader.locateTime(start);
+}
