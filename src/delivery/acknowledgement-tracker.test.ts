@@ -5,11 +5,17 @@ import { toSequence } from '../model/position.ts';
 import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.ts';
 import { type Checkpoint, checkpointBehind } from './checkpoint.ts';
 
-const at = (sequence: number, recordCount = 0): Checkpoint => ({ ...checkpointBehind('j', toSequence(BigInt(sequence))), recordCount });
+const at = (sequence: number, recordCount = 0): Checkpoint => ({
+  ...checkpointBehind('j', toSequence(BigInt(sequence))),
+  recordCount,
+});
 
 describe('the checkpoint', () => {
   test('never passes a unit that is not acknowledged, in whichever order acknowledgements come (I1, I2)', () => {
-    const steps = fc.array(fc.oneof({ weight: 3, arbitrary: fc.constant('take' as const) }, fc.constant('pass' as const)), { maxLength: 60 });
+    const steps = fc.array(
+      fc.oneof({ weight: 3, arbitrary: fc.constant('take' as const) }, fc.constant('pass' as const)),
+      { maxLength: 60 },
+    );
     fc.assert(
       fc.property(steps, fc.infiniteStream(fc.nat()), (plan, picks) => {
         const tracker = new AcknowledgementTracker(at(0));

@@ -3,9 +3,16 @@ import { HeadwaterError } from '../foundation/error.ts';
 import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.ts';
 import { BatchPlanner } from './batch-planner.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { countPart, type Delivery, type DeliveryOptions, describePlace, isOversized, selectRecord } from './delivery.ts';
+import {
+  countPart,
+  type Delivery,
+  type DeliveryOptions,
+  describePlace,
+  isOversized,
+  selectRecord,
+} from './delivery.ts';
 import type { TailCursor } from './journal-tail.ts';
-import type { DecodedPart } from './part-reader.ts';
+import type { DecodedPart } from './decoded-part.ts';
 import { decideByHeld, decideRetry } from './retry-decision.ts';
 import type { OutboundBatch, OutboundRecord } from './sink.ts';
 
@@ -245,7 +252,13 @@ export class BatchDelivery implements Delivery {
       return;
     }
     const held = await this.#options.sink.readCheckpoint(this.#abort.signal);
-    const decision = decideByHeld({ held, durable: this.#durable, wasHeld: this.#wasHeld, from: batch.from, to: batch.to });
+    const decision = decideByHeld({
+      held,
+      durable: this.#durable,
+      wasHeld: this.#wasHeld,
+      from: batch.from,
+      to: batch.to,
+    });
     switch (decision.kind) {
       case 'acknowledged':
         this.#succeed(batch);

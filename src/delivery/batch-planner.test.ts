@@ -7,7 +7,7 @@ import type { TransactionHeader } from '../model/transaction.ts';
 import { BatchPlanner } from './batch-planner.ts';
 import { checkpointBehind, compareCheckpoints, isSameCheckpoint } from './checkpoint.ts';
 import { toOutboundRecord } from './outbound-record.ts';
-import type { DecodedPart } from './part-reader.ts';
+import type { DecodedPart } from './decoded-part.ts';
 import type { OutboundBatch, OutboundRecord } from './sink.ts';
 import { testEvent } from './testing/memory-journal.ts';
 
@@ -30,10 +30,19 @@ function partsOf(sequence: number, parts: readonly (readonly number[])[]): reado
   let ordinal = 0;
   return parts.map((sizes, index) => {
     const firstOrdinal = ordinal;
-    const records = sizes.map(() => ({ ...testEvent('k', `${sequence}.${ordinal}`), ordinal: ordinal++ }) as DecodedPart['records'][number]);
+    const records = sizes.map(() => ({ ...testEvent('k', `${sequence}.${ordinal}`), ordinal: ordinal++ }));
     const byteCount = sizes.reduce((sum, size) => sum + Math.abs(size), 0);
     const counts = { foreignMessages: 0, adoptedOutboxChanges: 0, outboxChanges: 0 };
-    return { header, records, isFirst: index === 0, isLast: index === parts.length - 1, byteCount, firstOrdinal, counts, memoryByteCount: 0 };
+    return {
+      header,
+      records,
+      isFirst: index === 0,
+      isLast: index === parts.length - 1,
+      byteCount,
+      firstOrdinal,
+      counts,
+      memoryByteCount: 0,
+    };
   });
 }
 
@@ -43,7 +52,11 @@ interface Plan {
 }
 
 /** Feeds transactions as a lane does, cutting only when the planner says so, and once more at the end. */
-function plan(unit: 'transaction' | 'batch', limits: { recordCountMax: number; byteCountMax: number }, transactions: readonly (readonly (readonly number[])[])[]): Plan {
+function plan(
+  unit: 'transaction' | 'batch',
+  limits: { recordCountMax: number; byteCountMax: number },
+  transactions: readonly (readonly (readonly number[])[])[],
+): Plan {
   const planner = new BatchPlanner({ unit, limits, from: checkpointBehind('j', toSequence(0n)) });
   const batches: OutboundBatch[] = [];
   const taken: string[] = [];
@@ -79,19 +92,27 @@ describe('batches', () => {
   for (const unit of ['transaction', 'batch'] as const) {
     test(`of unit ${unit} join without a gap, keep every record in order, and keep their limits (I1, I2)`, () => {
       fc.assert(
-        fc.property(transactions, fc.integer({ min: 1, max: 10 }), fc.integer({ min: 1, max: 40 }), (input, recordCountMax, byteCountMax) => {
-          const { batches, taken } = plan(unit, { recordCountMax, byteCountMax }, input);
-          assert.deepEqual(batches.flatMap(({ records }) => records.map(({ id }) => id)), taken);
-          let from = checkpointBehind('j', toSequence(0n));
-          for (const batch of batches) {
-            assert.ok(isSameCheckpoint(batch.from, from) && compareCheckpoints(batch.from, batch.to) <= 0);
-            from = batch.to;
-            assert.ok(batch.records.length <= recordCountMax);
-            const bytes = batch.records.reduce((sum, record) => sum + record.byteCount, 0);
-            assert.ok(batch.records.length <= 1 || bytes <= byteCountMax);
-            assert.equal(batch.endsTransaction, batch.to.recordCount === 0);
-          }
-        }),
+        fc.property(
+          transactions,
+          fc.integer({ min: 1, max: 10 }),
+          fc.integer({ min: 1, max: 40 }),
+          (input, recordCountMax, byteCountMax) => {
+            const { batches, taken } = plan(unit, { recordCountMax, byteCountMax }, input);
+            assert.deepEqual(
+              batches.flatMap(({ records }) => records.map(({ id }) => id)),
+              taken,
+            );
+            let from = checkpointBehind('j', toSequence(0n));
+            for (const batch of batches) {
+              assert.ok(isSameCheckpoint(batch.from, from) && compareCheckpoints(batch.from, batch.to) <= 0);
+              from = batch.to;
+              assert.ok(batch.records.length <= recordCountMax);
+              const bytes = batch.records.reduce((sum, record) => sum + record.byteCount, 0);
+              assert.ok(batch.records.length <= 1 || bytes <= byteCountMax);
+              assert.equal(batch.endsTransaction, batch.to.recordCount === 0);
+            }
+          },
+        ),
       );
     });
   }
@@ -104,7 +125,11 @@ describe('batches', () => {
         for (const batch of batches) {
           if (batch.endsTransaction) continue;
           const cut = input[Number(batch.to.sequence)] ?? [];
-          const isSmall = cut.length === 1 && cut[0] !== undefined && cut[0].length <= 9 && cut[0].reduce((sum, size) => sum + Math.abs(size), 0) <= 60;
+          const isSmall =
+            cut.length === 1 &&
+            cut[0] !== undefined &&
+            cut[0].length <= 9 &&
+            cut[0].reduce((sum, size) => sum + Math.abs(size), 0) <= 60;
           assert.ok(!isSmall, 'it would have fitted into a batch of its own');
           const ids = new Set(batch.records.map(({ header }) => header.sequence));
           assert.ok(ids.size <= 1, 'a transaction that is cut begins a batch of its own');
@@ -115,16 +140,32 @@ describe('batches', () => {
 
   test('share several small transactions, and end with them', () => {
     const { batches } = plan('transaction', { recordCountMax: 5, byteCountMax: 100 }, [[[1, 1]], [[1, 1]], [[1, 1]]]);
-    assert.deepEqual(batches.map(({ records, endsTransaction }) => [records.length, endsTransaction]), [[4, true], [2, true]]);
+    assert.deepEqual(
+      batches.map(({ records, endsTransaction }) => [records.length, endsTransaction]),
+      [
+        [4, true],
+        [2, true],
+      ],
+    );
   });
 
   test('end an open transaction even when nothing of its rest passed the filter', () => {
     const { batches } = plan('transaction', { recordCountMax: 2, byteCountMax: 100 }, [[[1, 1], [-1]]]);
-    assert.deepEqual(batches.map(({ records, endsTransaction }) => [records.length, endsTransaction]), [[2, false], [0, true]]);
+    assert.deepEqual(
+      batches.map(({ records, endsTransaction }) => [records.length, endsTransaction]),
+      [
+        [2, false],
+        [0, true],
+      ],
+    );
   });
 
   test('refuse records out of order', () => {
-    const planner = new BatchPlanner({ unit: 'batch', limits: { recordCountMax: 9, byteCountMax: 9 }, from: checkpointBehind('j', toSequence(0n)) });
+    const planner = new BatchPlanner({
+      unit: 'batch',
+      limits: { recordCountMax: 9, byteCountMax: 9 },
+      from: checkpointBehind('j', toSequence(0n)),
+    });
     assert.throws(() => planner.pass(headerOf(2), 1), { code: 'HW-INTERNAL-002' });
     planner.pass(headerOf(1), 2);
     assert.throws(() => planner.pass(headerOf(1), 1), { code: 'HW-INTERNAL-002' });

@@ -4,6 +4,7 @@ import { type Checkpoint, compareCheckpoints } from './checkpoint.ts';
 import type { BatchLimits } from './lane-options.ts';
 import type { OutboundBatch, OutboundRecord } from './sink.ts';
 
+/** How a lane cuts its batches. */
 export interface BatchPlannerOptions {
   /** `transaction` keeps whole transactions together as far as the limits allow. */
   readonly unit: 'transaction' | 'batch';
@@ -117,7 +118,12 @@ export class BatchPlanner {
   /** Ends the batch and begins the next one behind it. */
   cut(): OutboundBatch {
     assertInvariant(compareCheckpoints(this.#from, this.#to) <= 0, 'a batch does not go back');
-    const batch: OutboundBatch = { records: this.#records, from: this.#from, to: this.#to, endsTransaction: this.#isAtEnd };
+    const batch: OutboundBatch = {
+      records: this.#records,
+      from: this.#from,
+      to: this.#to,
+      endsTransaction: this.#isAtEnd,
+    };
     this.#records = [];
     this.#byteCount = 0;
     this.#from = this.#to;

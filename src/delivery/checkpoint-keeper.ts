@@ -1,6 +1,7 @@
 import type { Clock, ClockTimer } from '../foundation/clock.ts';
 import { type Checkpoint, isSameCheckpoint } from './checkpoint.ts';
 
+/** How and how often a checkpoint is saved. */
 export interface CheckpointKeeperOptions {
   readonly clock: Clock;
   /** Saves are at least so far apart: each of them is flushed to disk, and what comes between is delivered again after a kill. */

@@ -32,7 +32,9 @@ export function encodeCheckpoint(checkpoint: Checkpoint): string {
 export function decodeCheckpoint(text: string): Checkpoint {
   const value = parseJson(text);
   if (value['version'] !== checkpointVersion) {
-    throw unreadable(`its version is ${String(value['version']).slice(0, 20)}; this release reads ${checkpointVersion}`);
+    throw unreadable(
+      `its version is ${String(value['version']).slice(0, 20)}; this release reads ${checkpointVersion}`,
+    );
   }
   if (Object.keys(value).sort().join(',') !== fieldNames) throw unreadable('its fields are not those of version 1');
   return {

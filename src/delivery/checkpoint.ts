@@ -29,5 +29,13 @@ export function isSameCheckpoint(left: Checkpoint, right: Checkpoint): boolean {
 
 /** The place behind `sequence` when nothing is known of that transaction: where a new lane begins. */
 export function checkpointBehind(journalId: string, sequence: Sequence): Checkpoint {
-  return { journalId, sequence, recordCount: 0, systemId: '', timeline: 0, commitEndLsn: lsnZero, commitTimeMicros: 0n };
+  return {
+    journalId,
+    sequence,
+    recordCount: 0,
+    systemId: '',
+    timeline: 0,
+    commitEndLsn: lsnZero,
+    commitTimeMicros: 0n,
+  };
 }

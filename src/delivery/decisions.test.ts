@@ -23,11 +23,19 @@ const refusal = new HeadwaterError('HW-SINK-007', 'refused');
 describe('a failed write', () => {
   test('is tried again below a ceiling that doubles, with full jitter, until the attempts are used up', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 100 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (attempt, chance) => {
-        const decision = decideRetry({ error: trouble, attempt, policy: defaultRetryPolicy, chance });
-        assert.equal(decision.kind, 'again');
-        assert.ok(decision.kind === 'again' && decision.delayMs >= 0 && decision.delayMs <= Math.min(30_000, 100 * 2 ** (attempt - 1)));
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 100 }),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        (attempt, chance) => {
+          const decision = decideRetry({ error: trouble, attempt, policy: defaultRetryPolicy, chance });
+          assert.equal(decision.kind, 'again');
+          assert.ok(
+            decision.kind === 'again' &&
+              decision.delayMs >= 0 &&
+              decision.delayMs <= Math.min(30_000, 100 * 2 ** (attempt - 1)),
+          );
+        },
+      ),
     );
     const policy = { ...defaultRetryPolicy, maxAttempts: 3 };
     assert.equal(decideRetry({ error: trouble, attempt: 2, policy, chance: 0 }).kind, 'again');
@@ -81,7 +89,10 @@ describe('a checkpoint', () => {
     assert.throws(() => assertCheckpointFits(at(15, 0, 'other'), extent), { code: 'HW-LANE-001' });
     assert.throws(() => assertCheckpointFits(at(21), extent), { code: 'HW-LANE-002' });
     assert.throws(() => assertCheckpointFits(at(20, 1), extent), { code: 'HW-LANE-002' });
-    assert.throws(() => assertCheckpointFits(at(6), extent), { code: 'HW-LANE-003', details: { gapFrom: '7', gapTo: '10' } });
+    assert.throws(() => assertCheckpointFits(at(6), extent), {
+      code: 'HW-LANE-003',
+      details: { gapFrom: '7', gapTo: '10' },
+    });
   });
 
   test('is read as it was written, and nothing else is read', () => {
@@ -100,8 +111,20 @@ describe('a checkpoint', () => {
       '{"version":1,"journalId":"5f2f6f0e-0000-4000-8000-000000000001","sequence":"9223372036854775808","recordCount":4000000,"systemId":"7385112233445566778","timeline":3,"commitEndLsn":"18446744073709551615","commitTimeMicros":"1800000000123456"}',
     );
     assert.deepEqual(decodeCheckpoint(text), checkpoint);
-    const wrong = ['', '[]', 'null', '{}', text.slice(0, -1), text.replace('"version":1', '"version":2'), text.replace('"timeline":3,', '')];
-    wrong.push(text.replace('4000000', '-1'), text.replace('"18446744073709551615"', '1'), text.replace('{', '{"more":1,'));
+    const wrong = [
+      '',
+      '[]',
+      'null',
+      '{}',
+      text.slice(0, -1),
+      text.replace('"version":1', '"version":2'),
+      text.replace('"timeline":3,', ''),
+    ];
+    wrong.push(
+      text.replace('4000000', '-1'),
+      text.replace('"18446744073709551615"', '1'),
+      text.replace('{', '{"more":1,'),
+    );
     for (const other of wrong) assert.throws(() => decodeCheckpoint(other), { code: 'HW-LANE-007' }, other);
   });
 
@@ -118,9 +141,19 @@ describe('a checkpoint', () => {
 });
 
 describe('the identity of a lane', () => {
-  const recorded: LaneIdentity = { name: 'a', sinkKind: 'postgres', target: 't', revision: 1, start: 'beginning', origin: sequenceZero };
+  const recorded: LaneIdentity = {
+    name: 'a',
+    sinkKind: 'postgres',
+    target: 't',
+    revision: 1,
+    start: 'beginning',
+    origin: sequenceZero,
+  };
   const lane = { name: 'a', sinkKind: 'postgres', target: 't', revision: 1, replaces: undefined };
-  const known = (...configuredNames: string[]): Parameters<typeof decideIdentity>[1] => ({ recorded: [recorded], configuredNames });
+  const known = (...configuredNames: string[]): Parameters<typeof decideIdentity>[1] => ({
+    recorded: [recorded],
+    configuredNames,
+  });
 
   test('is recognised, is new, or is refused by name', () => {
     assert.deepEqual(decideIdentity(lane, known('a')), { kind: 'known', recorded });
@@ -129,9 +162,15 @@ describe('the identity of a lane', () => {
     assert.throws(() => decideIdentity({ ...lane, revision: 2 }, known('a')), { code: 'HW-LANE-006' });
     assert.throws(() => decideIdentity({ ...lane, name: 'b' }, known('b')), { code: 'HW-LANE-004' });
     assert.deepEqual(decideIdentity({ ...lane, name: 'b' }, known('a', 'b')), { kind: 'new', givesUp: undefined });
-    assert.deepEqual(decideIdentity({ ...lane, name: 'b', target: 'u' }, known('b')), { kind: 'new', givesUp: undefined });
+    assert.deepEqual(decideIdentity({ ...lane, name: 'b', target: 'u' }, known('b')), {
+      kind: 'new',
+      givesUp: undefined,
+    });
     assert.deepEqual(decideIdentity({ ...lane, name: 'b', replaces: 'a' }, known('b')), { kind: 'new', givesUp: 'a' });
-    assert.deepEqual(decideIdentity({ ...lane, name: 'b', replaces: 'a' }, known('a', 'b')), { kind: 'new', givesUp: undefined });
+    assert.deepEqual(decideIdentity({ ...lane, name: 'b', replaces: 'a' }, known('a', 'b')), {
+      kind: 'new',
+      givesUp: undefined,
+    });
   });
 
   test('is kept as it was, and an unknown form is refused', () => {

@@ -7,7 +7,7 @@ import type { JournalTail } from './journal-tail.ts';
 import type { ResolvedLaneOptions } from './lane-options.ts';
 import type { LaneCounts } from './lane-status.ts';
 import type { OutboundRecord, Sink } from './sink.ts';
-import type { DecodedPart } from './part-reader.ts';
+import type { DecodedPart } from './decoded-part.ts';
 import { toOutboundRecord } from './outbound-record.ts';
 
 /** What a delivery tells the lane that it works for. None of these calls back into the delivery at once. */
@@ -21,6 +21,7 @@ export interface DeliveryObserver {
   onFault(error: HeadwaterError, recordId: string | undefined): void;
 }
 
+/** What a delivery works with; all of it is lent. */
 export interface DeliveryOptions {
   readonly sink: Sink;
   readonly tail: JournalTail;

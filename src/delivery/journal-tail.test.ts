@@ -3,10 +3,13 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { toSequence } from '../model/position.ts';
 import { JournalTail, type TailCursor } from './journal-tail.ts';
-import type { PartPlace } from './part-ring.ts';
+import type { PartPlace } from './decoded-part.ts';
 import { MemoryJournal, testEvent } from './testing/memory-journal.ts';
 
-const place = (sequence: number, recordCount = 0): PartPlace => ({ sequence: toSequence(BigInt(sequence)), recordCount });
+const place = (sequence: number, recordCount = 0): PartPlace => ({
+  sequence: toSequence(BigInt(sequence)),
+  recordCount,
+});
 
 /** A lane that writes down what it gets. */
 class Reader {
@@ -58,24 +61,30 @@ describe("the journal's tail", () => {
   test('gives every lane every record once and in order, however fast each is and however small the ring (I1)', async () => {
     const step = fc.record({ reader: fc.nat(3), count: fc.integer({ min: 1, max: 9 }), wait: fc.boolean() });
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.integer({ min: 600, max: 20_000 }), fc.array(fc.nat(20), { minLength: 4, maxLength: 4 }), async (steps, ringByteCountMax, starts) => {
-        const journal = new MemoryJournal();
-        const ids = fill(journal, 20);
-        const tail = new JournalTail({ reader: journal, createDecoder: journal.createDecoder, ringByteCountMax });
-        const readers = starts.map((start) => new Reader(tail.open(place(start))));
-        for (const { reader, count, wait } of steps) {
-          readers[reader]?.take(count);
-          if (wait) {
-            readers[reader]?.cursor.onReady(() => undefined);
-            for (let turn = 0; turn < 8; turn += 1) await Promise.resolve();
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 60 }),
+        fc.integer({ min: 600, max: 20_000 }),
+        fc.array(fc.nat(20), { minLength: 4, maxLength: 4 }),
+        async (steps, ringByteCountMax, starts) => {
+          const journal = new MemoryJournal();
+          const ids = fill(journal, 20);
+          const tail = new JournalTail({ reader: journal, createDecoder: journal.createDecoder, ringByteCountMax });
+          const readers = starts.map((start) => new Reader(tail.open(place(start))));
+          for (const { reader, count, wait } of steps) {
+            readers[reader]?.take(count);
+            if (wait) {
+              readers[reader]?.cursor.onReady(() => undefined);
+              for (let turn = 0; turn < 8; turn += 1) await Promise.resolve();
+            }
           }
-        }
-        ids.push(...fill(journal, 5, 20));
-        const firstOf = (start: number): number => ids.findIndex((id) => Number(id.split('.')[0]) >= start);
-        await Promise.all(readers.map((reader, index) => reader.takeUntil(ids.length - firstOf(starts[index] ?? 0))));
-        for (const [index, reader] of readers.entries()) assert.deepEqual(reader.ids, ids.slice(firstOf(starts[index] ?? 0)));
-        tail.close();
-      }),
+          ids.push(...fill(journal, 5, 20));
+          const firstOf = (start: number): number => ids.findIndex((id) => Number(id.split('.')[0]) >= start);
+          await Promise.all(readers.map((reader, index) => reader.takeUntil(ids.length - firstOf(starts[index] ?? 0))));
+          for (const [index, reader] of readers.entries())
+            assert.deepEqual(reader.ids, ids.slice(firstOf(starts[index] ?? 0)));
+          tail.close();
+        },
+      ),
       { numRuns: 200 },
     );
   });
@@ -84,7 +93,13 @@ describe("the journal's tail", () => {
     const journal = new MemoryJournal();
     journal.append([testEvent('k', '0')]);
     journal.append([testEvent('k', '1'), testEvent('k', '2')], [testEvent('k', '3')], [testEvent('k', '4')]);
-    for (const [skipped, expected] of [[0, ['1', '2', '3', '4']], [1, ['2', '3', '4']], [2, ['3', '4']], [3, ['4']], [4, []]] as const) {
+    for (const [skipped, expected] of [
+      [0, ['1', '2', '3', '4']],
+      [1, ['2', '3', '4']],
+      [2, ['3', '4']],
+      [3, ['4']],
+      [4, []],
+    ] as const) {
       const tail = new JournalTail({ reader: journal, createDecoder: journal.createDecoder });
       const reader = new Reader(tail.open(place(1, skipped)));
       await reader.takeUntil(expected.length);

@@ -1,9 +1,11 @@
 import type { TransactionDecoder } from '../capture/transaction-decoder.ts';
 import type { JournalReader } from '../journal/journal-reader.ts';
 import { toSequence } from '../model/position.ts';
-import { type DecodedPart, PartReader, type PartReaderOptions } from './part-reader.ts';
-import { type PartPlace, PartRing } from './part-ring.ts';
+import type { DecodedPart, PartPlace } from './decoded-part.ts';
+import { PartReader, type PartReaderOptions } from './part-reader.ts';
+import { PartRing } from './part-ring.ts';
 
+/** What is read, by whom it is decoded, and how much of it is kept. */
 export interface JournalTailOptions {
   readonly reader: JournalReader;
   readonly createDecoder: () => TransactionDecoder;

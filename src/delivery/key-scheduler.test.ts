@@ -11,7 +11,10 @@ interface Unit {
 const key = fc.constantFrom('a', 'b', 'c');
 const order: fc.Arbitrary<RecordOrder> = fc.oneof(
   { weight: 6, arbitrary: key.map((name): RecordOrder => ({ kind: 'keys', keys: [name] })) },
-  { weight: 2, arbitrary: fc.uniqueArray(key, { minLength: 2, maxLength: 2 }).map((keys): RecordOrder => ({ kind: 'keys', keys })) },
+  {
+    weight: 2,
+    arbitrary: fc.uniqueArray(key, { minLength: 2, maxLength: 2 }).map((keys): RecordOrder => ({ kind: 'keys', keys })),
+  },
   { weight: 1, arbitrary: fc.constant<RecordOrder>({ kind: 'free' }) },
   { weight: 1, arbitrary: fc.constant<RecordOrder>({ kind: 'barrier' }) },
 );
@@ -26,56 +29,63 @@ function collide(left: RecordOrder, right: RecordOrder): boolean {
 describe('units of work', () => {
   test('of one key begin in order and one at a time, barriers alone, and none is left behind (I1, I2, I3)', () => {
     fc.assert(
-      fc.property(fc.array(order, { maxLength: 40 }), fc.integer({ min: 1, max: 4 }), fc.infiniteStream(fc.nat()), (orders, concurrencyMax, picks) => {
-        const pick = (count: number): number => (picks.next().value ?? 0) % count;
-        const scheduler = new KeyScheduler<Unit>({ concurrencyMax, pendingCountMax: 8, pendingByteCountMax: 100 });
-        const waiting = orders.map((each, index): Unit => ({ index, order: each }));
-        const pending: Unit[] = [];
-        const inFlight: Unit[] = [];
-        const aside: Unit[] = [];
-        const settled: Unit[] = [];
-        const begin = (): void => {
-          for (let unit = scheduler.next(); unit !== undefined; unit = scheduler.next()) {
-            const { index, order: mine } = unit;
-            for (const other of pending) {
-              if (other.index < index) assert.ok(!collide(other.order, mine), 'nothing is overtaken');
+      fc.property(
+        fc.array(order, { maxLength: 40 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.infiniteStream(fc.nat()),
+        (orders, concurrencyMax, picks) => {
+          const pick = (count: number): number => (picks.next().value ?? 0) % count;
+          const scheduler = new KeyScheduler<Unit>({ concurrencyMax, pendingCountMax: 8, pendingByteCountMax: 100 });
+          const waiting = orders.map((each, index): Unit => ({ index, order: each }));
+          const pending: Unit[] = [];
+          const inFlight: Unit[] = [];
+          const aside: Unit[] = [];
+          const settled: Unit[] = [];
+          const begin = (): void => {
+            for (let unit = scheduler.next(); unit !== undefined; unit = scheduler.next()) {
+              const { index, order: mine } = unit;
+              for (const other of pending) {
+                if (other.index < index) assert.ok(!collide(other.order, mine), 'nothing is overtaken');
+              }
+              for (const other of [...inFlight, ...aside])
+                if (other !== unit) assert.ok(!collide(other.order, mine), 'one of a key at a time');
+              inFlight.push(unit);
+              assert.ok(inFlight.length <= concurrencyMax);
             }
-            for (const other of [...inFlight, ...aside]) if (other !== unit) assert.ok(!collide(other.order, mine), 'one of a key at a time');
-            inFlight.push(unit);
-            assert.ok(inFlight.length <= concurrencyMax);
-          }
-        };
-        let steps = 0;
-        while (settled.length < orders.length) {
-          steps += 1;
-          assert.ok(steps < 2000, 'everything comes to its turn');
-          while (scheduler.hasRoom && waiting[0] !== undefined) {
-            const unit = waiting.shift() as Unit;
-            pending.push(unit);
-            scheduler.add(unit, unit.order, 1);
-          }
-          begin();
-          const choice = pick(4);
-          if (choice === 0 && aside.length > 0) scheduler.bringBack(aside.splice(pick(aside.length), 1)[0] as Unit);
-          else if (inFlight.length > 0) {
-            const [unit] = inFlight.splice(pick(inFlight.length), 1) as [Unit];
-            if (choice === 1) {
-              scheduler.setAside(unit);
-              aside.push(unit);
-            } else {
-              scheduler.settle(unit);
-              pending.splice(pending.indexOf(unit), 1);
-              settled.push(unit);
+          };
+          let steps = 0;
+          while (settled.length < orders.length) {
+            steps += 1;
+            assert.ok(steps < 2000, 'everything comes to its turn');
+            while (scheduler.hasRoom && waiting[0] !== undefined) {
+              const unit = waiting.shift() as Unit;
+              pending.push(unit);
+              scheduler.add(unit, unit.order, 1);
             }
-          } else if (aside.length > 0) scheduler.bringBack(aside.shift() as Unit);
-        }
-        assert.equal(scheduler.pendingCount + scheduler.inFlightCount + scheduler.pendingByteCount, 0);
-        for (const [place, unit] of settled.entries()) {
-          for (const later of settled.slice(place + 1)) {
-            if (later.index < unit.index) assert.ok(!collide(later.order, unit.order), 'effects of a key are in order');
+            begin();
+            const choice = pick(4);
+            if (choice === 0 && aside.length > 0) scheduler.bringBack(aside.splice(pick(aside.length), 1)[0] as Unit);
+            else if (inFlight.length > 0) {
+              const [unit] = inFlight.splice(pick(inFlight.length), 1) as [Unit];
+              if (choice === 1) {
+                scheduler.setAside(unit);
+                aside.push(unit);
+              } else {
+                scheduler.settle(unit);
+                pending.splice(pending.indexOf(unit), 1);
+                settled.push(unit);
+              }
+            } else if (aside.length > 0) scheduler.bringBack(aside.shift() as Unit);
           }
-        }
-      }),
+          assert.equal(scheduler.pendingCount + scheduler.inFlightCount + scheduler.pendingByteCount, 0);
+          for (const [place, unit] of settled.entries()) {
+            for (const later of settled.slice(place + 1)) {
+              if (later.index < unit.index)
+                assert.ok(!collide(later.order, unit.order), 'effects of a key are in order');
+            }
+          }
+        },
+      ),
     );
   });
 

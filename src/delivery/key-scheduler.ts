@@ -8,6 +8,7 @@ export type RecordOrder =
   /** Nothing at all: a TRUNCATE. */
   | { readonly kind: 'barrier' };
 
+/** Bounds of what is under way and of what waits. */
 export interface KeySchedulerLimits {
   /** Units in flight at once. */
   readonly concurrencyMax: number;

@@ -19,12 +19,14 @@ export interface ConfiguredLane extends Omit<LaneIdentity, 'start' | 'origin'> {
   readonly replaces: string | undefined;
 }
 
+/** What a configured lane is compared with. */
 export interface KnownLanes {
   readonly recorded: readonly LaneIdentity[];
   /** The names of all lanes of the configuration. */
   readonly configuredNames: readonly string[];
 }
 
+/** What a configured lane is found to be. */
 export type IdentityDecision =
   | { readonly kind: 'known'; readonly recorded: LaneIdentity }
   /** `givesUp` is the recorded lane whose place it takes. */
@@ -62,6 +64,8 @@ function assertSameLane(known: LaneIdentity, lane: ConfiguredLane): void {
   }
   if (known.revision !== lane.revision) {
     const message = `lane "${lane.name}" is recorded with revision ${known.revision} and configured with ${lane.revision}`;
-    throw new HeadwaterError('HW-LANE-006', message, { details: { recorded: known.revision, configured: lane.revision } });
+    throw new HeadwaterError('HW-LANE-006', message, {
+      details: { recorded: known.revision, configured: lane.revision },
+    });
   }
 }

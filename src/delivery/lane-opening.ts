@@ -9,6 +9,7 @@ import { listLanes, readCheckpoint, removeLane, writeCheckpoint, writeLane } fro
 import type { Sink } from './sink.ts';
 import { assertCheckpointFits, resolveStart } from './start-resolution.ts';
 
+/** A lane and where its state is. */
 export interface LanePlace {
   readonly reader: JournalReader;
   readonly states: StateStore;
@@ -18,6 +19,7 @@ export interface LanePlace {
   readonly configuredNames: readonly string[];
 }
 
+/** A lane as the state beside the journal has it. */
 export interface RecordedLane {
   readonly identity: LaneIdentity;
   /** What the state beside the journal says. */
@@ -38,7 +40,12 @@ export async function recordLane(place: LanePlace): Promise<RecordedLane> {
 
   const extent = await reader.extent();
   const located = typeof start === 'object' ? await reader.locateTime(toInstant(start.at.getTime())) : extent.last;
-  const checkpoint = resolveStart(start, { journalId: reader.journalId, first: extent.first, last: extent.last, located });
+  const checkpoint = resolveStart(start, {
+    journalId: reader.journalId,
+    first: extent.first,
+    last: extent.last,
+    located,
+  });
   const { name, sinkKind, target } = configured;
   const identity = { name, sinkKind, target, revision, start: describeStart(start), origin: checkpoint.sequence };
   // The identity comes last: without it, the next start resolves the start again.
@@ -48,6 +55,7 @@ export async function recordLane(place: LanePlace): Promise<RecordedLane> {
   return { identity, checkpoint };
 }
 
+/** Where an open sink goes on. */
 export interface FoundStart {
   readonly from: Checkpoint;
   /** Whether the sink itself holds it. */
@@ -59,7 +67,12 @@ export interface FoundStart {
  * @throws HW-LANE-001 other journal, HW-LANE-002 ahead of it, HW-LANE-003 behind its oldest transaction, HW-LANE-008 a sink
  * that lost its checkpoint; HW-SINK codes of the sink.
  */
-export async function findStart(place: LanePlace, sink: Sink, recorded: Checkpoint, signal: AbortSignal): Promise<FoundStart> {
+export async function findStart(
+  place: LanePlace,
+  sink: Sink,
+  recorded: Checkpoint,
+  signal: AbortSignal,
+): Promise<FoundStart> {
   const held = sink.capabilities.checkpointIn === 'sink' ? await sink.readCheckpoint(signal) : undefined;
   if (sink.capabilities.checkpointIn === 'sink' && held === undefined && recorded.commitEndLsn > 0n) {
     const message = `lane "${place.laneName}" has delivered up to sequence ${recorded.sequence}, and the sink knows nothing of it`;
@@ -69,4 +82,13 @@ export async function findStart(place: LanePlace, sink: Sink, recorded: Checkpoi
   const { first } = await place.reader.extent();
   assertCheckpointFits(from, { journalId: place.reader.journalId, first, last: place.reader.durableEnd.sequence });
   return { from: isSameCheckpoint(from, recorded) ? recorded : from, wasHeld: held !== undefined };
+}
+
+/** A store that cannot say goodbye changes nothing: what it acknowledged, it has. */
+export async function closeSink(sink: Sink): Promise<void> {
+  try {
+    await sink[Symbol.asyncDispose]();
+  } catch {
+    return;
+  }
 }

@@ -8,11 +8,14 @@ export type LaneStart = 'beginning' | 'now' | { readonly at: Date };
 
 /** What the user's functions see of a record. Pure: called again for the same record after a restart. */
 export type RecordFilter = (record: JournalRecord, transaction: TransactionHeader) => boolean;
+/** Names the place that a record goes to; undefined for the default of the sink. */
 export type RecordRoute = (record: JournalRecord, transaction: TransactionHeader) => string | undefined;
+/** Makes what the sink writes for a record. */
 export type RecordMap = (record: JournalRecord, transaction: TransactionHeader) => unknown;
 /** The key whose order must hold. Default: an event's own key, a change's table and replica-identity key. */
 export type RecordKey = (record: JournalRecord, transaction: TransactionHeader) => string | null;
 
+/** How large a batch grows, and how long it waits. */
 export interface BatchLimits {
   /** Default 1,000 records. */
   readonly recordCountMax: number;

@@ -250,8 +250,21 @@ describe('the states of a lane', () => {
   test('have a word each for people', () => {
     const words = named.map(([, state]) => conditionOf(state));
     assert.deepEqual(words, [
-      'stopped', 'starting', 'retrying', 'running', 'retrying', 'draining', 'paused', 'stopped', 'failed', 'starting',
-      'paused', 'failed', 'retrying', 'failed', 'failed',
+      'stopped',
+      'starting',
+      'retrying',
+      'running',
+      'retrying',
+      'draining',
+      'paused',
+      'stopped',
+      'failed',
+      'starting',
+      'paused',
+      'failed',
+      'retrying',
+      'failed',
+      'failed',
     ]);
   });
 });

@@ -15,12 +15,14 @@ import type { HeadwaterError } from '../foundation/error.ts';
  * I4  `failed` keeps its error until someone resumes, starts, pauses or stops the lane.
  */
 
+/** What a lane is once nothing is under way any more. */
 export type HaltOutcome =
   | { readonly kind: 'paused' }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'restarted' }
   | { readonly kind: 'failed'; readonly error: HeadwaterError };
 
+/** What a lane is. */
 export type LaneState =
   | { readonly kind: 'stopped' }
   | { readonly kind: 'starting'; readonly isRetrying: boolean }
@@ -29,6 +31,7 @@ export type LaneState =
   | { readonly kind: 'paused' }
   | { readonly kind: 'failed'; readonly error: HeadwaterError };
 
+/** What happens to a lane. */
 export type LaneEvent =
   | { readonly kind: 'start'; readonly isPaused: boolean }
   /** The sink is open and its checkpoint fits. */
@@ -49,6 +52,7 @@ export type LaneEvent =
   /** Nothing is under way any more and the sink is closed. */
   | { readonly kind: 'closed' };
 
+/** What the driver does about it. */
 export type LaneEffect =
   /** Open the sink now. */
   | 'open'
@@ -61,6 +65,7 @@ export type LaneEffect =
   /** Reject the drains that wait. */
   | 'refuse-drains';
 
+/** The next state, and what is to be done in this order. */
 export interface LaneTransition {
   readonly state: LaneState;
   readonly effects: readonly LaneEffect[];
@@ -91,9 +96,13 @@ type Rest = Extract<LaneState, { kind: 'stopped' | 'paused' | 'failed' }>;
 function atRest(state: Rest, event: LaneEvent): LaneTransition {
   switch (event.kind) {
     case 'start':
-      return event.isPaused ? stay({ kind: 'paused' }) : { state: { kind: 'starting', isRetrying: false }, effects: ['open'] };
+      return event.isPaused
+        ? stay({ kind: 'paused' })
+        : { state: { kind: 'starting', isRetrying: false }, effects: ['open'] };
     case 'resume':
-      return state.kind === 'stopped' ? stay(state) : { state: { kind: 'starting', isRetrying: false }, effects: ['open'] };
+      return state.kind === 'stopped'
+        ? stay(state)
+        : { state: { kind: 'starting', isRetrying: false }, effects: ['open'] };
     case 'pause':
       return stay(state.kind === 'stopped' ? state : { kind: 'paused' });
     case 'stop':
@@ -175,7 +184,9 @@ function whileHalting(state: Extract<LaneState, { kind: 'halting' }>, event: Lan
     case 'resume':
       return state.outcome.kind === 'stopped' ? stay(state) : stay({ kind: 'halting', outcome: { kind: 'restarted' } });
     case 'fault':
-      return state.outcome.kind === 'paused' ? stay({ kind: 'halting', outcome: { kind: 'failed', error: event.error } }) : stay(state);
+      return state.outcome.kind === 'paused'
+        ? stay({ kind: 'halting', outcome: { kind: 'failed', error: event.error } })
+        : stay(state);
     case 'drain':
       return { state, effects: ['refuse-drains'] };
     case 'opened':

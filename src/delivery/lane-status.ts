@@ -9,6 +9,7 @@ import type { LaneState } from './lane-state.ts';
 /** One word for people and metrics. */
 export type LaneCondition = 'starting' | 'running' | 'retrying' | 'paused' | 'draining' | 'stopped' | 'failed';
 
+/** What went wrong, when, and at which record. */
 export interface LaneFailure {
   readonly error: HeadwaterError;
   readonly at: Instant;
@@ -42,6 +43,7 @@ export interface LaneStatus {
   readonly beganLater: boolean;
 }
 
+/** How far a lane is behind the durable end of the journal. */
 export interface LaneLag {
   readonly transactionCount: bigint;
   /** Records taken from the journal and not acknowledged, and about their bytes. */

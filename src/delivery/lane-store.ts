@@ -14,8 +14,13 @@ export function listLanes(store: StateStore): readonly LaneIdentity[] {
   return store.list(identityKind).map(([name, text]) => decodeIdentity(name, text));
 }
 
+/** Records a lane. Durable when it returns. */
 export function writeLane(store: StateStore, lane: LaneIdentity): void {
-  store.write(identityKind, lane.name, JSON.stringify({ version: identityVersion, ...lane, origin: String(lane.origin) }));
+  store.write(
+    identityKind,
+    lane.name,
+    JSON.stringify({ version: identityVersion, ...lane, origin: String(lane.origin) }),
+  );
 }
 
 /** Gives a lane up: it holds the journal no longer, and its name may be used anew. */
@@ -24,7 +29,7 @@ export function removeLane(store: StateStore, name: string): void {
   store.remove(identityKind, name);
 }
 
-/** @throws HW-LANE-007 */
+/** The saved checkpoint of a lane; undefined when there is none. @throws HW-LANE-007 */
 export function readCheckpoint(store: StateStore, laneName: string): Checkpoint | undefined {
   const text = store.read(checkpointKind, laneName);
   return text === undefined ? undefined : decodeCheckpoint(text);

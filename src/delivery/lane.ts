@@ -12,11 +12,19 @@ import type { Checkpoint } from './checkpoint.ts';
 import { CheckpointKeeper } from './checkpoint-keeper.ts';
 import type { Delivery, DeliveryObserver, DeliveryOptions } from './delivery.ts';
 import { DrainQueue } from './drain-queue.ts';
+import { endsWithin } from './ends-within.ts';
 import type { JournalTail } from './journal-tail.ts';
-import { findStart, type LanePlace, type RecordedLane, recordLane } from './lane-opening.ts';
+import { closeSink, findStart, type LanePlace, type RecordedLane, recordLane } from './lane-opening.ts';
 import type { ResolvedLaneOptions } from './lane-options.ts';
 import { type LaneEffect, type LaneEvent, type LaneState, transition } from './lane-state.ts';
-import { conditionOf, createLaneCounts, type LaneCounts, type LaneFailure, type LaneLag, type LaneStatus } from './lane-status.ts';
+import {
+  conditionOf,
+  createLaneCounts,
+  type LaneCounts,
+  type LaneFailure,
+  type LaneLag,
+  type LaneStatus,
+} from './lane-status.ts';
 import { writeCheckpoint } from './lane-store.ts';
 import { RecordDelivery } from './record-delivery.ts';
 import { decideRetry } from './retry-decision.ts';
@@ -90,7 +98,9 @@ export class Lane implements Component {
     try {
       if (!(await this.#record())) throw this.#failure();
       this.#apply({ kind: 'start', isPaused: this.#deps.options.paused });
-      await this.#settled(() => this.#state.kind !== 'halting' && !(this.#state.kind === 'starting' && !this.#state.isRetrying));
+      await this.#settled(
+        () => this.#state.kind !== 'halting' && !(this.#state.kind === 'starting' && !this.#state.isRetrying),
+      );
       signal?.throwIfAborted();
       if (this.#state.kind === 'failed') throw this.#failure();
     } finally {
@@ -164,7 +174,8 @@ export class Lane implements Component {
     const checkpoint = this.#checkpoint;
     const end = this.#deps.reader.durableEnd.sequence;
     const transactionCount = checkpoint === undefined || checkpoint.sequence >= end ? 0n : end - checkpoint.sequence;
-    const acknowledgedMicros = checkpoint !== undefined && checkpoint.commitTimeMicros > 0n ? checkpoint.commitTimeMicros : undefined;
+    const acknowledgedMicros =
+      checkpoint !== undefined && checkpoint.commitTimeMicros > 0n ? checkpoint.commitTimeMicros : undefined;
     const oldestMicros = this.#delivery?.oldestPendingMicros ?? acknowledgedMicros ?? this.#oldestKnownMicros;
     const isCaughtUp = transactionCount === 0n || oldestMicros === undefined;
     return {
@@ -238,13 +249,21 @@ export class Lane implements Component {
       signal.throwIfAborted();
       this.#oldestKnownMicros ??= (await reader.extent()).oldestCommitMicros;
       signal.throwIfAborted();
-      this.#attach(sink, { sink, tail, lane: options, from, wasHeld, counts: this.#counts, clock, random, observer: this.#observer }, recorded);
+      this.#attach(
+        sink,
+        { sink, tail, lane: options, from, wasHeld, counts: this.#counts, clock, random, observer: this.#observer },
+        recorded,
+      );
     } catch (thrown) {
       await sink[Symbol.asyncDispose]();
       throw thrown;
     }
     this.#openAttempt = 0;
-    logger.info('lane delivers', { lane: laneName, sink: options.sink.kind, sequence: this.#delivery?.acknowledged.sequence });
+    logger.info('lane delivers', {
+      lane: laneName,
+      sink: options.sink.kind,
+      sequence: this.#delivery?.acknowledged.sequence,
+    });
     this.#apply({ kind: 'opened' });
   }
 
@@ -307,9 +326,18 @@ export class Lane implements Component {
       await this.#delivery?.halt(giveUp.signal);
     })();
     if (!(await endsWithin(ended, stopTimeoutMs, clock))) {
-      giveUp.abort(new HeadwaterError('HW-INTERNAL-003', `lane "${laneName}" was halted and its write took longer than ${stopTimeoutMs} ms`));
+      giveUp.abort(
+        new HeadwaterError(
+          'HW-INTERNAL-003',
+          `lane "${laneName}" was halted and its write took longer than ${stopTimeoutMs} ms`,
+        ),
+      );
       const isOver = await endsWithin(ended, 1000, clock);
-      logger.warn('lane gave up what was under way', { lane: laneName, sink: this.#deps.options.sink.kind, ended: isOver });
+      logger.warn('lane gave up what was under way', {
+        lane: laneName,
+        sink: this.#deps.options.sink.kind,
+        ended: isOver,
+      });
     }
     this.#saveCheckpoint();
     const sink = this.#sink;
@@ -335,13 +363,21 @@ export class Lane implements Component {
 
   #noteFailure(error: HeadwaterError, recordId: string | undefined): void {
     this.#lastFailure = { error, at: this.#deps.clock.now(), recordId };
-    const fields = { lane: this.#deps.laneName, sink: this.#deps.options.sink.kind, code: error.code, error: error.message, record: recordId };
+    const fields = {
+      lane: this.#deps.laneName,
+      sink: this.#deps.options.sink.kind,
+      code: error.code,
+      error: error.message,
+      record: recordId,
+    };
     if (error.policy === 'stop') this.#deps.logger.error('lane failed', fields);
     else this.#deps.logger.warn('lane tries again', fields);
   }
 
   #failure(): HeadwaterError {
-    return this.#state.kind === 'failed' ? this.#state.error : new HeadwaterError('HW-LANE-012', `lane "${this.name}" does not run`);
+    return this.#state.kind === 'failed'
+      ? this.#state.error
+      : new HeadwaterError('HW-LANE-012', `lane "${this.name}" does not run`);
   }
 
   #settleDrains(): void {
@@ -350,26 +386,10 @@ export class Lane implements Component {
 
   /** Waits for a condition on the state, which is looked at after each event. */
   async #settled(isMet: () => boolean): Promise<void> {
-    while (!isMet()) await new Promise<void>((resolve) => this.#onSettled.push(resolve));
-  }
-}
-
-/** Whether a promise, which never rejects, settles in time. */
-function endsWithin(promise: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = clock.setTimer(limitMs, () => resolve(false));
-    void promise.finally(() => {
-      timer.clear();
-      resolve(true);
-    });
-  });
-}
-
-/** A store that cannot say goodbye changes nothing: what it acknowledged, it has. */
-async function closeSink(sink: Sink): Promise<void> {
-  try {
-    await sink[Symbol.asyncDispose]();
-  } catch {
-    return;
+    while (!isMet()) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#onSettled.push(resolve);
+      await promise;
+    }
   }
 }

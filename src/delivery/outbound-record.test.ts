@@ -38,7 +38,11 @@ describe('a record on its way', () => {
     const adopted = testEvent(null, '17');
     assert.ok(adopted.kind === 'event');
     const origin = 'adopted-outbox' as const;
-    assert.equal(recordId(placed({ ...adopted, event: { ...adopted.event, origin } }), header), position, 'two tables may both count from 1');
+    assert.equal(
+      recordId(placed({ ...adopted, event: { ...adopted.event, origin } }), header),
+      position,
+      'two tables may both count from 1',
+    );
     assert.equal(recordId(placed({ ...adopted, event: { ...adopted.event, origin, id: own } }), header), own);
   });
 
@@ -46,7 +50,10 @@ describe('a record on its way', () => {
     const key = (...values: string[]): string => `public.orders|${JSON.stringify(values)}`;
     assert.deepEqual(orderOf(insertRow(orders, '1', '2', 'x')), { kind: 'keys', keys: [key('1', '2')] });
     assert.deepEqual(orderOf(updateRow(orders, ['1', '2', unchanged])), { kind: 'keys', keys: [key('1', '2')] });
-    assert.deepEqual(orderOf(updateRow(orders, ['1', '3', 'x'], ['1', '2', null])), { kind: 'keys', keys: [key('1', '2'), key('1', '3')] });
+    assert.deepEqual(orderOf(updateRow(orders, ['1', '3', 'x'], ['1', '2', null])), {
+      kind: 'keys',
+      keys: [key('1', '2'), key('1', '3')],
+    });
     assert.deepEqual(orderOf(deleteRow(orders, '1', '2')), { kind: 'keys', keys: [key('1', '2')] });
     assert.deepEqual(orderOf(insertRow(full, '1')), { kind: 'keys', keys: ['public.full'] });
     assert.deepEqual(orderOf(truncateTables(orders)), { kind: 'barrier' });
@@ -61,7 +68,12 @@ describe('a record on its way', () => {
 
   test('goes where the functions of the user say, and names the one that fails', () => {
     const record = placed(testEvent('k', '1'));
-    const outbound = toOutboundRecord(record, header, { filter: () => true, route: () => 'there', map: () => 5, key: () => 'mine' });
+    const outbound = toOutboundRecord(record, header, {
+      filter: () => true,
+      route: () => 'there',
+      map: () => 5,
+      key: () => 'mine',
+    });
     assert.deepEqual([outbound?.destination, outbound?.value, outbound?.key], ['there', 5, 'mine']);
     assert.equal(toOutboundRecord(record, header, { filter: () => false }), undefined);
     const wrong = [

@@ -26,7 +26,10 @@ export function toOutboundRecord(
   header: TransactionHeader,
   functions: RecordFunctions,
 ): OutboundRecord | undefined {
-  const call = <Result>(name: keyof RecordFunctions, fn: (record: JournalRecord, header: TransactionHeader) => Result): Result => {
+  const call = <Result>(
+    name: keyof RecordFunctions,
+    fn: (record: JournalRecord, header: TransactionHeader) => Result,
+  ): Result => {
     try {
       return fn(record, header);
     } catch (thrown) {
@@ -37,7 +40,8 @@ export function toOutboundRecord(
   return {
     id: recordId(record, header),
     key: functions.key === undefined ? defaultKey(record) : requireText('key', call('key', functions.key), null),
-    destination: functions.route === undefined ? undefined : requireText('route', call('route', functions.route), undefined),
+    destination:
+      functions.route === undefined ? undefined : requireText('route', call('route', functions.route), undefined),
     value: functions.map === undefined ? undefined : call('map', functions.map),
     record,
     header,
@@ -141,7 +145,8 @@ function requireBoolean(value: unknown): boolean {
 }
 
 function requireText<Absent extends null | undefined>(name: string, value: unknown, absent: Absent): string | Absent {
-  if (typeof value === 'string' || value === absent) return value as string | Absent;
+  if (typeof value === 'string') return value;
+  if (value === absent) return absent;
   throw refuse('HW-LANE-011', `${name} returned ${describeType(value)} instead of a text or ${String(absent)}`);
 }
 

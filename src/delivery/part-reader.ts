@@ -1,18 +1,9 @@
 import { assertInvariant, unreachable } from '../foundation/assert.ts';
-import type { DecodeCounts, TransactionDecoder } from '../capture/transaction-decoder.ts';
+import type { TransactionDecoder } from '../capture/transaction-decoder.ts';
 import type { JournalReader, StoredEntry, StoredFragment } from '../journal/journal-reader.ts';
-import type { TransactionPart } from '../model/transaction.ts';
-import type { PartPlace } from './part-ring.ts';
+import type { DecodedPart, PartPlace } from './decoded-part.ts';
 
-/** A part with what decoding it left out, and what it takes in memory. */
-export interface DecodedPart extends TransactionPart {
-  /** How many records of the transaction lie before this part. */
-  readonly firstOrdinal: number;
-  readonly counts: DecodeCounts;
-  /** An estimate: decoded values take several times their bytes in the journal. */
-  readonly memoryByteCount: number;
-}
-
+/** What is read, and by whom it is decoded. */
 export interface PartReaderOptions {
   readonly reader: JournalReader;
   readonly createDecoder: () => TransactionDecoder;
@@ -70,14 +61,16 @@ export class PartReader {
   /** Reads on when everything read was taken, waiting at the durable end. @throws HW-JOURNAL codes. */
   async advance(): Promise<void> {
     if (this.#index < this.#entries.length) return;
-    this.#iterator ??= this.#options.reader
-      .read({ after: this.#place.sequence, follow: true, signal: this.#abort.signal })
-      [Symbol.asyncIterator]();
+    this.#iterator ??= this.#read()[Symbol.asyncIterator]();
     const next = await this.#iterator.next();
     this.#abort.signal.throwIfAborted();
     assertInvariant(next.done !== true, 'a journal that is followed has no end');
     this.#entries = next.value;
     this.#index = 0;
+  }
+
+  #read(): AsyncIterable<readonly StoredEntry[]> {
+    return this.#options.reader.read({ after: this.#place.sequence, follow: true, signal: this.#abort.signal });
   }
 
   /** Ends a read under way. Nothing is to be taken afterwards. */

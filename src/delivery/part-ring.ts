@@ -1,12 +1,5 @@
-import type { Sequence } from '../model/position.ts';
-import { sequenceZero, toSequence } from '../model/position.ts';
-import type { DecodedPart } from './part-reader.ts';
-
-/** A place in a journal: behind `sequence`, and behind the first `recordCount` records of the next transaction. */
-export interface PartPlace {
-  readonly sequence: Sequence;
-  readonly recordCount: number;
-}
+import { type Sequence, sequenceZero, toSequence } from '../model/position.ts';
+import type { DecodedPart, PartPlace } from './decoded-part.ts';
 
 /**
  * The newest decoded parts, numbered from where the ring was last reset. Bounded in estimated bytes of memory: the oldest
@@ -59,7 +52,8 @@ export class PartRing {
 
   /** Drops what everybody has taken, down to a remainder that lets those behind find the way in. */
   release(beforeIndex: number): void {
-    while (this.#byteCount > this.#byteCountKept && this.#firstIndex < beforeIndex && this.#head < this.#parts.length) this.#dropOldest();
+    while (this.#byteCount > this.#byteCountKept && this.#firstIndex < beforeIndex && this.#head < this.#parts.length)
+      this.#dropOldest();
   }
 
   /** The part of that number; undefined when it is gone or not there yet. */

@@ -1,14 +1,21 @@
-import { type ClockTimer } from '../foundation/clock.ts';
+import type { ClockTimer } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import type { TransactionHeader } from '../model/transaction.ts';
 import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.ts';
 import { checkpointAfter } from './batch-planner.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { countPart, type Delivery, type DeliveryOptions, describePlace, isOversized, selectRecord } from './delivery.ts';
+import {
+  countPart,
+  type Delivery,
+  type DeliveryOptions,
+  describePlace,
+  isOversized,
+  selectRecord,
+} from './delivery.ts';
 import type { TailCursor } from './journal-tail.ts';
 import { KeyScheduler } from './key-scheduler.ts';
 import { recordOrder } from './outbound-record.ts';
-import type { DecodedPart } from './part-reader.ts';
+import type { DecodedPart } from './decoded-part.ts';
 import { decideRetry } from './retry-decision.ts';
 import type { OutboundRecord } from './sink.ts';
 

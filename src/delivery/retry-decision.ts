@@ -2,10 +2,12 @@ import { HeadwaterError } from '../foundation/error.ts';
 import { planRetryDelayMs, type RetryPolicy } from '../foundation/retry.ts';
 import { type Checkpoint, compareCheckpoints, isSameCheckpoint } from './checkpoint.ts';
 
+/** What to do after a failure. */
 export type RetryDecision =
   | { readonly kind: 'again'; readonly delayMs: number }
   | { readonly kind: 'stop'; readonly error: HeadwaterError };
 
+/** What is known of a failure. */
 export interface FailedAttempt {
   readonly error: HeadwaterError;
   /** How many attempts in a row have failed without progress, this one included. */
@@ -20,11 +22,15 @@ export function decideRetry({ error, attempt, policy, chance }: FailedAttempt): 
   if (error.policy === 'stop') return { kind: 'stop', error };
   if (attempt >= policy.maxAttempts) {
     const message = `${attempt} attempts failed in a row, the last with ${error.code}: ${error.message}`;
-    return { kind: 'stop', error: new HeadwaterError('HW-LANE-013', message, { cause: error, details: { attempt, last: error.code } }) };
+    return {
+      kind: 'stop',
+      error: new HeadwaterError('HW-LANE-013', message, { cause: error, details: { attempt, last: error.code } }),
+    };
   }
   return { kind: 'again', delayMs: planRetryDelayMs(policy, attempt, chance) };
 }
 
+/** What became of a write, and what to do next. */
 export type HeldDecision =
   /** The write took effect, only its acknowledgement was lost. */
   | { readonly kind: 'acknowledged' }
@@ -34,6 +40,7 @@ export type HeldDecision =
   | { readonly kind: 'rewind'; readonly to: Checkpoint }
   | { readonly kind: 'refuse'; readonly error: HeadwaterError };
 
+/** What is known of a write that failed on the way. */
 export interface UnknownOutcome {
   /** What the store holds now. */
   readonly held: Checkpoint | undefined;
@@ -53,11 +60,17 @@ export function decideByHeld(outcome: UnknownOutcome): HeldDecision {
   }
   const held = outcome.held ?? outcome.durable;
   if (held.journalId !== to.journalId) {
-    return refuse('HW-LANE-001', `the sink holds a checkpoint of journal ${held.journalId}; the lane reads ${to.journalId}`);
+    return refuse(
+      'HW-LANE-001',
+      `the sink holds a checkpoint of journal ${held.journalId}; the lane reads ${to.journalId}`,
+    );
   }
   if (isSameCheckpoint(held, to)) return { kind: 'acknowledged' };
   if (compareCheckpoints(held, to) > 0) {
-    return refuse('HW-LANE-009', `the sink holds sequence ${held.sequence}+${held.recordCount}; this lane wrote up to ${to.sequence}+${to.recordCount}`);
+    return refuse(
+      'HW-LANE-009',
+      `the sink holds sequence ${held.sequence}+${held.recordCount}; this lane wrote up to ${to.sequence}+${to.recordCount}`,
+    );
   }
   return isSameCheckpoint(held, from) ? { kind: 'again' } : { kind: 'rewind', to: held };
 }

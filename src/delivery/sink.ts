@@ -35,6 +35,7 @@ export interface OutboundBatch {
   readonly endsTransaction: boolean;
 }
 
+/** What a technology can do. The lane delivers accordingly. */
 export interface SinkCapabilities {
   /**
    * `transaction`: applies whole source transactions atomically; batches end at transaction ends or say that they do not.

@@ -36,7 +36,9 @@ export function assertCheckpointFits(checkpoint: Checkpoint, context: Omit<Start
   }
   if (checkpoint.sequence > last || (checkpoint.sequence === last && checkpoint.recordCount > 0)) {
     const message = `the checkpoint stands at sequence ${checkpoint.sequence}, the journal ends at ${last}`;
-    throw new HeadwaterError('HW-LANE-002', message, { details: { checkpoint: String(checkpoint.sequence), last: String(last) } });
+    throw new HeadwaterError('HW-LANE-002', message, {
+      details: { checkpoint: String(checkpoint.sequence), last: String(last) },
+    });
   }
   if (checkpoint.sequence + 1n < first) {
     const from = checkpoint.sequence + 1n;

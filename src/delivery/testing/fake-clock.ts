@@ -25,14 +25,18 @@ export class FakeClock implements Clock {
   }
 
   sleep(delayMs: number): Promise<void> {
-    return new Promise((resolve) => void this.setTimer(delayMs, resolve));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.setTimer(delayMs, resolve);
+    return promise;
   }
 
   /** Moves on and calls what is due, in the order of the times. */
   advance(milliseconds: number): void {
     const endMs = this.#nowMs + milliseconds;
     for (;;) {
-      const due = [...this.#timers].filter(([, { dueMs }]) => dueMs <= endMs).sort(([, a], [, b]) => a.dueMs - b.dueMs)[0];
+      const due = [...this.#timers]
+        .filter(([, { dueMs }]) => dueMs <= endMs)
+        .sort(([, a], [, b]) => a.dueMs - b.dueMs)[0];
       if (due === undefined) break;
       this.#timers.delete(due[0]);
       this.#nowMs = Math.max(this.#nowMs, due[1].dueMs);

@@ -15,9 +15,10 @@ export async function killChild(
 ): Promise<void> {
   const child = spawn(process.execPath, [childPath, modulePath, argument], { stdio: ['pipe', 'pipe', 'inherit'] });
   const closed = once(child, 'close');
-  const ended = closed.then(([code, signal]) => {
+  const ended = (async (): Promise<void> => {
+    const [code, signal] = await closed;
     if (signal !== 'SIGKILL') throw new Error(`the child ended by itself with ${String(code)}`);
-  });
+  })();
   let output = '';
   const printed = (text: string): Promise<void> =>
     new Promise((resolve) => {

@@ -1,7 +1,13 @@
 import type { DurableEnd } from '../../capture/change-recorder.ts';
 import type { DecodedBody, TransactionDecoder } from '../../capture/transaction-decoder.ts';
 import { type Instant, toInstant } from '../../foundation/clock.ts';
-import type { JournalExtent, JournalReader, ReadOptions, StoredEntry, WriterPresence } from '../../journal/journal-reader.ts';
+import type {
+  JournalExtent,
+  JournalReader,
+  ReadOptions,
+  StoredEntry,
+  WriterPresence,
+} from '../../journal/journal-reader.ts';
 import type { StateStore } from '../../journal/state-store.ts';
 import type { JournalRecord } from '../../model/journal-record.ts';
 import { toLsn } from '../../model/lsn.ts';
@@ -75,7 +81,10 @@ export class MemoryJournal implements JournalReader {
   }
 
   get durableEnd(): DurableEnd {
-    return { sequence: toSequence(BigInt(this.#stored.length)), recordedLsn: this.#stored.at(-1)?.header.commitEndLsn ?? toLsn(0n) };
+    return {
+      sequence: toSequence(BigInt(this.#stored.length)),
+      recordedLsn: this.#stored.at(-1)?.header.commitEndLsn ?? toLsn(0n),
+    };
   }
 
   async *read(options: ReadOptions): AsyncGenerator<readonly StoredEntry[]> {

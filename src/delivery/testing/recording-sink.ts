@@ -36,7 +36,11 @@ export class RecordingStore {
 
   /** Resolves when the condition holds, looked at after every change. */
   async until(isMet: () => boolean): Promise<void> {
-    while (!isMet()) await new Promise<void>((resolve) => this.#seen.push(resolve));
+    while (!isMet()) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#seen.push(resolve);
+      await promise;
+    }
   }
 
   #notify(): void {

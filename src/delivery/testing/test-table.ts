@@ -3,7 +3,17 @@ import type { ReplicaIdentity, TableSchema } from '../../model/table-schema.ts';
 import type { UnplacedRecord } from './memory-journal.ts';
 
 /** Type oids of PostgreSQL. */
-export const oids = { bool: 16, bytea: 17, int8: 20, int4: 23, text: 25, jsonb: 3802, numeric: 1700, timestamptz: 1184, varchar: 1043 } as const;
+export const oids = {
+  bool: 16,
+  bytea: 17,
+  int8: 20,
+  int4: 23,
+  text: 25,
+  jsonb: 3802,
+  numeric: 1700,
+  timestamptz: 1184,
+  varchar: 1043,
+} as const;
 
 export interface TestColumn {
   readonly name: string;
@@ -13,9 +23,13 @@ export interface TestColumn {
 }
 
 /** A table as a RELATION message would describe it. */
-export function testTable(name: string, columns: readonly TestColumn[], replicaIdentity: ReplicaIdentity = 'default'): TableSchema {
+export function testTable(
+  name: string,
+  columns: readonly TestColumn[],
+  replicaIdentity: ReplicaIdentity = 'default',
+): TableSchema {
   return {
-    relationId: [...name].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7) % 1_000_000,
+    relationId: Array.from(name).reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7) % 1_000_000,
     schemaName: 'public',
     tableName: name,
     replicaIdentity,

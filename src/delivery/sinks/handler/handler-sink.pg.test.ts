@@ -23,7 +23,8 @@ describe('context.once', { skip }, () => {
     await database.query('truncate effects');
     await database.query('truncate headwater.inbox');
   });
-  const effects = async (): Promise<string[]> => (await database.query<{ id: string }>('select id from effects order by id')).map(({ id }) => id);
+  const effects = async (): Promise<string[]> =>
+    (await database.query<{ id: string }>('select id from effects order by id')).map(({ id }) => id);
 
   for (const [name, openDriver] of Object.entries(transactionDrivers)) {
     test(`gives an effect in a transaction of ${name} once, although the handler dies after its commit`, async () => {
@@ -100,8 +101,12 @@ describe('context.once', { skip }, () => {
   test('lets one of two handlers that run at once have the effect', async () => {
     const sink = handlerSink({ name: 'mailer', handle: () => undefined });
     assert.equal(sink.target, 'mailer');
-    await using first = await database.connect().then((client) => Object.assign(client, { [Symbol.asyncDispose]: () => client.end() }));
-    await using second = await database.connect().then((client) => Object.assign(client, { [Symbol.asyncDispose]: () => client.end() }));
+    await using first = await database
+      .connect()
+      .then((client) => Object.assign(client, { [Symbol.asyncDispose]: () => client.end() }));
+    await using second = await database
+      .connect()
+      .then((client) => Object.assign(client, { [Symbol.asyncDispose]: () => client.end() }));
     const { noteMessage } = await import('./inbox.ts');
     const inbox = { schemaName: 'headwater', installation: 'test', consumer: 'mailer' };
     await first.query('begin');
@@ -121,7 +126,11 @@ describe('context.once', { skip }, () => {
       name: 'mailer',
       async handle(_record, context) {
         await client.query('begin');
-        await context.once(client).finally(() => client.query('rollback'));
+        try {
+          await context.once(client);
+        } finally {
+          await client.query('rollback');
+        }
       },
     });
     const lane = stage.lane({ sink });
@@ -153,11 +162,15 @@ describe('a handler', () => {
     });
     const lane = stage.lane({ sink, concurrencyMax: 4 });
     await lane.start();
-    for (let count = 0; count < 60; count += 1) stage.journal.append([testEvent(`k${count % 6}`, `${count % 6}-${Math.floor(count / 6)}`)]);
+    for (let count = 0; count < 60; count += 1)
+      stage.journal.append([testEvent(`k${count % 6}`, `${count % 6}-${Math.floor(count / 6)}`)]);
     await lane.drain();
     for (let key = 0; key < 6; key += 1) {
       const ofKey = seen.filter((id) => id.startsWith(`${key}-`));
-      assert.deepEqual(ofKey, Array.from({ length: 10 }, (_, index) => `${key}-${index}`));
+      assert.deepEqual(
+        ofKey,
+        Array.from({ length: 10 }, (_, index) => `${key}-${index}`),
+      );
     }
     assert.equal(most, 4);
   });
@@ -235,9 +248,14 @@ describe('a handler', () => {
   test('of events leaves changes out and counts them', async () => {
     await using stage = new LaneStage();
     const seen: string[] = [];
-    const lane = stage.lane({ sink: handlerSink({ name: 'events', handleEvent: (event) => void seen.push(event.id) }) });
+    const lane = stage.lane({
+      sink: handlerSink({ name: 'events', handleEvent: (event) => void seen.push(event.id) }),
+    });
     await lane.start();
-    stage.journal.append([{ kind: 'truncate', tables: [], cascade: false, restartIdentity: false }, testEvent('k', 'a')]);
+    stage.journal.append([
+      { kind: 'truncate', tables: [], cascade: false, restartIdentity: false },
+      testEvent('k', 'a'),
+    ]);
     await lane.drain();
     assert.deepEqual(seen, ['a']);
     assert.equal(lane.status().filteredCount, 1);

@@ -65,7 +65,8 @@ class HandlerSink implements Sink {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const call of this.#calls.values()) call.abort.abort(new HeadwaterError('HW-INTERNAL-003', 'the lane of the handler was halted'));
+    for (const call of this.#calls.values())
+      call.abort.abort(new HeadwaterError('HW-INTERNAL-003', 'the lane of the handler was halted'));
   }
 
   #begin(outbound: OutboundRecord): Call {
@@ -92,15 +93,16 @@ class HandlerSink implements Sink {
       const timer = this.#context.clock.setTimer(timeoutMs, () => {
         leave();
         const details = { record: outbound.id, timeoutMs };
-        const late = new HeadwaterError('HW-SINK-051', `handler "${name}" took longer than ${timeoutMs} ms for record ${outbound.id}`, { details });
+        const late = new HeadwaterError(
+          'HW-SINK-051',
+          `handler "${name}" took longer than ${timeoutMs} ms for record ${outbound.id}`,
+          { details },
+        );
         call.abort.abort(late);
         reject(late);
       });
       signal.addEventListener('abort', stop, { once: true });
-      void call.ended.then((outcome) => {
-        leave();
-        resolve(outcome);
-      });
+      void call.ended.finally(leave).then(resolve);
     });
   }
 

@@ -40,7 +40,9 @@ on conflict (installation, consumer, message_id) do nothing returning 1 as noted
 }
 
 /** Outside a transaction block, now() is the time of the statement, and a setting that is local to the transaction is lost. */
-async function assertServerInTransaction(handle: { query(text: string, parameters: readonly string[]): Promise<readonly object[]> }): Promise<void> {
+async function assertServerInTransaction(handle: {
+  query(text: string, parameters: readonly string[]): Promise<readonly object[]>;
+}): Promise<void> {
   await handle.query(`select pg_catalog.set_config('headwater.inbox', 'open', true)`, []);
   const [row] = await handle.query(`select pg_catalog.current_setting('headwater.inbox', true) as state`, []);
   if (row === undefined || Reflect.get(row, 'state') !== 'open') throw refuse('no transaction is open');

@@ -12,6 +12,7 @@ import {
 } from './sink-objects.sql.ts';
 import type { TargetQuery, TargetSession } from './target-session.ts';
 
+/** Whose checkpoint it is, and in which schema of the target. */
 export interface LaneName {
   readonly schemaName: string;
   readonly installation: string;
@@ -37,14 +38,17 @@ export class CheckpointTable {
   async prepare(session: TargetSession, signal: AbortSignal): Promise<void> {
     const { schemaName } = this.#lane;
     const run = (text: string): Promise<Readonly<Record<string, unknown>> | undefined> =>
-      session.run({ subject: `preparing schema ${schemaName} in the target`, text }, signal).then(({ rows }) => rows[0]);
+      session
+        .run({ subject: `preparing schema ${schemaName} in the target`, text }, signal)
+        .then(({ rows }) => rows[0]);
     if ((await run(findObjectsSql(schemaName)))?.['has_objects'] !== 'true') {
       await run('begin');
       await run(lockObjectsSql(schemaName));
       // Another lane may have made them while this one waited.
       const found = await run(findObjectsSql(schemaName));
       if (found?.['has_schema'] !== 'true') await run(`create schema ${quoteIdentifier(schemaName)}`);
-      if (found?.['has_objects'] !== 'true') for (const statement of createSinkObjects(schemaName)) await run(statement);
+      if (found?.['has_objects'] !== 'true')
+        for (const statement of createSinkObjects(schemaName)) await run(statement);
       await run('commit');
     }
     const version = Number((await run(readVersionSql(schemaName)))?.['version']);
@@ -96,7 +100,12 @@ from ${this.#sqlName} where installation = $1 and lane = $2`,
    * Moves the checkpoint, or undoes the transaction: a mismatch divides by zero, because the COMMIT may already be on its way
    * when the reply comes.
    */
-  moveQuery(move: { readonly epoch: bigint; readonly from: Checkpoint; readonly to: Checkpoint; readonly isFirst: boolean }): TargetQuery {
+  moveQuery(move: {
+    readonly epoch: bigint;
+    readonly from: Checkpoint;
+    readonly to: Checkpoint;
+    readonly isFirst: boolean;
+  }): TargetQuery {
     const { from, to } = move;
     const expected = move.isFirst ? 'journal_id is null' : 'journal_id = $11 and sequence = $12 and record_count = $13';
     return {

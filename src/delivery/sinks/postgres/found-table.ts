@@ -14,6 +14,7 @@ export interface FoundColumn {
   readonly isGenerated: boolean;
 }
 
+/** A unique index as the target has it. */
 export interface FoundKey {
   readonly columns: readonly string[];
   readonly isPrimary: boolean;
@@ -34,6 +35,7 @@ export interface FoundTable {
 /** Reads the JSON of `readTableQuery`, which is our own. */
 export function parseFoundTable(text: unknown): FoundTable {
   assertInvariant(typeof text === 'string', 'the catalog query answers with JSON');
-  const value = JSON.parse(text) as FoundTable & { readonly columns: readonly FoundColumn[] | null };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the statement that builds the text stands beside this type
+  const value = JSON.parse(text) as Omit<FoundTable, 'columns'> & { readonly columns: readonly FoundColumn[] | null };
   return { ...value, columns: value.columns ?? [] };
 }

@@ -27,7 +27,11 @@ for (const major of [15, 18] as const) {
     type MirrorOptions = Partial<Pick<PostgresSinkOptions & { statements?: never }, 'tables' | 'create'>>;
 
     /** Delivers transactions to the end. */
-    async function mirror(stage: LaneStage, transactions: readonly (readonly UnplacedRecord[])[], options: MirrorOptions = {}): Promise<void> {
+    async function mirror(
+      stage: LaneStage,
+      transactions: readonly (readonly UnplacedRecord[])[],
+      options: MirrorOptions = {},
+    ): Promise<void> {
       for (const transaction of transactions) stage.journal.append(transaction);
       const lane = stage.lane({ sink: postgresSink({ url: database.url, ...options }) });
       await lane.start();
@@ -63,9 +67,18 @@ for (const major of [15, 18] as const) {
         { name: 'span', typeOid: 1186 },
         { name: 'bits', typeOid: 1560, typeModifier: 5 },
       ]);
-      const values = ['9007199254740993', '123456789012345678901234567890.10', '2026-11-21 07:15:24.123456+00', '\\xdeadbeef', '{"a": "\\"x\\""}'];
+      const values = [
+        '9007199254740993',
+        '123456789012345678901234567890.10',
+        '2026-11-21 07:15:24.123456+00',
+        '\\xdeadbeef',
+        '{"a": "\\"x\\""}',
+      ];
       const more = ['{"a,b","c\\"d\\\\e",NULL}', 'Ünï😀\\"{},', 'sad', '-1 days +02:03:04', '10101'];
-      await mirror(stage, [[insertRow(types, ...values, ...more)], [insertRow(types, '2', 'NaN', 'infinity', '\\x', 'null', '{}', '', null, null, null)]]);
+      await mirror(stage, [
+        [insertRow(types, ...values, ...more)],
+        [insertRow(types, '2', 'NaN', 'infinity', '\\x', 'null', '{}', '', null, null, null)],
+      ]);
       const found = await database.query(
         `select id::text, "Amount"::text, at::text, bytes::text, doc::text, tags::text, name::text, mood::text, span::text, bits::text from types order by types.id desc`,
       );
@@ -75,7 +88,18 @@ for (const major of [15, 18] as const) {
       );
       assert.deepEqual(
         declared.map((row) => row.declared),
-        ['bigint', 'numeric', 'timestamp with time zone', 'bytea', 'jsonb', 'text[]', 'character varying(20)', 'text', 'interval', 'bit(5)'],
+        [
+          'bigint',
+          'numeric',
+          'timestamp with time zone',
+          'bytea',
+          'jsonb',
+          'text[]',
+          'character varying(20)',
+          'text',
+          'interval',
+          'bit(5)',
+        ],
       );
     });
 
@@ -98,15 +122,21 @@ for (const major of [15, 18] as const) {
       await using stage = new LaneStage();
       await mirror(stage, [[insertRow(orders, '1', '1.00', 'long'), updateRow(orders, ['1', '2.00', unchanged])]]);
       assert.deepEqual(await rows('orders'), [{ id: 1, total: '2.00', note: 'long' }]);
-      await mirror(stage, [[updateRow(orders, ['1', '3.00', unchanged])], [updateRow(orders, ['7', '3.00', unchanged], ['1', null, null])]]);
+      await mirror(stage, [
+        [updateRow(orders, ['1', '3.00', unchanged])],
+        [updateRow(orders, ['7', '3.00', unchanged], ['1', null, null])],
+      ]);
       assert.deepEqual(await rows('orders'), [{ id: 7, total: '3.00', note: 'long' }]);
     });
 
     test('refuses to guess a value of a row that the target does not hold', async () => {
       await using stage = new LaneStage();
-      await assert.rejects(mirror(stage, [[insertRow(orders, '1', '1.00', 'a')], [updateRow(orders, ['2', '3.00', unchanged])]]), {
-        code: 'HW-SINK-024',
-      });
+      await assert.rejects(
+        mirror(stage, [[insertRow(orders, '1', '1.00', 'a')], [updateRow(orders, ['2', '3.00', unchanged])]]),
+        {
+          code: 'HW-SINK-024',
+        },
+      );
     });
 
     test('appends the rows of a table without key, and refuses to change them', async () => {
@@ -137,7 +167,12 @@ for (const major of [15, 18] as const) {
       await using stage = new LaneStage();
       const other = testTable('other', [{ name: 'id', typeOid: oids.int4, isKey: true }]);
       await mirror(stage, [
-        [insertRow(orders, '1', null, null), insertRow(other, '1'), truncateTables(orders, other), insertRow(orders, '2', null, null)],
+        [
+          insertRow(orders, '1', null, null),
+          insertRow(other, '1'),
+          truncateTables(orders, other),
+          insertRow(orders, '2', null, null),
+        ],
       ]);
       assert.deepEqual(await rows('orders'), [{ id: 2, total: null, note: null }]);
       assert.deepEqual(await rows('other'), []);
@@ -203,7 +238,10 @@ for (const major of [15, 18] as const) {
       await assert.rejects(mirror(stage, [[insertRow(dropped, '4', null)]]), { code: 'HW-SINK-023' });
       await database.query('alter table orders drop column note, drop column extra');
       await mirror(stage, []);
-      assert.deepEqual((await rows('orders')).map(({ id }) => id), [1, 2, 3, 4]);
+      assert.deepEqual(
+        (await rows('orders')).map(({ id }) => id),
+        [1, 2, 3, 4],
+      );
     });
 
     test('names the column of a table of others that does not fit, and the index that it lacks', async () => {
@@ -212,13 +250,20 @@ for (const major of [15, 18] as const) {
         ['id int primary key, total int, note text', 'HW-SINK-020', 'total'],
         ['id int primary key, total numeric(10,2), note text', 'HW-SINK-020', 'total'],
         ['id int primary key, total numeric(12,2), note text, owner text not null', 'HW-SINK-020', 'owner'],
-        ['id int primary key, total numeric(12,2), note text generated always as (id::text) stored', 'HW-SINK-020', 'note'],
+        [
+          'id int primary key, total numeric(12,2), note text generated always as (id::text) stored',
+          'HW-SINK-020',
+          'note',
+        ],
       ] as const;
       for (const [columns, code, column] of misfits) {
         await using stage = new LaneStage();
         await database.query('drop table if exists orders');
         await database.query(`create table orders (${columns.replace('id::text', "'x'")})`);
-        await assert.rejects(mirror(stage, [[insertRow(orders, '1', null, 'x')]]), { code, details: { table: '"public"."orders"', column } });
+        await assert.rejects(mirror(stage, [[insertRow(orders, '1', null, 'x')]]), {
+          code,
+          details: { table: '"public"."orders"', column },
+        });
         await database.query(`delete from headwater.checkpoint`);
       }
       await using stage = new LaneStage();
@@ -233,8 +278,15 @@ for (const major of [15, 18] as const) {
         { name: 'id', typeOid: oids.int4, isKey: true },
         { name: 'name', typeOid: oids.varchar, typeModifier: 7 },
       ]);
-      await assert.rejects(mirror(stage, [[insertRow(names, '1', 'abcdef')]]), { code: 'HW-SINK-007', details: { sqlState: '22001' } });
-      assert.equal((await database.query(`select to_regclass('names') as name`))[0]?.['name'], null, 'nothing of the transaction stays');
+      await assert.rejects(mirror(stage, [[insertRow(names, '1', 'abcdef')]]), {
+        code: 'HW-SINK-007',
+        details: { sqlState: '22001' },
+      });
+      assert.equal(
+        (await database.query(`select to_regclass('names') as name`))[0]?.['name'],
+        null,
+        'nothing of the transaction stays',
+      );
     });
 
     test('runs the statements of the user in the transaction of the checkpoint', async () => {
@@ -245,7 +297,12 @@ for (const major of [15, 18] as const) {
         url: database.url,
         statements: (record) =>
           record.kind === 'insert'
-            ? [{ text: 'insert into totals values ($1, $2) on conflict (day) do update set sum = totals.sum + excluded.sum', values: ['d', record.after[1]] }]
+            ? [
+                {
+                  text: 'insert into totals values ($1, $2) on conflict (day) do update set sum = totals.sum + excluded.sum',
+                  values: ['d', record.after[1]],
+                },
+              ]
             : [],
       });
       const lane = stage.lane({ sink });
@@ -271,11 +328,7 @@ for (const major of [15, 18] as const) {
       );
       stage.journal.append(...fragments);
       const drained = lane.drain();
-      let isOver = false;
-      void drained.finally(() => {
-        isOver = true;
-      });
-      while (!isOver) seen.add((await rows('orders')).length);
+      while (lane.status().lag.transactionCount > 0n) seen.add((await rows('orders')).length);
       await drained;
       seen.add((await rows('orders')).length);
       assert.deepEqual([...seen].sort((left, right) => left - right).slice(0, 2), [1, 5001]);
@@ -290,12 +343,24 @@ for (const major of [15, 18] as const) {
       const { signal } = stage.sinkContext();
       await using stale = await definition.open(stage.sinkContext());
       await using fresh = await definition.open(stage.sinkContext());
-      const from = { journalId: 'j', sequence: 0n, recordCount: 0, systemId: '', timeline: 0, commitEndLsn: 0n, commitTimeMicros: 0n } as Parameters<typeof stale.write>[0]['from'];
+      const from = {
+        journalId: 'j',
+        sequence: 0n,
+        recordCount: 0,
+        systemId: '',
+        timeline: 0,
+        commitEndLsn: 0n,
+        commitTimeMicros: 0n,
+      } as Parameters<typeof stale.write>[0]['from'];
       const batch = { records: [], from, to: { ...from, sequence: 1n } as typeof from, endsTransaction: true };
       await assert.rejects(stale.write(batch, signal), { code: 'HW-SINK-008' });
       await fresh.write(batch, signal);
       assert.equal((await fresh.readCheckpoint(signal))?.sequence, 1n);
-      await assert.rejects(fresh.write(batch, signal), { code: 'HW-SINK-008' }, 'a batch that was written is not written twice');
+      await assert.rejects(
+        fresh.write(batch, signal),
+        { code: 'HW-SINK-008' },
+        'a batch that was written is not written twice',
+      );
     });
   });
 }

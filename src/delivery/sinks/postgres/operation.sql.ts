@@ -60,7 +60,9 @@ function deleteQuery(table: TargetTable, keys: readonly (readonly string[])[]): 
 /** The division by zero undoes the transaction when a row is missing: the reply would come too late to stop the COMMIT. */
 function updateQuery(operation: Extract<RowOperation<TargetTable>, { kind: 'update' }>): TargetQuery {
   const { table, keys, rows } = operation;
-  const changed = operation.columnIndexes.filter((index) => !table.keyIndexes.includes(index) || changesKey(operation, index));
+  const changed = operation.columnIndexes.filter(
+    (index) => !table.keyIndexes.includes(index) || changesKey(operation, index),
+  );
   const offset = table.keyIndexes.length;
   const assignments = changed.map((column, index) => {
     const { sqlName, sqlType } = columnAt(table, column);
@@ -82,14 +84,21 @@ select 1 / (case when count(*) = ${rows.length} then 1 else 0 end) from changed`
     ],
     explain: (sqlState) =>
       sqlState === '22012'
-        ? new HeadwaterError('HW-SINK-024', `a row of ${table.sourceName} that an UPDATE changes in part is not in ${table.targetName}`, {
-            details: { table: table.sourceName },
-          })
+        ? new HeadwaterError(
+            'HW-SINK-024',
+            `a row of ${table.sourceName} that an UPDATE changes in part is not in ${table.targetName}`,
+            {
+              details: { table: table.sourceName },
+            },
+          )
         : undefined,
   };
 }
 
-function changesKey({ table, keys, rows }: Extract<RowOperation<TargetTable>, { kind: 'update' }>, column: number): boolean {
+function changesKey(
+  { table, keys, rows }: Extract<RowOperation<TargetTable>, { kind: 'update' }>,
+  column: number,
+): boolean {
   const place = table.keyIndexes.indexOf(column);
   return rows.some((row, index) => row[column] !== keys[index]?.[place]);
 }
@@ -118,7 +127,8 @@ function keyCondition(table: TargetTable): string {
 
 function columnAt(table: TargetTable, index: number): TargetTable['columns'][number] {
   const column = table.columns[index];
-  if (column === undefined) throw new HeadwaterError('HW-INTERNAL-002', `table ${table.sourceName} has no column ${index}`);
+  if (column === undefined)
+    throw new HeadwaterError('HW-INTERNAL-002', `table ${table.sourceName} has no column ${index}`);
   return column;
 }
 

@@ -8,7 +8,11 @@ import { planOperations, type RowOperation } from './plan-operations.ts';
 import { type MirrorTable, type RowEffect, toRowEffects } from './row-effect.ts';
 
 const source = testTable('t', [{ name: 'id', isKey: true }, { name: 'a' }, { name: 'b' }]);
-const table = (canFold: boolean, keyIndexes: readonly number[] = [0]): MirrorTable => ({ sourceName: 'public.t', keyIndexes, canFold });
+const table = (canFold: boolean, keyIndexes: readonly number[] = [0]): MirrorTable => ({
+  sourceName: 'public.t',
+  keyIndexes,
+  canFold,
+});
 const effectsOf = (change: object, target: MirrorTable): readonly RowEffect<MirrorTable>[] =>
   toRowEffects({ ...change, ordinal: 0 } as Change, [target]);
 
@@ -19,7 +23,11 @@ function apply(rows: Map<string, ColumnValue[]>, operation: RowOperation<MirrorT
       rows.clear();
       break;
     case 'upsert':
-      assert.equal(new Set(operation.rows.map(([key]) => key)).size, operation.rows.length, 'no statement meets a row twice');
+      assert.equal(
+        new Set(operation.rows.map(([key]) => key)).size,
+        operation.rows.length,
+        'no statement meets a row twice',
+      );
       for (const row of operation.rows) rows.set(String(row[0]), [...row]);
       break;
     case 'delete':
@@ -40,9 +48,23 @@ function apply(rows: Map<string, ColumnValue[]>, operation: RowOperation<MirrorT
 }
 
 /** A history that a source could have: changes of rows that are there, with values left out of line. */
-const history = fc.array(fc.record({ what: fc.nat(9), key: fc.nat(4), to: fc.nat(4), a: fc.nat(99), skipsA: fc.boolean(), skipsB: fc.boolean() }), { maxLength: 40 });
+const history = fc.array(
+  fc.record({
+    what: fc.nat(9),
+    key: fc.nat(4),
+    to: fc.nat(4),
+    a: fc.nat(99),
+    skipsA: fc.boolean(),
+    skipsB: fc.boolean(),
+  }),
+  { maxLength: 40 },
+);
 
-function run(steps: readonly { what: number; key: number; to: number; a: number; skipsA: boolean; skipsB: boolean }[], present: Map<string, ColumnValue[]>, target: MirrorTable): RowEffect<MirrorTable>[] {
+function run(
+  steps: readonly { what: number; key: number; to: number; a: number; skipsA: boolean; skipsB: boolean }[],
+  present: Map<string, ColumnValue[]>,
+  target: MirrorTable,
+): RowEffect<MirrorTable>[] {
   const effects: RowEffect<MirrorTable>[] = [];
   for (const { what, key: number, to, a, skipsA, skipsB } of steps) {
     const key = String(number);
@@ -67,7 +89,8 @@ function run(steps: readonly { what: number; key: number; to: number; a: number;
   return effects;
 }
 
-const sorted = (rows: Map<string, ColumnValue[]>): unknown => [...rows].sort(([left], [right]) => (left < right ? -1 : 1));
+const sorted = (rows: Map<string, ColumnValue[]>): unknown =>
+  [...rows].sort(([left], [right]) => (left < right ? -1 : 1));
 
 describe('the statements of a batch', () => {
   for (const canFold of [true, false]) {
@@ -77,7 +100,8 @@ describe('the statements of a batch', () => {
           const target = table(canFold);
           const present = new Map<string, ColumnValue[]>();
           const rows = new Map<string, ColumnValue[]>();
-          for (const batch of [before, steps]) for (const operation of planOperations(run(batch, present, target))) apply(rows, operation);
+          for (const batch of [before, steps])
+            for (const operation of planOperations(run(batch, present, target))) apply(rows, operation);
           assert.deepEqual(sorted(rows), sorted(present));
         }),
         { numRuns: 500 },
@@ -87,7 +111,9 @@ describe('the statements of a batch', () => {
 
   test('are few where only the last state counts', () => {
     const target = table(true);
-    const effects = Array.from({ length: 1000 }, (_, index) => effectsOf(updateRow(source, [String(index % 10), String(index), 'b']), target)).flat();
+    const effects = Array.from({ length: 1000 }, (_, index) =>
+      effectsOf(updateRow(source, [String(index % 10), String(index), 'b']), target),
+    ).flat();
     const [operation, ...others] = planOperations(effects);
     assert.equal(others.length, 0);
     assert.ok(operation?.kind === 'upsert' && operation.rows.length === 10);
@@ -96,15 +122,29 @@ describe('the statements of a batch', () => {
 
   test('keep the order of effects where something in the target watches them', () => {
     const target = table(false);
-    const effects = [insertRow(source, '1', null, null), insertRow(source, '2', null, null), deleteRow(source, '1'), insertRow(source, '1', 'x', null)].flatMap((change) => effectsOf(change, target));
-    assert.deepEqual(planOperations(effects).map(({ kind }) => kind), ['upsert', 'delete', 'upsert']);
+    const effects = [
+      insertRow(source, '1', null, null),
+      insertRow(source, '2', null, null),
+      deleteRow(source, '1'),
+      insertRow(source, '1', 'x', null),
+    ].flatMap((change) => effectsOf(change, target));
+    assert.deepEqual(
+      planOperations(effects).map(({ kind }) => kind),
+      ['upsert', 'delete', 'upsert'],
+    );
   });
 
   test('append what has no key, and refuse to change it', () => {
     const keyless = table(true, []);
-    assert.deepEqual(effectsOf(insertRow(source, '1', null, null), keyless), [{ kind: 'append', table: keyless, row: ['1', null, null] }]);
+    assert.deepEqual(effectsOf(insertRow(source, '1', null, null), keyless), [
+      { kind: 'append', table: keyless, row: ['1', null, null] },
+    ]);
     assert.throws(() => effectsOf(deleteRow(source, '1'), keyless), { code: 'HW-SINK-021' });
     assert.throws(() => effectsOf(updateRow(source, ['1', null, null]), keyless), { code: 'HW-SINK-021' });
-    assert.throws(() => effectsOf(insertRow(source, null, null, null), table(true)), { code: 'HW-SINK-021' }, 'a key has no NULL');
+    assert.throws(
+      () => effectsOf(insertRow(source, null, null, null), table(true)),
+      { code: 'HW-SINK-021' },
+      'a key has no NULL',
+    );
   });
 });

@@ -15,14 +15,21 @@ export type RowOperation<Table> =
       readonly keys: readonly KeyValues[];
       readonly rows: readonly Row[];
     }
-  | { readonly kind: 'truncate'; readonly tables: readonly Table[]; readonly cascade: boolean; readonly restartIdentity: boolean };
+  | {
+      readonly kind: 'truncate';
+      readonly tables: readonly Table[];
+      readonly cascade: boolean;
+      readonly restartIdentity: boolean;
+    };
 
 /**
  * Turns effects into few statements. Nobody sees a moment between two statements of one target transaction, so where nothing
  * in the target watches single statements, only the last state of each row is written; elsewhere effects keep their order and
  * only neighbours of one table and kind share a statement. Pure.
  */
-export function planOperations<Table extends MirrorTable>(effects: readonly RowEffect<Table>[]): readonly RowOperation<Table>[] {
+export function planOperations<Table extends MirrorTable>(
+  effects: readonly RowEffect<Table>[],
+): readonly RowOperation<Table>[] {
   return effects.every(isFoldable) ? foldEffects(effects) : joinNeighbours(effects);
 }
 
@@ -76,8 +83,14 @@ function foldOf<Table>(folds: Map<Table, TableFold<Table>>, table: Table): Table
 }
 
 /** A patch that moves the row to another key, or meets a row that is gone, is left to the target to decide on. */
-function mergesInto<Table extends MirrorTable>(patch: Extract<RowEffect<Table>, { kind: 'patch' }>, earlier: KeyedEffect<Table> | undefined): boolean {
-  const keepsKey = isSameKey(patch.key, patch.table.keyIndexes.map((index) => String(patch.row[index])));
+function mergesInto<Table extends MirrorTable>(
+  patch: Extract<RowEffect<Table>, { kind: 'patch' }>,
+  earlier: KeyedEffect<Table> | undefined,
+): boolean {
+  const keepsKey = isSameKey(
+    patch.key,
+    patch.table.keyIndexes.map((index) => String(patch.row[index])),
+  );
   return keepsKey && earlier?.kind !== 'remove';
 }
 
@@ -85,20 +98,26 @@ function mergeEffect<Table>(effect: KeyedEffect<Table>, earlier: KeyedEffect<Tab
   if (effect.kind !== 'patch' || earlier === undefined || earlier.kind === 'remove') return effect;
   const row = effect.row.map((value, index) => (value === unchanged ? (earlier.row[index] ?? null) : value));
   const full = row.filter((value) => value !== unchanged);
-  return full.length === row.length ? { ...effect, kind: earlier.kind === 'put' ? 'put' : 'patch', row: full } : { ...effect, row };
+  return full.length === row.length
+    ? { ...effect, kind: earlier.kind === 'put' ? 'put' : 'patch', row: full }
+    : { ...effect, row };
 }
 
 function unfold<Table extends MirrorTable>(table: Table, fold: TableFold<Table>): readonly RowOperation<Table>[] {
   const effects = [...fold.last.values()];
   const removes = effects.filter((effect) => effect.kind === 'remove');
-  const patches = effects.filter((effect) => effect.kind === 'patch').sort((left, right) => (signature(left.row) < signature(right.row) ? -1 : 1));
+  const patches = effects
+    .filter((effect) => effect.kind === 'patch')
+    .sort((left, right) => (signature(left.row) < signature(right.row) ? -1 : 1));
   const puts = effects.filter((effect) => effect.kind === 'put');
   const appends = fold.appended.map((row): RowEffect<Table> => ({ kind: 'append', table, row }));
   return joinNeighbours([...removes, ...patches, ...puts, ...appends]);
 }
 
 /** Statements in the order of the effects. A statement never meets the same key twice. */
-function joinNeighbours<Table extends MirrorTable>(effects: readonly RowEffect<Table>[]): readonly RowOperation<Table>[] {
+function joinNeighbours<Table extends MirrorTable>(
+  effects: readonly RowEffect<Table>[],
+): readonly RowOperation<Table>[] {
   const operations: RowOperation<Table>[] = [];
   let run: RowEffect<Table>[] = [];
   let keys = new Set<string>();
@@ -131,15 +150,33 @@ function toOperation<Table extends MirrorTable>(run: readonly RowEffect<Table>[]
     case 'truncate':
       return first;
     case 'put':
-      return { kind: 'upsert', table: first.table, rows: run.flatMap((effect) => (effect.kind === 'put' ? [effect.row] : [])) };
+      return {
+        kind: 'upsert',
+        table: first.table,
+        rows: run.flatMap((effect) => (effect.kind === 'put' ? [effect.row] : [])),
+      };
     case 'append':
-      return { kind: 'append', table: first.table, rows: run.flatMap((effect) => (effect.kind === 'append' ? [effect.row] : [])) };
+      return {
+        kind: 'append',
+        table: first.table,
+        rows: run.flatMap((effect) => (effect.kind === 'append' ? [effect.row] : [])),
+      };
     case 'remove':
-      return { kind: 'delete', table: first.table, keys: run.flatMap((effect) => (effect.kind === 'remove' ? [effect.key] : [])) };
+      return {
+        kind: 'delete',
+        table: first.table,
+        keys: run.flatMap((effect) => (effect.kind === 'remove' ? [effect.key] : [])),
+      };
     case 'patch': {
       const patches = run.filter((effect) => effect.kind === 'patch');
       const columnIndexes = first.row.flatMap((value, index) => (value === unchanged ? [] : [index]));
-      return { kind: 'update', table: first.table, columnIndexes, keys: patches.map(({ key }) => key), rows: patches.map(({ row }) => row) };
+      return {
+        kind: 'update',
+        table: first.table,
+        columnIndexes,
+        keys: patches.map(({ key }) => key),
+        rows: patches.map(({ row }) => row),
+      };
     }
     default:
       return unreachable(first);

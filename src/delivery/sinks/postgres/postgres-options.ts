@@ -67,4 +67,5 @@ interface StatementOptions {
   readonly create?: never;
 }
 
+/** What `postgresSink` takes: an address or a pool, and tables to mirror or statements to run. */
 export type PostgresSinkOptions = CommonOptions & (UrlOptions | PoolOptions) & (MirrorOptions | StatementOptions);

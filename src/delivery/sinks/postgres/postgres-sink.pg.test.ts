@@ -19,7 +19,10 @@ const makeLog = 'create table public.log (place bigserial primary key, key text,
 const commitRequest = holdsText('commit\0');
 const commitReply = holdsText('COMMIT\0');
 
-async function openHarness(database: TestDatabase, serverUrl: string): Promise<SinkHarness & { readonly targetUrl: string }> {
+async function openHarness(
+  database: TestDatabase,
+  serverUrl: string,
+): Promise<SinkHarness & { readonly targetUrl: string }> {
   const { hostname, port } = new URL(serverUrl);
   const proxy = await FaultProxy.start({ host: hostname, port: Number(port) });
   const url = proxy.reroute(database.url);
@@ -34,7 +37,9 @@ async function openHarness(database: TestDatabase, serverUrl: string): Promise<S
     targetUrl: url,
     record: logRecord,
     stored: async () => {
-      const rows = await database.query<{ key: string; number: string }>('select key, number from public.log order by place');
+      const rows = await database.query<{ key: string; number: string }>(
+        'select key, number from public.log order by place',
+      );
       return rows.map(({ key, number }) => ({ key, number: Number(number) }));
     },
     loseReply: () => proxy.loseReply({ request: commitRequest, reply: commitReply }),
@@ -43,7 +48,9 @@ async function openHarness(database: TestDatabase, serverUrl: string): Promise<S
       killCount += 1;
       // First with the rows written and the commit not; then with the commit done and nobody told.
       await killChild(childModule, url, () =>
-        killCount === 1 ? proxy.holdBefore(commitRequest, 1) : proxy.loseReply({ request: commitRequest, reply: commitReply }),
+        killCount === 1
+          ? proxy.holdBefore(commitRequest, 1)
+          : proxy.loseReply({ request: commitRequest, reply: commitReply }),
       );
       proxy.cut();
       proxy.release();
@@ -71,7 +78,17 @@ for (const major of [15, 18] as const) {
     name: `postgres, version ${major}`,
     skip: await skipReason(`postgres${major}`),
     effects: 'once',
-    tests: ['order', 'stop', 'held-path', 'cut-path', 'lost-reply', 'kill', 'oversized', 'wrong-login', 'missing-place'],
+    tests: [
+      'order',
+      'stop',
+      'held-path',
+      'cut-path',
+      'lost-reply',
+      'kill',
+      'oversized',
+      'wrong-login',
+      'missing-place',
+    ],
     open: async () => openHarness(await createTestDatabase({ major }), await postgresUrl(major)),
   });
 }

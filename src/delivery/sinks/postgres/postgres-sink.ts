@@ -135,9 +135,15 @@ class PostgresSink implements Sink {
   }
 
   /** Tables that are met for the first time are looked up inside the transaction, so it must have begun by then. */
-  async #begin(batch: OutboundBatch, session: TargetSession, queries: TargetQuery[], signal: AbortSignal): Promise<void> {
+  async #begin(
+    batch: OutboundBatch,
+    session: TargetSession,
+    queries: TargetQuery[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const begin: TargetQuery = { subject: 'beginning a transaction in the target', text: beginText(this.#timeoutMs) };
-    const isKnown = this.#options.statements !== undefined || batch.records.every(({ record }) => this.#isKnown(record));
+    const isKnown =
+      this.#options.statements !== undefined || batch.records.every(({ record }) => this.#isKnown(record));
     if (isKnown) queries.push(begin);
     else await session.run(begin, signal);
   }
@@ -147,12 +153,19 @@ class PostgresSink implements Sink {
   }
 
   #endQueries(to: Checkpoint): readonly TargetQuery[] {
-    assertInvariant(this.#epoch !== undefined && this.#openFrom !== undefined, 'a write has a transaction and an epoch');
+    assertInvariant(
+      this.#epoch !== undefined && this.#openFrom !== undefined,
+      'a write has a transaction and an epoch',
+    );
     const move = { epoch: this.#epoch, from: this.#openFrom, to, isFirst: this.#held === undefined };
     return [this.#checkpoints.moveQuery(move), { subject: 'committing in the target', text: 'commit' }];
   }
 
-  async #recordQueries(records: readonly OutboundRecord[], session: TargetSession, signal: AbortSignal): Promise<readonly TargetQuery[]> {
+  async #recordQueries(
+    records: readonly OutboundRecord[],
+    session: TargetSession,
+    signal: AbortSignal,
+  ): Promise<readonly TargetQuery[]> {
     const { statements } = this.#options;
     if (statements !== undefined) return records.flatMap((record) => userQueries(record, statements));
     const queries: TargetQuery[] = [];
@@ -182,17 +195,35 @@ function userQueries({ record, header, id }: OutboundRecord, statements: RecordS
   try {
     made = statements(record, header);
   } catch (thrown) {
-    throw new HeadwaterError('HW-SINK-026', `statements threw for record ${id}`, { cause: thrown, details: { record: id } });
+    throw new HeadwaterError('HW-SINK-026', `statements threw for record ${id}`, {
+      cause: thrown,
+      details: { record: id },
+    });
   }
-  if (!Array.isArray(made) || made.some((statement) => typeof statement?.text !== 'string')) {
-    throw new HeadwaterError('HW-SINK-026', `statements returned no list of { text, values } for record ${id}`, { details: { record: id } });
+  if (!isStatementList(made)) {
+    throw new HeadwaterError('HW-SINK-026', `statements returned no list of { text, values } for record ${id}`, {
+      details: { record: id },
+    });
   }
   const subject = `running a statement for record ${id}`;
   return made.map(({ text, values }) => ({ subject, text, values: values ?? [] }));
 }
 
+/** The user's code may be JavaScript. */
+function isStatementList(value: unknown): value is readonly TargetStatement[] {
+  return (
+    Array.isArray(value) &&
+    value.every((statement: unknown) => isObject(statement) && typeof Reflect.get(statement, 'text') === 'string')
+  );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
 function assertCommitted(command: string | undefined): void {
-  if (command !== 'COMMIT') throw new HeadwaterError('HW-SINK-025', `the target answered COMMIT with ${command ?? 'nothing'}`);
+  if (command !== 'COMMIT')
+    throw new HeadwaterError('HW-SINK-025', `the target answered COMMIT with ${command ?? 'nothing'}`);
 }
 
 function assertOptions(options: PostgresSinkOptions): void {
@@ -200,7 +231,10 @@ function assertOptions(options: PostgresSinkOptions): void {
     throw new HeadwaterError('HW-SINK-012', 'postgresSink needs either `url` or `pool`');
   }
   if (options.statements !== undefined && (options.tables !== undefined || options.create !== undefined)) {
-    throw new HeadwaterError('HW-SINK-012', 'postgresSink runs `statements` or mirrors tables: `tables` and `create` belong to mirroring');
+    throw new HeadwaterError(
+      'HW-SINK-012',
+      'postgresSink runs `statements` or mirrors tables: `tables` and `create` belong to mirroring',
+    );
   }
 }
 
@@ -211,5 +245,8 @@ function describeTarget(options: PostgresSinkOptions): string {
     const { host, port, database } = parseConnectionUrl(options.url);
     return `${host}:${port}/${database}`;
   }
-  throw new HeadwaterError('HW-SINK-012', 'postgresSink needs `target`, a line that says where it leads, when the address is not a text');
+  throw new HeadwaterError(
+    'HW-SINK-012',
+    'postgresSink needs `target`, a line that says where it leads, when the address is not a text',
+  );
 }

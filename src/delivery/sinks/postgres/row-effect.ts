@@ -17,6 +17,7 @@ export interface MirrorTable {
 
 /** A value that is known. */
 export type FullRow = readonly (string | null)[];
+/** The values of the key columns, in their order. */
 export type KeyValues = readonly string[];
 
 /** What a change does to the target. */
@@ -28,7 +29,12 @@ export type RowEffect<Table> =
   | { readonly kind: 'remove'; readonly table: Table; readonly key: KeyValues }
   /** One more row; nobody can tell it from another. */
   | { readonly kind: 'append'; readonly table: Table; readonly row: FullRow }
-  | { readonly kind: 'truncate'; readonly tables: readonly Table[]; readonly cascade: boolean; readonly restartIdentity: boolean };
+  | {
+      readonly kind: 'truncate';
+      readonly tables: readonly Table[];
+      readonly cascade: boolean;
+      readonly restartIdentity: boolean;
+    };
 
 /**
  * The effects of a change, in order. `tableOf` answers for each of its tables.
@@ -63,7 +69,10 @@ function keyed<Table extends MirrorTable>(change: RowChange, table: Table): read
     case 'delete':
       return [{ kind: 'remove', table, key: keyOf(change.before, table) }];
     case 'update': {
-      const after = change.before === undefined ? change.after : fillUnchanged(change.after, change.before, change.beforeKind, table);
+      const after =
+        change.before === undefined
+          ? change.after
+          : fillUnchanged(change.after, change.before, change.beforeKind, table);
       const key = keyOf(after, table);
       const formerKey = change.before === undefined ? key : keyOf(change.before, table);
       if (!isFull(after)) return [{ kind: 'patch', table, key: formerKey, row: after }];
@@ -101,5 +110,7 @@ function isFull(row: Row): row is FullRow {
 
 function requireFull(row: Row, table: MirrorTable): FullRow {
   if (isFull(row)) return row;
-  throw new HeadwaterError('HW-SINK-024', `a new row of ${table.sourceName} lacks a value`, { details: { table: table.sourceName } });
+  throw new HeadwaterError('HW-SINK-024', `a new row of ${table.sourceName} lacks a value`, {
+    details: { table: table.sourceName },
+  });
 }

@@ -58,6 +58,7 @@ export function findObjectsSql(schemaName: string): string {
   (pg_catalog.to_regclass(${quoteLiteral(quoteQualified(schemaName, 'sink_schema_version'))}) is not null)::text as has_objects`;
 }
 
+/** The newest version that was applied. */
 export function readVersionSql(schemaName: string): string {
   return `select max(version)::text as version from ${quoteQualified(schemaName, 'sink_schema_version')}`;
 }

@@ -6,6 +6,7 @@ import type { FoundColumn, FoundTable } from './found-table.ts';
 /** Columns of a source table when it was last mirrored. */
 export type KnownColumns = readonly Pick<ColumnSchema, 'name'>[];
 
+/** A source table, its target, and what was known of both. */
 export interface FitRequest {
   readonly source: TableSchema;
   readonly sourceName: string;
@@ -56,7 +57,8 @@ export function fitTable(request: FitRequest): readonly ColumnSchema[] {
 function assertNothingDropped(request: FitRequest): void {
   const { source, found, known = [] } = request;
   for (const { name } of known) {
-    if (source.columns.some((column) => column.name === name) || !found.columns.some((column) => column.name === name)) continue;
+    if (source.columns.some((column) => column.name === name) || !found.columns.some((column) => column.name === name))
+      continue;
     const hint = `Run in the target: alter table ${request.targetName} drop column ${quoteIdentifier(name)}; if it was renamed: rename column … to …`;
     throw changed(request, `column ${name} of ${request.sourceName} is gone`, hint);
   }
@@ -78,7 +80,9 @@ function explainMisfit(source: ColumnSchema, target: FoundColumn): string | unde
   if (target.typeOid === textOid || (target.typeOid === varcharOid && isUnlimited)) return undefined;
   // Types of extensions and users have another oid in each database: the server reads the text, or refuses it.
   if (source.typeOid >= builtInOidMax) {
-    return target.typeOid >= builtInOidMax ? undefined : `has a type of its own in the source and ${target.typeText} in the target`;
+    return target.typeOid >= builtInOidMax
+      ? undefined
+      : `has a type of its own in the source and ${target.typeText} in the target`;
   }
   if (target.typeOid === source.typeOid) {
     if (isUnlimited || target.typeModifier === source.typeModifier) return undefined;
@@ -90,7 +94,12 @@ function explainMisfit(source: ColumnSchema, target: FoundColumn): string | unde
 
 function assertFillable(target: FoundColumn, request: FitRequest): void {
   if (!target.isRequired || request.source.columns.some(({ name }) => name === target.name)) return;
-  throw misfit(request, target.name, 'must be filled, and the source has no such column', 'Give it a default, or drop NOT NULL.');
+  throw misfit(
+    request,
+    target.name,
+    'must be filled, and the source has no such column',
+    'Give it a default, or drop NOT NULL.',
+  );
 }
 
 function misfit(request: FitRequest, column: string, reason: string, hint?: string): HeadwaterError {
@@ -100,5 +109,8 @@ function misfit(request: FitRequest, column: string, reason: string, hint?: stri
 }
 
 function changed(request: FitRequest, message: string, hint: string): HeadwaterError {
-  return new HeadwaterError('HW-SINK-023', message, { details: { table: request.sourceName, target: request.targetName }, hint });
+  return new HeadwaterError('HW-SINK-023', message, {
+    details: { table: request.sourceName, target: request.targetName },
+    hint,
+  });
 }

@@ -9,6 +9,7 @@ import { declareTypesQuery, readTableQuery } from './target-catalog.sql.ts';
 import type { TargetSession } from './target-session.ts';
 import { isFoldable, sourceKey, targetKey, type TargetTable } from './target-table.ts';
 
+/** Whose tables they are, where they go, and whether they may be made. */
 export interface TableRegistryOptions {
   readonly lane: LaneName;
   readonly tables: Readonly<Record<string, string | TableTarget>>;
@@ -61,7 +62,9 @@ export class TableRegistry {
     const isOwned = await this.#createIfMissing(request, mirrored, session, signal);
     let found = await this.#readFound(request, session, signal);
     if (found === undefined) {
-      throw new HeadwaterError('HW-SINK-006', `the table ${request.targetName} does not exist in the target`, { details: { table: request.targetName } });
+      throw new HeadwaterError('HW-SINK-006', `the table ${request.targetName} does not exist in the target`, {
+        details: { table: request.targetName },
+      });
     }
     const added = fitTable({ ...request, found, known: mirrored?.columns, isOwned });
     if (added.length > 0) {
@@ -80,7 +83,14 @@ export class TableRegistry {
     const { name, key }: TableTarget = typeof given === 'string' ? { name: given } : (given ?? {});
     const { schemaName, objectName } =
       name === undefined ? { schemaName: source.schemaName, objectName: source.tableName } : parseQualifiedName(name);
-    return { source, sourceName, schemaName, tableName: objectName, targetName: quoteQualified(schemaName, objectName), key };
+    return {
+      source,
+      sourceName,
+      schemaName,
+      tableName: objectName,
+      targetName: quoteQualified(schemaName, objectName),
+      key,
+    };
   }
 
   async #readFound(request: Request, session: TargetSession, signal: AbortSignal): Promise<FoundTable | undefined> {
@@ -88,11 +98,18 @@ export class TableRegistry {
     if (rows[0] === undefined) return undefined;
     const found = parseFoundTable(rows[0]['found']);
     if (found.kind === 'r' || found.kind === 'p') return found;
-    throw new HeadwaterError('HW-SINK-006', `${request.targetName} in the target is no table`, { details: { kind: found.kind } });
+    throw new HeadwaterError('HW-SINK-006', `${request.targetName} in the target is no table`, {
+      details: { kind: found.kind },
+    });
   }
 
   /** Returns whether the table is one that was made here. */
-  async #createIfMissing(request: Request, mirrored: Mirrored | undefined, session: TargetSession, signal: AbortSignal): Promise<boolean> {
+  async #createIfMissing(
+    request: Request,
+    mirrored: Mirrored | undefined,
+    session: TargetSession,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const isThere = (await this.#readFound(request, session, signal)) !== undefined;
     if (isThere || this.#options.create === 'never') return isThere && mirrored?.isOwned === true;
     const { source, schemaName, targetName } = request;
@@ -101,15 +118,26 @@ export class TableRegistry {
     const lines = source.columns.map((column, index) => `${quoteIdentifier(column.name)} ${types[index] ?? 'text'}`);
     if (key.length > 0) lines.push(`primary key (${key.map(quoteIdentifier).join(', ')})`);
     const subject = `making ${targetName} in the target`;
-    const schema = await session.run({ subject, text: `select pg_catalog.to_regnamespace($1)::text as name`, values: [quoteIdentifier(schemaName)] }, signal);
-    if (typeof schema.rows[0]?.['name'] !== 'string') await session.run({ subject, text: `create schema ${quoteIdentifier(schemaName)}` }, signal);
+    const schema = await session.run(
+      { subject, text: `select pg_catalog.to_regnamespace($1)::text as name`, values: [quoteIdentifier(schemaName)] },
+      signal,
+    );
+    if (typeof schema.rows[0]?.['name'] !== 'string')
+      await session.run({ subject, text: `create schema ${quoteIdentifier(schemaName)}` }, signal);
     await session.run({ subject, text: `create table ${targetName} (${lines.join(', ')})` }, signal);
     return true;
   }
 
-  async #addColumns(request: Request, columns: readonly ColumnSchema[], session: TargetSession, signal: AbortSignal): Promise<void> {
+  async #addColumns(
+    request: Request,
+    columns: readonly ColumnSchema[],
+    session: TargetSession,
+    signal: AbortSignal,
+  ): Promise<void> {
     const types = await declareTypes(columns, session, signal);
-    const clauses = columns.map((column, index) => `add column ${quoteIdentifier(column.name)} ${types[index] ?? 'text'}`);
+    const clauses = columns.map(
+      (column, index) => `add column ${quoteIdentifier(column.name)} ${types[index] ?? 'text'}`,
+    );
     const text = `alter table ${request.targetName} ${clauses.join(', ')}`;
     await session.run({ subject: `adding columns to ${request.targetName} in the target`, text }, signal);
   }
@@ -142,7 +170,15 @@ where installation = $1 and lane = $2 and source_schema = $3 and source_table = 
 values ($1, $2, $3, $4, $5, $6, $7, $8)
 on conflict (installation, lane, source_schema, source_table) do update set target_schema = excluded.target_schema,
   target_table = excluded.target_table, is_owned = excluded.is_owned, columns = excluded.columns`,
-        values: [...this.#laneValues, source.schemaName, source.tableName, schemaName, tableName, String(isOwned), columns],
+        values: [
+          ...this.#laneValues,
+          source.schemaName,
+          source.tableName,
+          schemaName,
+          tableName,
+          String(isOwned),
+          columns,
+        ],
       },
       signal,
     );
@@ -157,7 +193,11 @@ on conflict (installation, lane, source_schema, source_table) do update set targ
   }
 }
 
-async function declareTypes(columns: readonly ColumnSchema[], session: TargetSession, signal: AbortSignal): Promise<readonly string[]> {
+async function declareTypes(
+  columns: readonly ColumnSchema[],
+  session: TargetSession,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const { rows } = await session.run(declareTypesQuery(columns), signal);
   return rows.map((row) => String(row['declared']));
 }

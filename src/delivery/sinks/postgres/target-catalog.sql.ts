@@ -58,7 +58,9 @@ where n.nspname = $1 and c.relname = $2`,
  * How columns of the source are declared in a table made here. Types with an oid below 10,000 were given it by hand and mean
  * the same in every PostgreSQL; all others, and those whose text depends on the catalog they are read in, become text.
  */
-export function declareTypesQuery(columns: readonly { readonly typeOid: number; readonly typeModifier: number }[]): TargetQuery {
+export function declareTypesQuery(
+  columns: readonly { readonly typeOid: number; readonly typeModifier: number }[],
+): TargetQuery {
   return {
     subject: 'looking up types in the target',
     text: `

@@ -6,7 +6,13 @@ import { toTargetError } from './target-error.ts';
 
 /** As the driver throws what a server answered. */
 function serverError(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code, severity: 'ERROR', detail: 'Key (secret)=(1).', table: 'orders', column: 'note' });
+  return Object.assign(new Error(message), {
+    code,
+    severity: 'ERROR',
+    detail: 'Key (secret)=(1).',
+    table: 'orders',
+    column: 'note',
+  });
 }
 
 const socketError = (code: string): Error => Object.assign(new Error(`connect ${code}`), { code });
@@ -38,7 +44,11 @@ describe('an error of the target', () => {
   });
 
   test('shows no value of a row', () => {
-    const thrown = [serverError('22P02', 'invalid input syntax for type integer: "secret"'), serverError('22003', 'value "secret" is out of range for type integer'), serverError('23505', 'duplicate key value')];
+    const thrown = [
+      serverError('22P02', 'invalid input syntax for type integer: "secret"'),
+      serverError('22003', 'value "secret" is out of range for type integer'),
+      serverError('23505', 'duplicate key value'),
+    ];
     for (const each of thrown) {
       const error = toTargetError(each, 'writing');
       assert.ok(!inspect(error, { depth: 9 }).includes('secret'), inspect(error));

@@ -61,7 +61,9 @@ export function toTargetError(thrown: unknown, subject: string): HeadwaterError 
 function translate(error: HeadwaterError, subject: string): HeadwaterError {
   const code = codeBySource[error.code];
   if (code !== undefined) return new HeadwaterError(code, error.message, { details: error.details });
-  return error.code.startsWith('HW-SOURCE-') ? new HeadwaterError('HW-SINK-007', `${subject}: ${error.message}`) : error;
+  return error.code.startsWith('HW-SOURCE-')
+    ? new HeadwaterError('HW-SINK-007', `${subject}: ${error.message}`)
+    : error;
 }
 
 /** Messages of the class "data exception" quote the value that they refuse: `invalid input syntax for type integer: "…"`. */

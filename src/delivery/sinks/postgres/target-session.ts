@@ -14,6 +14,7 @@ export interface TargetQuery {
   readonly explain?: (sqlState: string) => HeadwaterError | undefined;
 }
 
+/** What came back of a statement. */
 export interface TargetResult {
   readonly rows: readonly Readonly<Record<string, unknown>>[];
   /** The command tag's first word: `COMMIT`. */
@@ -72,7 +73,8 @@ export class TargetSession {
     } catch (thrown) {
       await this.#end(true);
       signal.throwIfAborted();
-      if (hasTimedOut) throw new HeadwaterError('HW-SINK-004', `the target has not answered within ${this.#timeoutMs} ms`);
+      if (hasTimedOut)
+        throw new HeadwaterError('HW-SINK-004', `the target has not answered within ${this.#timeoutMs} ms`);
       throw thrown;
     } finally {
       timer.clear();
@@ -115,6 +117,7 @@ export class TargetSession {
   }
 }
 
+/** How a session is opened. */
 export interface SessionContext {
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -128,10 +131,20 @@ export async function openTargetSession(options: PostgresSinkOptions, context: S
   return new TargetSession(client, context);
 }
 
-async function openOwn(url: string | (() => string | Promise<string>), context: SessionContext): Promise<SessionClient> {
+async function openOwn(
+  url: string | (() => string | Promise<string>),
+  context: SessionContext,
+): Promise<SessionClient> {
   try {
-    const options = { ...parseConnectionUrl(typeof url === 'string' ? url : await url()), applicationName: context.applicationName };
-    const start = { settings: { idle_in_transaction_session_timeout: '0' }, replication: 'none', pipeline: true } as const;
+    const options = {
+      ...parseConnectionUrl(typeof url === 'string' ? url : await url()),
+      applicationName: context.applicationName,
+    };
+    const start = {
+      settings: { idle_in_transaction_session_timeout: '0' },
+      replication: 'none',
+      pipeline: true,
+    } as const;
     return ownClient(await openPgClient(options, start, context.signal));
   } catch (thrown) {
     context.signal.throwIfAborted();
@@ -141,7 +154,7 @@ async function openOwn(url: string | (() => string | Promise<string>), context: 
 
 function ownClient(client: PgClient): SessionClient {
   return {
-    isPipelined: Reflect.get(client, 'pipeline') === true,
+    isPipelined: isPipelined(client),
     query: (text, values) => (values === undefined ? client.query(text) : client.query(text, [...values])),
     close: () => closePgClient(client),
   };
@@ -154,7 +167,7 @@ async function borrow(pool: { connect(): Promise<LentClient> }): Promise<Session
     const ignore = (): void => undefined;
     client.on?.('error', ignore);
     return {
-      isPipelined: Reflect.get(client, 'pipeline') === true,
+      isPipelined: isPipelined(client),
       query: (text, values) => (values === undefined ? client.query(text) : client.query(text, values)),
       close: (isBroken) => {
         client.release(isBroken);
@@ -177,4 +190,9 @@ function readResult(reply: unknown): TargetResult {
     rows: Array.isArray(rows) ? rows.filter((row) => typeof row === 'object' && row !== null) : [],
     command: typeof command === 'string' ? command : '',
   };
+}
+
+/** A client of pg 8.23 or later that was made with `pipeline: true`. */
+function isPipelined(client: object): boolean {
+  return Reflect.get(client, 'pipeline') === true;
 }

@@ -4,6 +4,7 @@ import { quoteIdentifier } from '../../../postgres/quote.ts';
 import type { FoundTable } from './found-table.ts';
 import type { MirrorTable } from './row-effect.ts';
 
+/** A column of the target and how values are cast to it. */
 export interface TargetColumn {
   readonly name: string;
   readonly sqlName: string;
@@ -25,6 +26,7 @@ export function sourceKey(source: TableSchema, named: readonly string[] | undefi
   return source.columns.filter(({ isKey }) => isKey).map(({ name }) => name);
 }
 
+/** A source table and its target. */
 export interface KeyRequest {
   readonly source: TableSchema;
   readonly sourceName: string;
@@ -42,14 +44,17 @@ export function targetKey({ source, sourceName, targetName, found, named }: KeyR
   const columnNames = new Set(source.columns.map(({ name }) => name));
   const unknown = named?.find((name) => !columnNames.has(name));
   if (unknown !== undefined) {
-    throw new HeadwaterError('HW-SINK-012', `the key column ${unknown} of ${sourceName} does not exist`, { details: { column: unknown } });
+    throw new HeadwaterError('HW-SINK-012', `the key column ${unknown} of ${sourceName} does not exist`, {
+      details: { column: unknown },
+    });
   }
   const key = sourceKey(source, named);
   if (key.length === 0 && source.replicaIdentity === 'full') {
     const primary = found.uniqueKeys.find(({ isPrimary, isPlain }) => isPrimary && isPlain)?.columns ?? [];
     return primary.every((name) => columnNames.has(name)) ? primary : [];
   }
-  if (key.length === 0 || found.uniqueKeys.some(({ columns, isPlain }) => isPlain && isSameSet(columns, key))) return key;
+  if (key.length === 0 || found.uniqueKeys.some(({ columns, isPlain }) => isPlain && isSameSet(columns, key)))
+    return key;
   const list = key.map(quoteIdentifier).join(', ');
   throw new HeadwaterError('HW-SINK-022', `${targetName} has no unique index on (${list}), the key of ${sourceName}`, {
     details: { table: targetName },

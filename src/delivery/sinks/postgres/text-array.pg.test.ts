@@ -17,8 +17,14 @@ describe('a column of values on a server', { skip: await skipReason('postgres18'
     const value = fc.option(fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\0', '').toWellFormed()));
     await fc.assert(
       fc.asyncProperty(fc.array(value, { maxLength: 20 }), async (values) => {
-        const rows = await database.query<{ value: string | null }>('select value from unnest($1::text[]) with ordinality as r(value, place) order by place', [encodeTextArray(values)]);
-        assert.deepEqual(rows.map((row) => row.value), values);
+        const rows = await database.query<{ value: string | null }>(
+          'select value from unnest($1::text[]) with ordinality as r(value, place) order by place',
+          [encodeTextArray(values)],
+        );
+        assert.deepEqual(
+          rows.map((row) => row.value),
+          values,
+        );
       }),
       { numRuns: 100 },
     );

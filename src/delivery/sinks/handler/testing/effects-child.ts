@@ -40,7 +40,7 @@ export function createChild(argument: string): SinkChild {
   const sink = effectHandler(new pg.Pool({ connectionString: url }), async (id) => {
     if (id !== hangAt) return;
     process.stdout.write(`durable ${id}\n`);
-    await new Promise(() => undefined);
+    await Promise.withResolvers<never>().promise;
   });
   return { sink, record: effectRecord };
 }
