@@ -6,8 +6,11 @@ import {
   listOffsetsV7,
   createPartitionsV3,
 } from '@platformatic/kafka';
+import { systemClock } from '../../../../foundation/clock.ts';
 import { systemRandom } from '../../../../foundation/random.ts';
+import { retry } from '../../../../foundation/retry.ts';
 import { CommittedReader } from '../committed-reader.ts';
+import { toKafkaError } from '../kafka-error.ts';
 
 /** A record as a consumer sees it. */
 export interface ConsumedRecord {
@@ -53,10 +56,12 @@ export class TestTopics implements AsyncDisposable {
     const configs = Object.entries(settings).map(([key, value]) => ({ name: key, value }));
     const topic = { name, numPartitions: partitionCount, replicationFactor: 1, assignments: [], configs };
     await createTopicsV7.api.async(this.#connection, [topic], 10_000, false);
+    await this.#untilLed(name, partitionCount);
   }
 
   async addPartitions(topic: string, count: number): Promise<void> {
     await createPartitionsV3.api.async(this.#connection, [{ name: topic, count, assignments: null }], 10_000, false);
+    await this.#untilLed(topic, count);
   }
 
   async set(topic: string, name: string, value: string): Promise<void> {
@@ -109,6 +114,19 @@ export class TestTopics implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection.close();
+  }
+
+  /** A topic is there before its leader knows of it. */
+  async #untilLed(topic: string, partitionCount: number): Promise<void> {
+    const policy = { initialDelayMs: 10, maxDelayMs: 50, maxAttempts: 200 };
+    const ask = async (): Promise<void> => {
+      for (let partition = 0; partition < partitionCount; partition += 1) {
+        await this.#offsetAt(topic, partition, 0).catch((thrown: unknown) => {
+          throw toKafkaError(thrown, `${topic} has no leader yet`);
+        });
+      }
+    };
+    await retry(ask, { policy, clock: systemClock, random: systemRandom });
   }
 
   async #offsetAt(topic: string, partition: number, isolation: number): Promise<bigint> {

@@ -1,0 +1,319 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Client } from 'pg';
+
+import { findPostgresTool } from '../../scripts/services/postgres-tools.ts';
+import { startScratchPostgres } from '../../scripts/services/postgres.ts';
+import { ServiceOwner } from '../../scripts/services/owner.ts';
+import type { PostgresMajor } from '../../scripts/services/service.ts';
+import { TestTopics } from '../../src/delivery/sinks/kafka/testing/test-topics.ts';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { nodeDisk } from '../../src/foundation/node-disk.ts';
+import { createSeededRandom } from '../../src/foundation/random.ts';
+import { verifyJournal } from '../../src/journal/embedded/verify-journal.ts';
+import { findLoopbackPort } from '../../src/postgres/loopback-port.ts';
+import { HeadwaterProcess } from '../stage/headwater-process.ts';
+import { type KillPlan, planKills } from './kill-plan.ts';
+import type { PgbenchSettings } from './pgbench-config.ts';
+import { pgbenchTables, qualifiedName } from './pgbench-tables.ts';
+import { isSameSum, parseTableSum, type TableSum, tableSumSql } from './row-sum.ts';
+import { TopicFold } from './topic-fold.ts';
+
+/** What a run of the scenario takes. */
+export interface PgbenchOptions {
+  readonly scale: number;
+  readonly seconds: number;
+  readonly seed: number;
+  readonly major: PostgresMajor;
+  readonly signal: AbortSignal;
+  /** A line for people. */
+  readonly note: (line: string) => void;
+}
+
+/** One SIGKILL of Headwater, and which pgbench ran at that moment. */
+export interface Kill {
+  readonly phase: 'load' | 'run';
+  /** Since the load began. */
+  readonly atSeconds: number;
+}
+
+/** What the scenario found. Its JSON form is the last line of standard output. */
+export interface PgbenchReport {
+  readonly ok: boolean;
+  readonly seed: number;
+  readonly scale: number;
+  /** pgbench's own count of its transactions, the load left out. */
+  readonly transactions: number;
+  /** Transactions in the journal: pgbench's and the one of the load. */
+  readonly commits: number;
+  readonly kills: readonly Kill[];
+  readonly tables: Readonly<Record<string, Readonly<Record<'source' | 'mirror' | 'kafka', TableSum>>>>;
+  /** The most resident memory of any of Headwater's processes; null where the system does not tell. */
+  readonly peakMemoryMb: number | null;
+  readonly loadSeconds: number;
+  /** From the end of pgbench until every lane had acknowledged everything. */
+  readonly drainSeconds: number;
+  readonly seconds: number;
+  readonly problems: readonly string[];
+}
+
+const partitionCount = 3;
+const clientCount = 8;
+/** The load is one transaction. */
+const loadTransactionCount = 1;
+const leastKillCount = 10;
+const leastLoadKillCount = 2;
+const drainTimeoutMs = 600_000;
+
+/** Runs the scenario from start to end. Nothing is left running, whatever happens. Rejects with `signal.reason` on cancel. */
+export async function runPgbenchScenario(options: PgbenchOptions): Promise<PgbenchReport> {
+  const { major, note, seed, signal } = options;
+  note(`seed ${seed}`);
+  const tool = await findPostgresTool('pgbench');
+  if (tool.kind === 'missing') throw new Error(tool.reason);
+  await using services = new ServiceOwner();
+  note(`starting two PostgreSQL ${major} and Kafka`);
+  const starts = await Promise.allSettled([
+    startScratchPostgres({ major, signal }),
+    startScratchPostgres({ major, signal }),
+    services.obtain('kafka', 'the pgbench scenario'),
+  ]);
+  const [sourceStart, mirrorStart, kafkaStart] = starts;
+  await using sourceServer = sourceStart.status === 'fulfilled' ? sourceStart.value : undefined;
+  await using mirrorServer = mirrorStart.status === 'fulfilled' ? mirrorStart.value : undefined;
+  if (sourceServer === undefined || mirrorServer === undefined || kafkaStart.status === 'rejected') {
+    throw new Error(starts.map((start) => (start.status === 'rejected' ? String(start.reason) : '')).join(' '));
+  }
+  if (kafkaStart.value.kind === 'missing') throw new Error(kafkaStart.value.reason);
+  const directory = await mkdtemp(join(tmpdir(), 'headwater-pgbench-'));
+  try {
+    const settings: PgbenchSettings = {
+      sourceUrl: sourceServer.url,
+      mirrorUrl: mirrorServer.url,
+      brokers: kafkaStart.value.address.split(','),
+      journalDirectory: join(directory, 'journal'),
+      httpPort: await findLoopbackPort(),
+    };
+    await using scenario = new PgbenchScenario(options, { settings, directory, program: tool.path });
+    return await scenario.run();
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+interface Stage {
+  readonly settings: PgbenchSettings;
+  readonly directory: string;
+  /** pgbench. */
+  readonly program: string;
+}
+
+class PgbenchScenario implements AsyncDisposable {
+  readonly #options: PgbenchOptions;
+  readonly #stage: Stage;
+  readonly #plan: KillPlan;
+  readonly #headwater: HeadwaterProcess;
+  readonly #kills: Kill[] = [];
+  #phase: Kill['phase'] = 'load';
+  #startedMs = 0;
+
+  constructor(options: PgbenchOptions, stage: Stage) {
+    this.#options = options;
+    this.#stage = stage;
+    this.#plan = planKills(createSeededRandom(options.seed), options.seconds * 1000);
+    this.#headwater = new HeadwaterProcess({
+      configFile: join(stage.directory, 'headwater.config.mjs'),
+      httpPort: stage.settings.httpPort,
+      logFile: join(stage.directory, 'headwater.log'),
+    });
+  }
+
+  async run(): Promise<PgbenchReport> {
+    const { note, scale, seconds, seed } = this.#options;
+    const beganMs = systemClock.monotonicMs();
+    await this.#prepare();
+    this.#startedMs = systemClock.monotonicMs();
+    note('pgbench loads');
+    await this.#whileKilling(this.#plan.load, this.#pgbench(['-I', 'g', '-s', String(scale)]));
+    const loadSeconds = this.#elapsedSeconds();
+    this.#phase = 'run';
+    note(`pgbench runs for ${seconds} s`);
+    const workload = ['-n', '-b', 'tpcb-like@8', '-b', 'simple-update@2', '-c', String(clientCount), '-j', '2', '-T', String(seconds)];
+    const output = await this.#whileKilling(this.#plan.run, this.#pgbench(workload));
+    const transactions = Number(/number of transactions actually processed: (\d+)/.exec(output)?.[1]);
+    const endedSeconds = this.#elapsedSeconds();
+    const commits = await this.#drain(transactions);
+    const drainSeconds = roundSeconds(this.#elapsedSeconds() - endedSeconds);
+    await this.#headwater.stop();
+    const tables = await this.#compare();
+    const problems = [...(await this.#judgeRun(transactions, commits)), ...judgeTables(tables)];
+    return {
+      ok: problems.length === 0,
+      seed,
+      scale,
+      transactions,
+      commits,
+      kills: this.#kills,
+      tables,
+      peakMemoryMb: toMegabytes(this.#headwater.peakMemoryBytes),
+      loadSeconds: roundSeconds(loadSeconds),
+      drainSeconds,
+      seconds: roundSeconds((systemClock.monotonicMs() - beganMs) / 1000),
+      problems,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#headwater[Symbol.asyncDispose]();
+  }
+
+  /** Empty tables with their keys, topics, and a Headwater that streams before the first row comes. */
+  async #prepare(): Promise<void> {
+    const { note, signal } = this.#options;
+    const { directory, settings } = this.#stage;
+    await this.#pgbench(['-I', 'dtp']);
+    // A table without a key is published only so: Headwater refuses it otherwise, and names this statement.
+    await withClient(settings.sourceUrl, (client) => client.query('alter table pgbench_history replica identity full'));
+    await using topics = await TestTopics.open(settings.brokers);
+    for (const table of pgbenchTables) await topics.createNamed(qualifiedName(table), partitionCount);
+    const module = new URL('./pgbench-config.ts', import.meta.url).href;
+    const text = `import { createPgbenchConfig } from ${JSON.stringify(module)};\nexport default createPgbenchConfig(${JSON.stringify(settings)});\n`;
+    await writeFile(join(directory, 'headwater.config.mjs'), text, { mode: 0o600 });
+    note('Headwater starts');
+    this.#headwater.start();
+    await this.#headwater.waitFor('all is running', ({ state }) => state === 'running', { signal });
+  }
+
+  /** Kills Headwater at the planned moments, and starts it again at once, as long as the work goes on. */
+  async #whileKilling<Value>(momentsMs: readonly number[], work: Promise<Value>): Promise<Value> {
+    const ending = new AbortController();
+    const signal = AbortSignal.any([ending.signal, this.#options.signal]);
+    const killing = this.#killAt(momentsMs, signal);
+    try {
+      return await work;
+    } finally {
+      ending.abort();
+      await killing;
+    }
+  }
+
+  async #killAt(momentsMs: readonly number[], signal: AbortSignal): Promise<void> {
+    const beganMs = systemClock.monotonicMs();
+    for (const moment of momentsMs) {
+      const waitMs = Math.max(0, beganMs + moment - systemClock.monotonicMs());
+      const isOver = await systemClock.sleep(waitMs, signal).then(
+        () => signal.aborted,
+        () => true,
+      );
+      if (isOver) return;
+      const kill = { phase: this.#phase, atSeconds: roundSeconds(this.#elapsedSeconds()) };
+      await this.#headwater.kill();
+      this.#headwater.start();
+      this.#kills.push(kill);
+      this.#options.note(`killed in the ${kill.phase} at ${kill.atSeconds} s`);
+    }
+  }
+
+  /** Waits until every lane has acknowledged the last commit of pgbench; returns how many the journal holds then. */
+  async #drain(transactions: number): Promise<number> {
+    const { note, signal } = this.#options;
+    const expected = BigInt(transactions + loadTransactionCount);
+    note(`Headwater delivers what is left of ${expected} transactions`);
+    const isDrained = ({ journal, lanes }: { journal: { lastSequence: string }; lanes: readonly { sequence: string }[] }): boolean =>
+      BigInt(journal.lastSequence) >= expected && lanes.every(({ sequence }) => sequence === journal.lastSequence);
+    const status = await this.#headwater.waitFor('the lanes have drained', isDrained, { timeoutMs: drainTimeoutMs, signal });
+    return Number(status.journal.lastSequence) - Number(status.journal.firstSequence) + 1;
+  }
+
+  async #compare(): Promise<PgbenchReport['tables']> {
+    const { mirrorUrl, sourceUrl } = this.#stage.settings;
+    this.#options.note('comparing');
+    const source = await sumTables(sourceUrl);
+    const mirror = await sumTables(mirrorUrl);
+    const tables: Record<string, Record<'source' | 'mirror' | 'kafka', TableSum>> = {};
+    await using topics = await TestTopics.open(this.#stage.settings.brokers);
+    for (const [index, table] of pgbenchTables.entries()) {
+      const fold = new TopicFold(table);
+      for (let partition = 0; partition < partitionCount; partition += 1) {
+        for await (const record of topics.consume(qualifiedName(table), partition)) fold.take(record);
+      }
+      const none: TableSum = { rows: 0, checksum: 'missing' };
+      tables[table.name] = { source: source[index] ?? none, mirror: mirror[index] ?? none, kafka: fold.total };
+    }
+    return tables;
+  }
+
+  async #judgeRun(transactions: number, commits: number): Promise<readonly string[]> {
+    const problems: string[] = [];
+    const expected = transactions + loadTransactionCount;
+    if (commits !== expected) problems.push(`the journal holds ${commits} commits, pgbench made ${expected}`);
+    if (this.#kills.length < leastKillCount) problems.push(`only ${this.#kills.length} kills`);
+    const loadKillCount = this.#kills.filter(({ phase }) => phase === 'load').length;
+    if (loadKillCount < leastLoadKillCount) problems.push(`only ${loadKillCount} kills during the load: take a larger scale`);
+    const verified = await verifyJournal(this.#stage.settings.journalDirectory, { disk: nodeDisk });
+    if (verified.problem !== undefined) problems.push(`the journal: ${verified.problem.message}`);
+    return problems;
+  }
+
+  async #pgbench(words: readonly string[]): Promise<string> {
+    const { program, settings } = this.#stage;
+    const initializes = words[0] === '-I' ? ['-i'] : [];
+    const child = spawn(program, [...initializes, ...words, settings.sourceUrl], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      signal: this.#options.signal,
+    });
+    let output = '';
+    let errors = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => (errors = (errors + chunk).slice(-4000)));
+    const [code] = (await once(child, 'close')) as [number | null];
+    this.#options.signal.throwIfAborted();
+    if (code !== 0) throw new Error(`pgbench ended with ${code}: ${errors}`);
+    return output;
+  }
+
+  #elapsedSeconds(): number {
+    return (systemClock.monotonicMs() - this.#startedMs) / 1000;
+  }
+}
+
+async function sumTables(url: string): Promise<readonly TableSum[]> {
+  return withClient(url, async (client) => {
+    await client.query(`set timezone to 'UTC'`);
+    const sums: TableSum[] = [];
+    for (const table of pgbenchTables) {
+      const { rows } = await client.query<{ rows: number; sum: string }>(tableSumSql(table));
+      if (rows[0] !== undefined) sums.push(parseTableSum(rows[0]));
+    }
+    return sums;
+  });
+}
+
+async function withClient<Value>(url: string, use: (client: Client) => Promise<Value>): Promise<Value> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+}
+
+function judgeTables(tables: PgbenchReport['tables']): readonly string[] {
+  return Object.entries(tables).flatMap(([name, { kafka, mirror, source }]) => {
+    if (source.rows === 0) return [`${name} is empty`];
+    return isSameSum([source, mirror, kafka]) ? [] : [`${name} differs between source, mirror and Kafka`];
+  });
+}
+
+function roundSeconds(seconds: number): number {
+  return Math.round(seconds * 10) / 10;
+}
+
+function toMegabytes(bytes: number | undefined): number | null {
+  return bytes === undefined ? null : Math.round(bytes / 1_048_576);
+}
