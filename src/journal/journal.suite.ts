@@ -111,7 +111,10 @@ function visibilityTests(engine: () => JournalEngine, append: Append): void {
       transactions.map(({ sequence }) => sequence),
       Array.from({ length: 500 }, (_, index) => BigInt(index + 1)),
     );
-    assert.deepEqual(await readTexts(reader, toSequence(498n)), [499, 500].map((number) => `t${number};`.padEnd(500, '.')));
+    assert.deepEqual(
+      await readTexts(reader, toSequence(498n)),
+      [499, 500].map((number) => `t${number};`.padEnd(500, '.')),
+    );
   });
 
   it('makes progress durable, for an idle source to be confirmed', async () => {
@@ -402,13 +405,18 @@ function restartTests(engine: () => JournalEngine, become: (next: JournalEngine)
   it('takes a new source by hand-over and counts its locations anew', async () => {
     append(50);
     engine().recorder.recordSource({ ...testSource, systemId: '8', timeline: 3 }, toLsn(10n), 'hand-over');
-    engine().recorder.appendTransaction({ ...boundaryOf(1), commitLsn: toLsn(20n), commitEndLsn: toLsn(30n) }, fragmentOf('new;'), []);
+    engine().recorder.appendTransaction(
+      { ...boundaryOf(1), commitLsn: toLsn(20n), commitEndLsn: toLsn(30n) },
+      fragmentOf('new;'),
+      [],
+    );
     await engine().recorder.flush();
     become(await engine().restart());
     assert.equal(engine().recorder.state.recordedLsn, 30n);
     const headers: string[] = [];
     for await (const entries of engine().reader.read({ after: sequenceZero, follow: false })) {
-      for (const entry of entries) if (entry.kind === 'fragment') headers.push(`${entry.header.systemId}/${entry.header.timeline}`);
+      for (const entry of entries)
+        if (entry.kind === 'fragment') headers.push(`${entry.header.systemId}/${entry.header.timeline}`);
     }
     assert.deepEqual(headers, [`${testSource.systemId}/1`, '8/3']);
   });

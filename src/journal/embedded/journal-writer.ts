@@ -167,7 +167,11 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
     this.#beginUnit();
     const prefix = [encodePreparedName(gid)];
     this.#head.noteDecided(gid);
-    return this.#commitSpooled(boundary, { kind: frameKind.preparedCommit, prefix, reference: prepared.spool }, schemas);
+    return this.#commitSpooled(
+      boundary,
+      { kind: frameKind.preparedCommit, prefix, reference: prepared.spool },
+      schemas,
+    );
   }
 
   rollbackPrepared(gid: string, endLsn: Lsn): void {
@@ -240,7 +244,12 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
     const record = this.#record(boundary, schemas, counts);
     const body = [...spooled.prefix, encodeSpoolReference(spooled.reference)];
     const byteCount = body.reduce((sum, part) => sum + part.length, 0);
-    this.#appendCommit(spooled.kind, record, { encoding: bodyEncodingCode.none, body, bodyByteCount: byteCount }, schemas);
+    this.#appendCommit(
+      spooled.kind,
+      record,
+      { encoding: bodyEncodingCode.none, body, bodyByteCount: byteCount },
+      schemas,
+    );
     return record.sequence;
   }
 

@@ -14,6 +14,7 @@ import { DurableEndCell } from './durable-end-cell.ts';
 import { EmbeddedJournalReader, type ReaderEnd } from './embedded-journal-reader.ts';
 import { writeHolder } from './holder.ts';
 import { journalPaths, type JournalPaths } from './journal-paths.ts';
+import { chooseSocketPlace, JournalSocketServer, type SocketPlace } from './journal-socket-server.ts';
 import type { JournalWriter } from './journal-writer.ts';
 import { lockRefusal } from './lock-refusal.ts';
 import { type JournalWriterInput, openJournalWriter } from './open-journal-writer.ts';
@@ -38,6 +39,8 @@ export interface OpenJournalOptions {
    * order every time, as the simulator wants it.
    */
   readonly writerThread?: 'this-thread' | 'another-thread';
+  /** Whether readers in other processes are told of the durable end. Default: `socket`. */
+  readonly otherReaders?: 'socket' | 'none';
   /** Opens the state store and takes the writer lock. Default: `state.sqlite` in the directory. */
   readonly openState?: (path: string) => StateStore | 'locked';
 }
@@ -67,12 +70,13 @@ export async function openJournal(options: OpenJournalOptions): Promise<OpenedJo
   const state = await lockState(options, paths);
   try {
     for (const directory of [paths.segments, paths.spool]) await disk.makeDirectory(directory);
-    const { journalId, epoch } = await claimJournal(options, paths, state);
+    const socket = options.otherReaders === 'none' ? undefined : await chooseSocketPlace(paths.socket);
+    const { journalId, epoch } = await claimJournal(options, { paths, state, socket });
     const nowMicros = BigInt(Math.floor(options.clock.now() * 1000));
     const recovered = await recoverJournal({ disk, paths, journalId, epoch, nowMicros });
     state.write('journal', 'segments', 'made');
     reportRecovery(options.logger, recovered.report);
-    return createOpenedJournal({ options, paths, state, journalId, epoch, recovered });
+    return await createOpenedJournal({ options, paths, state, socket, journalId, epoch, recovered });
   } catch (error) {
     state.close();
     throw error;
@@ -102,8 +106,7 @@ async function createPrivate(disk: Disk, path: string): Promise<void> {
 
 async function claimJournal(
   { disk, clock, random }: OpenJournalOptions,
-  paths: JournalPaths,
-  state: StateStore,
+  { paths, state, socket }: Pick<OpenedParts, 'paths' | 'state' | 'socket'>,
 ): Promise<{ readonly journalId: string; readonly epoch: number }> {
   const known = state.read('journal', 'id');
   const segments = await listSegments(disk, paths);
@@ -129,7 +132,7 @@ async function claimJournal(
     since,
     journalId,
     epoch,
-    socket: paths.socket,
+    socket: socket?.path ?? '',
   });
   return { journalId, epoch };
 }
@@ -138,12 +141,14 @@ interface OpenedParts {
   readonly options: OpenJournalOptions;
   readonly paths: JournalPaths;
   readonly state: StateStore;
+  readonly socket: SocketPlace | undefined;
   readonly journalId: string;
   readonly epoch: number;
   readonly recovered: RecoveredJournal;
 }
 
-function createOpenedJournal({ options, paths, state, journalId, epoch, recovered }: OpenedParts): OpenedJournal {
+async function createOpenedJournal(parts: OpenedParts): Promise<OpenedJournal> {
+  const { options, paths, state, socket, journalId, epoch, recovered } = parts;
   const { disk, clock } = options;
   const memory = allocateSharedEnd();
   const place: DurablePlace = {
@@ -156,6 +161,7 @@ function createOpenedJournal({ options, paths, state, journalId, epoch, recovere
     options.writerThread === 'this-thread' ? new DurableEndCell(place) : new SharedDurableEnd(memory);
   end.publish(place);
   const reader = new EmbeddedJournalReader({ disk, paths, journalId }, ownerEnd(end));
+  const server = socket === undefined ? undefined : await JournalSocketServer.listen({ place: socket, journalId, end });
   const writerInput: JournalWriterInput = {
     directory: paths.directory,
     journalId,
@@ -173,6 +179,7 @@ function createOpenedJournal({ options, paths, state, journalId, epoch, recovere
     openWriter: () => openJournalWriter({ input: writerInput, disk, clock, publisher: end }),
     async [Symbol.asyncDispose]() {
       await reader[Symbol.asyncDispose]();
+      await server?.[Symbol.asyncDispose]();
       state.close();
     },
   };

@@ -8,6 +8,7 @@ import { type JournalPaths, segmentPath, spoolSegment } from './journal-paths.ts
 import { readWhole } from './read-whole.ts';
 import { readCatalog } from './segment-catalog.ts';
 import { createSegment, encodePreamble, readFileHeader } from './segment-file.ts';
+import { checkSpool } from './spool-reader.ts';
 import { scanTail, type TailScan } from './tail-scan.ts';
 
 /** What was cut because it had never become durable. */
@@ -129,21 +130,18 @@ async function cutTail(file: DiskFile, { end, size, knownDurable }: TailScan): P
 
 /**
  * Spools that no commit refers to. One of an older segment was used by it, or ended with it; those of the last segment are
- * known from its frames. @throws HW-JOURNAL-017 for a spool that a kept frame needs
+ * known from its frames. @throws HW-JOURNAL-005, -006, -017 for a spool that a kept frame needs
  */
 async function planSpools(
-  { disk, paths }: RecoveryOptions,
+  { disk, paths, journalId }: RecoveryOptions,
   scan: TailScan,
   segment: number,
 ): Promise<readonly string[]> {
-  const names = await disk.list(paths.spool);
-  const present = new Set(names);
+  for (const reference of scan.spools) await checkSpool({ disk, paths, journalId, reference });
   const needed = new Set(scan.spools.map(({ name }) => name));
-  for (const { name, offset } of scan.spools) {
-    if (!present.has(name))
-      throw missingFile(join(paths.spool, name), `the frame at ${offset} of segment ${segment} needs it`);
-  }
-  return names.filter((name) => name.endsWith('.open') || ((spoolSegment(name) ?? 0) >= segment && !needed.has(name)));
+  return (await disk.list(paths.spool)).filter(
+    (name) => name.endsWith('.open') || ((spoolSegment(name) ?? 0) >= segment && !needed.has(name)),
+  );
 }
 
 async function removeUnfinished(

@@ -6,7 +6,7 @@ import { fileHeaderLength } from './file-header.ts';
 import { type Frame, frameKind } from './frame.ts';
 import { FrameCursor } from './frame-cursor.ts';
 import type { JournalPaths } from './journal-paths.ts';
-import { openForReading } from './segment-file.ts';
+import { openForReading, type OpenedFile } from './segment-file.ts';
 import type { SpoolReference } from './spool-reference.ts';
 
 /** A spool to read. */
@@ -18,26 +18,24 @@ export interface SpoolSource {
 }
 
 /**
+ * Checks that the spool is there, is the one that is meant, and has its length; its frames are checked when they are read.
+ * @throws HW-JOURNAL-005, -006, -017
+ */
+export async function checkSpool(source: SpoolSource): Promise<void> {
+  await (await openSpool(source)).file.close();
+}
+
+/**
  * The fragments of a spooled transaction that count, in order; those of aborted subtransactions are left out.
  * @throws HW-JOURNAL-005 for a spool that is not what its reference says, -006, -017
  */
 export async function* readSpool(source: SpoolSource): AsyncGenerator<Frame> {
-  const { disk, paths, journalId, reference } = source;
-  const path = join(paths.spool, reference.name);
-  const { file, header } = await openForReading(disk, { path, kind: 'spool', journalId, number: undefined });
+  const { reference } = source;
+  const { file, header } = await openSpool(source);
+  const { path } = file;
   try {
-    const size = await file.size();
-    if (header.crc !== reference.headerCrc)
-      throw corruptBytes(path, 92, 'this is another spool than the commit refers to');
-    if (size !== reference.byteCount) {
-      throw corruptBytes(
-        path,
-        Math.min(size, reference.byteCount),
-        `the spool has ${size} bytes instead of ${reference.byteCount}`,
-      );
-    }
     const aborted = new Set(reference.abortedXids);
-    const cursor = new FrameCursor({ file, seed: header.crc, position: fileHeaderLength, limit: size });
+    const cursor = new FrameCursor({ file, seed: header.crc, position: fileHeaderLength, limit: reference.byteCount });
     let frameCount = 0;
     for (let step = cursor.next(); step.kind !== 'end'; step = cursor.next()) {
       if (step.kind === 'more') await cursor.load(step.byteCount);
@@ -51,8 +49,25 @@ export async function* readSpool(source: SpoolSource): AsyncGenerator<Frame> {
       }
     }
     if (frameCount !== reference.frameCount)
-      throw corruptBytes(path, size, `${frameCount} frames instead of ${reference.frameCount}`);
+      throw corruptBytes(path, reference.byteCount, `${frameCount} frames instead of ${reference.frameCount}`);
   } finally {
     await file.close();
+  }
+}
+
+async function openSpool({ disk, paths, journalId, reference }: SpoolSource): Promise<OpenedFile> {
+  const path = join(paths.spool, reference.name);
+  const opened = await openForReading(disk, { path, kind: 'spool', journalId, number: undefined });
+  const { file, header } = opened;
+  try {
+    const size = await file.size();
+    if (header.crc !== reference.headerCrc)
+      throw corruptBytes(path, 92, 'this is another spool than the commit refers to');
+    if (size === reference.byteCount) return opened;
+    const offset = Math.min(size, reference.byteCount);
+    throw corruptBytes(path, offset, `the spool has ${size} bytes instead of ${reference.byteCount}`);
+  } catch (error) {
+    await file.close();
+    throw error;
   }
 }

@@ -8,6 +8,7 @@ import { type FileHeader, fileHeaderLength } from './file-header.ts';
 import { bodyEncodingMax, frameHeaderLength, frameKind, frameSeed, isFrameKind } from './frame.ts';
 import { FrameCursor } from './frame-cursor.ts';
 import { readWhole } from './read-whole.ts';
+import type { SpoolReference } from './spool-reference.ts';
 import { SegmentFold } from './segment-fold.ts';
 
 /** What the last segment comes to. */
@@ -23,13 +24,7 @@ export interface TailScan {
   /** The last frame is a mark that the writer closed. */
   readonly endedCleanly: boolean;
   /** Spools that the segment's transactions, and those still prepared, consist of. */
-  readonly spools: readonly SpoolUse[];
-}
-
-/** A frame that needs a spool. */
-export interface SpoolUse {
-  readonly name: string;
-  readonly offset: number;
+  readonly spools: readonly SpoolReference[];
 }
 
 /**
@@ -52,7 +47,7 @@ async function scanFrames(
 ): Promise<TailScan> {
   const fold = new SegmentFold(file.path, header.preambleEnd);
   const cursor = new FrameCursor({ file, seed: header.crc, position: fileHeaderLength, limit: size });
-  const spools: SpoolUse[] = [];
+  const spools: SpoolReference[] = [];
   let knownDurable = header.preambleEnd;
   let endedCleanly = false;
   const common = (): Pick<TailScan, 'fold' | 'size' | 'end' | 'knownDurable' | 'spools'> => ({
@@ -67,7 +62,7 @@ async function scanFrames(
     switch (step.kind) {
       case 'frame': {
         const meaning = fold.apply(step.frame);
-        if (meaning.kind === 'spooled-commit') spools.push({ name: meaning.spool.name, offset: step.frame.offset });
+        if (meaning.kind === 'spooled-commit') spools.push(meaning.spool);
         knownDurable = Math.max(knownDurable, step.frame.durableEnd);
         endedCleanly = step.frame.kind === frameKind.mark && step.frame.body[8] === 2;
         break;
@@ -95,8 +90,8 @@ async function scanFrames(
   }
 }
 
-function withPrepared(fold: SegmentFold, spools: readonly SpoolUse[]): readonly SpoolUse[] {
-  return [...spools, ...fold.head.toCarry().prepared.map(({ spool }) => ({ name: spool.name, offset: 0 }))];
+function withPrepared(fold: SegmentFold, spools: readonly SpoolReference[]): readonly SpoolReference[] {
+  return [...spools, ...fold.head.toCarry().prepared.map(({ spool }) => spool)];
 }
 
 const lookByteCount = 1024 * 1024;

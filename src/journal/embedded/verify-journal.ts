@@ -100,7 +100,8 @@ class Verification {
     const files: JournalFiles = { disk, paths, journalId: first.header.journalId };
     let lineage = first.header.lineage;
     for (const [index, summary] of catalog.entries()) {
-      if (summary.header.lineage !== lineage) throw corruptBytes(summary.path, 12, 'the segment does not follow the one before');
+      if (summary.header.lineage !== lineage)
+        throw corruptBytes(summary.path, 12, 'the segment does not follow the one before');
       const end = index === catalog.length - 1 ? await this.#findEnd(summary) : summary.byteCount;
       lineage = await this.#verifySegment(files, summary, end);
       this.#segmentCount += 1;
@@ -111,7 +112,12 @@ class Verification {
     const file = await this.#options.disk.openForReading(summary.path);
     if (file === undefined) throw missingFile(summary.path, 'it was there a moment ago');
     try {
-      const expected = { path: summary.path, kind: 'segment', journalId: this.#journalId, number: summary.number } as const;
+      const expected = {
+        path: summary.path,
+        kind: 'segment',
+        journalId: this.#journalId,
+        number: summary.number,
+      } as const;
       const scan = await scanTail(file, await readFileHeader(file, expected));
       this.#tailByteCount = scan.size - scan.end;
       return scan.end;
@@ -150,7 +156,11 @@ class Verification {
     for (const { spool } of isLast ? fold.head.toCarry().prepared : []) await this.#verifySpool(files, spool);
     const first = summary.header.firstSequence;
     if (this.#transactionCount > 0 && first > this.#lastSequence + 1n) {
-      throw corruptBytes(summary.path, 40, `the segment begins at ${first}, the one before ended at ${this.#lastSequence}`);
+      throw corruptBytes(
+        summary.path,
+        40,
+        `the segment begins at ${first}, the one before ended at ${this.#lastSequence}`,
+      );
     }
     return fold.lastCrc;
   }
@@ -166,6 +176,7 @@ class Verification {
   }
 
   async #verifySpool(files: JournalFiles, reference: SpoolReference): Promise<void> {
-    for await (const _frame of readSpool({ ...files, reference })) this.#options.signal?.throwIfAborted();
+    const fragments = readSpool({ ...files, reference });
+    while ((await fragments.next()).done !== true) this.#options.signal?.throwIfAborted();
   }
 }

@@ -33,7 +33,7 @@ export async function openEmbeddedEngine(ground: EngineGround): Promise<Embedded
     logger: silentLogger,
     segmentByteCount: testSegmentByteCount,
     writerThread: 'this-thread',
-    ...(ground.openState === undefined ? {} : { openState: ground.openState }),
+    ...(ground.openState === undefined ? {} : { openState: ground.openState, otherReaders: 'none' as const }),
   });
   return new EmbeddedEngine(ground, journal, await journal.openWriter());
 }
@@ -90,7 +90,11 @@ export function nodeGround(directory: string): EngineGround {
 }
 
 /** A journal on a mean disk; a kill is a power cut there. */
-export function meanGround(seed: number, disk: MeanDisk = new MeanDisk({ random: createSeededRandom(seed) }), state: MemoryState = new MemoryState()): EngineGround {
+export function meanGround(
+  seed: number,
+  disk: MeanDisk = new MeanDisk({ random: createSeededRandom(seed) }),
+  state: MemoryState = new MemoryState(),
+): EngineGround {
   return {
     directory: '/journal',
     disk,

@@ -40,7 +40,10 @@ export class RandomWrites {
   /** One append or flush. */
   async step(recorder: ChangeRecorder): Promise<void> {
     const choice = this.#random.next();
-    if (choice < 0.35) this.#commit(this.#text(), (number) => recorder.appendTransaction(boundaryOf(number), this.#fragment, this.#schemas()));
+    if (choice < 0.35)
+      this.#commit(this.#text(), (number) =>
+        recorder.appendTransaction(boundaryOf(number), this.#fragment, this.#schemas()),
+      );
     else if (choice < 0.55) this.#appendFragment(recorder);
     else if (choice < 0.65) this.#commitOpen(recorder);
     else if (choice < 0.7) this.#abort(recorder);
@@ -54,7 +57,10 @@ export class RandomWrites {
 
   #text(): string {
     const length = this.#random.next() < 0.1 ? 6000 : Math.floor(this.#random.next() * 200);
-    const text = `${this.committed.length}:${'abcdefgh'[Math.floor(this.#random.next() * 8)] ?? ''}`.padEnd(length, '.');
+    const text = `${this.committed.length}:${'abcdefgh'[Math.floor(this.#random.next() * 8)] ?? ''}`.padEnd(
+      length,
+      '.',
+    );
     this.#fragment = fragmentOf(text);
     return text;
   }
@@ -73,7 +79,8 @@ export class RandomWrites {
     const isNew = this.#open.length === 0 || (this.#open.length < 3 && this.#random.next() < 0.3);
     const transaction = isNew ? this.#begin() : this.#pick();
     if (transaction === undefined) return;
-    const subxid = this.#random.next() < 0.8 ? transaction.xid : transaction.xid * 1000 + Math.floor(this.#random.next() * 3);
+    const subxid =
+      this.#random.next() < 0.8 ? transaction.xid : transaction.xid * 1000 + Math.floor(this.#random.next() * 3);
     const text = this.#text();
     recorder.appendFragment(transaction.xid, subxid, this.#fragment);
     transaction.parts.push({ subxid, text });
