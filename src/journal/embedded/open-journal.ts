@@ -18,6 +18,8 @@ import { chooseSocketPlace, JournalSocketServer, type SocketPlace } from './jour
 import type { JournalWriter } from './journal-writer.ts';
 import { lockRefusal } from './lock-refusal.ts';
 import { type JournalWriterInput, openJournalWriter } from './open-journal-writer.ts';
+import type { RetentionPolicy } from './plan-retention.ts';
+import { Retention } from './retention.ts';
 import { type RecoveredJournal, type RecoveryReport, recoverJournal } from './recovery.ts';
 import { listSegments } from './segment-catalog.ts';
 import { allocateSharedEnd, SharedDurableEnd } from './shared-durable-end.ts';
@@ -56,6 +58,8 @@ export interface OpenedJournal extends AsyncDisposable {
   readonly writerInput: JournalWriterInput;
   /** Opens the writer in this thread. */
   openWriter(): Promise<JournalWriter>;
+  /** Removes by this policy what may go, whenever it is run. `headroomByteCount` may be appended between two runs. */
+  createRetention(policy: RetentionPolicy, headroomByteCount: number): Retention;
 }
 
 const segmentByteCountDefault = 256 * 1024 * 1024;
@@ -176,6 +180,16 @@ async function createOpenedJournal(parts: OpenedParts): Promise<OpenedJournal> {
     recovery: recovered.report,
     reader,
     writerInput,
+    createRetention: (policy, headroomByteCount) =>
+      new Retention({
+        files: { disk, paths, journalId },
+        state,
+        reader,
+        clock,
+        logger: options.logger,
+        policy,
+        headroomByteCount,
+      }),
     openWriter: () => openJournalWriter({ input: writerInput, disk, clock, publisher: end }),
     async [Symbol.asyncDispose]() {
       await reader[Symbol.asyncDispose]();
