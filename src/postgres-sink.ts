@@ -1,5 +1,6 @@
 /** `headwater/postgres`: mirrors tables into another PostgreSQL, or runs own statements there. Needs the package `pg`. */
 export { postgresSink } from './delivery/sinks/postgres/postgres-sink.ts';
+export { printSinkSql } from './delivery/sinks/postgres/sink-objects.sql.ts';
 export type {
   LentClient,
   LentPool,

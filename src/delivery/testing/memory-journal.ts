@@ -69,6 +69,13 @@ export class MemoryJournal implements JournalReader {
     return sequence;
   }
 
+  /** The header of a transaction that was appended. */
+  header(sequence: Sequence): TransactionHeader {
+    const stored = this.#stored[Number(sequence) - 1];
+    if (stored === undefined) throw new Error(`the journal has no sequence ${sequence}`);
+    return stored.header;
+  }
+
   /** Retention: everything up to `sequence` is gone. */
   trim(sequence: Sequence): void {
     this.#trimmed = Number(sequence);

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import {
@@ -7,9 +9,14 @@ import {
   startPrivatePostgres,
   type TestDatabase,
 } from '../../../../scripts/services/testing.ts';
+import { waitUntil } from '../../../../scripts/services/wait-until.ts';
 import { type SinkHarness, testSink } from '../../sink.suite.ts';
 import { FaultProxy, holdsText } from '../../testing/fault-proxy.ts';
 import { killChild } from '../../testing/kill-child.ts';
+import { sequenceZero, toSequence } from '../../../model/position.ts';
+import { checkpointBehind } from '../../checkpoint.ts';
+import { toOutboundRecord } from '../../outbound-record.ts';
+import { LaneStage } from '../../testing/lane-stage.ts';
 import { postgresSink } from './postgres-sink.ts';
 import { logRecord } from './testing/log-child.ts';
 
@@ -133,4 +140,39 @@ testSink({
       },
     };
   },
+});
+
+describe('a write of the postgres sink', { skip: await skipReason('postgres18') }, () => {
+  test('is given up in time although its bytes cannot leave', async () => {
+    await using harness = await openHarness(await createTestDatabase({ major: 18 }), await postgresUrl(18));
+    await using stage = new LaneStage();
+    await using sink = await harness.sink.open(stage.sinkContext());
+    const from = checkpointBehind(stage.journal.journalId, sequenceZero);
+    const write = (number: number, size: number, signal: AbortSignal): Promise<void> => {
+      const record = logRecord({ key: 'a', number, size });
+      const header = stage.journal.header(stage.journal.append([record]));
+      const outbound = toOutboundRecord({ ...record, ordinal: 0 }, header, {});
+      const to = (sequence: bigint): typeof from => ({ ...from, sequence: toSequence(sequence) });
+      const records = outbound === undefined ? [] : [outbound];
+      return sink.write(
+        { records, from: to(header.sequence - 1n), to: to(header.sequence), endsTransaction: true },
+        signal,
+      );
+    };
+    const abort = new AbortController();
+    await write(0, 1, abort.signal);
+    harness.proxy?.hold();
+    // More than the sockets between here and there take.
+    const written = assert.rejects(write(1, 64 * 1024 * 1024, abort.signal), /enough/);
+    await new Promise(setImmediate);
+    abort.abort(new Error('enough'));
+    let isOver = false;
+    void written.finally(() => {
+      isOver = true;
+    });
+    await waitUntil('the write has ended', () => isOver, 5000);
+    await written;
+    harness.proxy?.cut();
+    assert.deepEqual(await harness.stored(), [{ key: 'a', number: 0 }]);
+  });
 });

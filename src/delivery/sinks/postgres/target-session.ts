@@ -1,7 +1,7 @@
 import type { Clock } from '../../../foundation/clock.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import { parseConnectionUrl } from '../../../postgres/connection-options.ts';
-import { closePgClient, openPgClient, type PgClient } from '../../../postgres/pg-driver.ts';
+import { closePgClient, openPgClient, type PgClient, socketOf } from '../../../postgres/pg-driver.ts';
 import type { LentClient, PostgresSinkOptions } from './postgres-options.ts';
 import { toTargetError } from './target-error.ts';
 
@@ -156,7 +156,11 @@ function ownClient(client: PgClient): SessionClient {
   return {
     isPipelined: isPipelined(client),
     query: (text, values) => (values === undefined ? client.query(text) : client.query(text, [...values])),
-    close: () => closePgClient(client),
+    close: async (isBroken) => {
+      // A path that moves nothing would never take the bytes that are still to be sent, let alone a goodbye behind them.
+      if (isBroken) socketOf(client).destroy();
+      await closePgClient(client);
+    },
   };
 }
 
