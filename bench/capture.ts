@@ -5,8 +5,16 @@ import { join } from 'node:path';
 import { startScratchPostgres } from '../scripts/services/postgres.ts';
 import { findPostgresTool } from '../scripts/services/postgres-tools.ts';
 import type { Benchmark, BenchmarkContext, BenchmarkOutcome } from './benchmark.ts';
-import { runSubject, type Subject } from './measure/run-subject.ts';
-import { alternate, compareRuns, round, summarizeSide, type CaseSummary, type Run } from './measure/summary.ts';
+import { program, type Subject } from './measure/run-subject.ts';
+import {
+  alternate,
+  type CaseSummary,
+  compareRuns,
+  describeRun,
+  summarizeCase,
+  summarizeSide,
+} from './measure/summary.ts';
+import { createSlotRunner } from './workload/run-on-slot.ts';
 import { fillSlotWorkload, type SlotWorkload } from './workload/slot-workload.ts';
 
 /** From the slot to a flushed journal, beside a bare reader that throws everything away, and beside pg_recvlogical. */
@@ -18,6 +26,7 @@ export const captureBenchmark: Benchmark = {
     try {
       await using server = await startScratchPostgres({
         major: 18,
+        signal: context.signal,
         settings: { max_wal_size: '8GB', checkpoint_timeout: '30min', shared_buffers: '256MB' },
       });
       return await runCases(context, server.url, scratch);
@@ -33,13 +42,16 @@ async function runCases(context: BenchmarkContext, url: string, scratch: string)
     { name: 'single_row_transactions', transactions: 200_000, rowsPerTransaction: 1 },
   ];
   const cases: CaseSummary[] = [];
+  const appendFromMemory: Record<string, FromMemory> = {};
   for (const shape of shapes) {
     const transactions = Math.max(1, Math.round(shape.transactions * context.scale));
     const workload = await fillSlotWorkload({ ...shape, transactions, url, note: (line) => context.note(line) });
-    cases.push(await runCase(context, { name: shape.name, workload, scratch }));
+    const result = await runCase(context, { name: shape.name, workload, scratch });
+    cases.push(result.summary);
+    appendFromMemory[shape.name] = result.fromMemory;
     await workload.release();
   }
-  return { cases };
+  return { cases, figures: { appendFromMemory } };
 }
 
 interface CaseOptions {
@@ -48,52 +60,54 @@ interface CaseOptions {
   readonly scratch: string;
 }
 
-async function runCase(context: BenchmarkContext, { name, workload, scratch }: CaseOptions): Promise<CaseSummary> {
+/** The recorded bytes of the same slot, taken to the journal by the same recorder without a socket. */
+interface FromMemory {
+  readonly rowsPerSecond: number;
+  /** Times the rate of `ours`, which read the same bytes from the socket in the same round. */
+  readonly liveRatio: number;
+  readonly liveRatioSpread: readonly [number, number];
+}
+
+async function runCase(
+  context: BenchmarkContext,
+  { name, workload, scratch }: CaseOptions,
+): Promise<{ summary: CaseSummary; fromMemory: FromMemory }> {
   const recvlogical = await findPostgresTool('pg_recvlogical');
   if (recvlogical.kind === 'missing') throw new Error(recvlogical.reason);
-  let number = 0;
-  const onSlot = async (subject: (slot: string, directory: string) => Subject): Promise<Run> => {
-    number += 1;
-    const slot = `${workload.publication}_${number}`;
-    const directory = join(scratch, slot);
-    await workload.copySlot(slot);
-    const run = await runSubject(workload, slot, subject(slot, directory));
-    await workload.dropSlot(slot);
-    await rm(directory, { recursive: true, force: true });
-    return run;
-  };
+  const onSlot = createSlotRunner(workload, scratch, context.signal);
   const { url, publication, commits, rows } = workload;
+  const endLsn = await workload.endLsn();
   const runs = await alternate(
     context.rounds,
     {
       ours: () =>
         onSlot((slot, directory) =>
-          program('subjects/capture-to-journal.ts', [url, slot, publication, String(commits), String(rows), directory]),
+          program('subjects/capture-to-journal.ts', [url, slot, publication, commits, rows, directory]),
         ),
-      peer: () => onSlot((slot) => program('peers/bare-reader.ts', [url, slot, publication, String(commits)])),
-      pg_recvlogical: async () => {
-        const endLsn = await workload.endLsn();
-        return onSlot((slot, directory) =>
+      peer: () => onSlot((slot) => program('peers/bare-reader.ts', [url, slot, publication, commits])),
+      pg_recvlogical: () =>
+        onSlot((slot, directory) =>
           recvlogicalSubject(recvlogical.path, { url, slot, publication, endLsn, directory }),
-        );
-      },
+        ),
+      from_memory: () =>
+        onSlot((slot, directory) =>
+          program('subjects/append-from-memory.ts', [url, slot, publication, commits, directory]),
+        ),
     },
     (side, index, run) => context.note(`${name} round ${index + 1} ${side}: ${describeRun(run)}`),
   );
-  const { ratio, spread } = compareRuns(runs.ours, runs.peer);
+  const live = compareRuns(runs.from_memory, runs.ours);
   return {
-    name,
-    ratio,
-    ratioSpread: spread,
-    ours: summarizeSide(runs.ours),
-    peer: summarizeSide(runs.peer),
-    rounds: context.rounds,
-    others: { pg_recvlogical: compareRuns(runs.ours, runs.pg_recvlogical).ratio },
+    summary: {
+      ...summarizeCase(name, runs.ours, runs.peer),
+      others: { pg_recvlogical: compareRuns(runs.ours, runs.pg_recvlogical).ratio },
+    },
+    fromMemory: {
+      rowsPerSecond: summarizeSide(runs.from_memory).rowsPerSecond,
+      liveRatio: live.ratio,
+      liveRatioSpread: live.spread,
+    },
   };
-}
-
-function program(path: string, args: readonly string[]): Subject {
-  return { command: process.execPath, args: [join(import.meta.dirname, path), ...args], printsResult: true };
 }
 
 interface RecvlogicalOptions {
@@ -112,9 +126,4 @@ function recvlogicalSubject(command: string, options: RecvlogicalOptions): Subje
   ]);
   const args = ['-d', url, '--slot', slot, '--start', `--endpos=${endLsn}`, '-f', `${directory}.out`, ...settings];
   return { command, args: [...args, '--no-loop', '--fsync-interval=1'], printsResult: false };
-}
-
-function describeRun(run: Run): string {
-  const rate = Math.round(run.rows / run.seconds);
-  return `${rate} rows/s, ${run.cpuSeconds} CPU s, walsender ${run.walsenderCpuSeconds ?? 0} CPU s, ${round(run.peakMemoryMb)} MB`;
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- NAME [--json] [--rounds N] [--scale X]`: runs one benchmark with its peers side by side. With `--json`
- * the last line of stdout is one JSON object; without it a table with the spread. No figure of a machine that does something
+ * `npm run bench -- NAME [--json] [--rounds N] [--scale X] [--seconds S]`: runs one benchmark with its peers side by side. With
+ * `--json` the last line of stdout is one JSON object; without it a table with the spread. No figure of a machine that does something
  * else meanwhile is worth anything.
  */
 import { parseArgs } from 'node:util';
@@ -15,24 +15,37 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '3' },
     scale: { type: 'string', default: '1' },
+    seconds: { type: 'string' },
   },
 });
 const benchmark = benchmarks.find((candidate) => candidate.name === positionals[0]);
 if (benchmark === undefined) {
-  process.stderr.write(`Usage: npm run bench -- NAME [--json] [--rounds N] [--scale X]\n\n`);
+  process.stderr.write(`Usage: npm run bench -- NAME [--json] [--rounds N] [--scale X] [--seconds S]\n\n`);
   for (const { name, summary } of benchmarks) process.stderr.write(`  ${name.padEnd(12)} ${summary}\n`);
   process.exitCode = 2;
 } else {
   const interruption = new AbortController();
-  process.once('SIGINT', () => interruption.abort(new Error('interrupted')));
-  process.once('SIGTERM', () => interruption.abort(new Error('interrupted')));
-  const outcome = await benchmark.run({
-    signal: interruption.signal,
-    rounds: Number(values.rounds),
-    scale: Number(values.scale),
-    note: (line) => process.stderr.write(`${line}\n`),
-  });
-  process.stdout.write(values.json ? `${JSON.stringify(toJson(benchmark.name, outcome))}\n` : formatTable(outcome));
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => interruption.abort(new Error('interrupted')));
+  try {
+    const outcome = await benchmark.run({
+      signal: interruption.signal,
+      rounds: readNumber('rounds', values.rounds),
+      scale: readNumber('scale', values.scale),
+      seconds: values.seconds === undefined ? undefined : readNumber('seconds', values.seconds),
+      note: (line) => process.stderr.write(`${line}\n`),
+    });
+    process.stdout.write(values.json ? `${JSON.stringify(toJson(benchmark.name, outcome))}\n` : formatTable(outcome));
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error;
+    process.stderr.write('interrupted; everything that was started is stopped\n');
+    process.exitCode = 130;
+  }
+}
+
+function readNumber(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new Error(`--${name} takes a number above 0, not "${text}"`);
 }
 
 function toJson(name: string, outcome: BenchmarkOutcome): object {

@@ -6,7 +6,7 @@ export interface TreeUsage {
   readonly cpuSeconds: number;
   /** Highest sum of anonymous memory (RssAnon) over the tree at any sample. */
   readonly peakMemoryMb: number;
-  /** Voluntary context switches of all threads. */
+  /** Voluntary context switches of all threads while they were watched; of such as began meanwhile, since then. */
   readonly voluntarySwitches: number;
 }
 
@@ -24,8 +24,9 @@ export class ProcessTreeMeter {
   readonly #timer: NodeJS.Timeout;
   readonly #cpuByPid = new Map<number, number>();
   readonly #cpuAtStart = new Map<number, number>();
+  readonly #switchesAtFirst = new Map<number, number>();
+  readonly #switchesAtLast = new Map<number, number>();
   #peakBytes = 0;
-  #switches = 0;
 
   constructor(root: number, excluded: readonly number[] = [], options: { readonly countsFromBirth?: boolean } = {}) {
     this.#root = root;
@@ -43,24 +44,31 @@ export class ProcessTreeMeter {
     this.#sample();
     let ticks = 0;
     for (const [pid, used] of this.#cpuByPid) ticks += used - (this.#cpuAtStart.get(pid) ?? 0);
+    let switches = 0;
+    for (const [thread, count] of this.#switchesAtLast) switches += count - (this.#switchesAtFirst.get(thread) ?? 0);
     return {
       cpuSeconds: ticks / ticksPerSecond,
       peakMemoryMb: this.#peakBytes / 1e6,
-      voluntarySwitches: this.#switches,
+      voluntarySwitches: switches,
     };
   }
 
   #sample(): void {
     let bytes = 0;
-    let switches = 0;
     for (const pid of this.#pids()) {
       const ticks = cpuTicks(pid);
       if (ticks !== undefined) this.#cpuByPid.set(pid, ticks);
       bytes += anonymousBytes(pid);
-      switches += voluntarySwitches(pid);
+      this.#noteSwitches(pid);
     }
     this.#peakBytes = Math.max(this.#peakBytes, bytes);
-    this.#switches = switches;
+  }
+
+  #noteSwitches(pid: number): void {
+    for (const [thread, count] of voluntarySwitches(pid)) {
+      if (!this.#switchesAtFirst.has(thread)) this.#switchesAtFirst.set(thread, count);
+      this.#switchesAtLast.set(thread, count);
+    }
   }
 
   #pids(): number[] {
@@ -112,17 +120,19 @@ function anonymousBytes(pid: number): number {
   return Number(match?.[1] ?? 0) * 1024;
 }
 
-function voluntarySwitches(pid: number): number {
-  let sum = 0;
+/** By thread. */
+function voluntarySwitches(pid: number): ReadonlyMap<number, number> {
+  const counts = new Map<number, number>();
   let threads: string[] = [];
   try {
     threads = readdirSync(`/proc/${pid}/task`);
   } catch {
-    return 0;
+    return counts; // The process has ended meanwhile.
   }
   for (const thread of threads) {
-    const match = /^voluntary_ctxt_switches:\s+(\d+)$/m.exec(readProc(`/proc/${pid}/task/${thread}/status`) ?? '');
-    sum += Number(match?.[1] ?? 0);
+    const status = readProc(`/proc/${pid}/task/${thread}/status`);
+    const match = /^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status ?? '');
+    if (match !== null) counts.set(Number(thread), Number(match[1]));
   }
-  return sum;
+  return counts;
 }

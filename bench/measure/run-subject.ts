@@ -1,57 +1,105 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 
-import type { SlotWorkload } from '../workload/slot-workload.ts';
-import { ProcessTreeMeter } from './process-tree.ts';
+import { ProcessTreeMeter, type TreeUsage } from './process-tree.ts';
 import type { Run } from './summary.ts';
 
-/** A program that reads a slot to its end. */
+/** A program that does the work of one side. */
 export interface Subject {
   readonly command: string;
   readonly args: readonly string[];
-  /** Rows and seconds as the program itself printed them; undefined: the whole process is timed for the workload's rows. */
+  /** Rows and seconds as the program itself printed them; false: the whole process is timed for the expected rows. */
   readonly printsResult: boolean;
+}
+
+/** What a run is held to, and how its walsender is found where it has one. */
+export interface SubjectExpectation {
+  readonly rows: number;
+  readonly signal: AbortSignal;
+  /** The server's process that serves the subject right now; undefined while there is none. */
+  readonly walsenderPid?: () => Promise<number | undefined>;
+}
+
+/** What a program printed, and what it took. */
+export interface ProgramRun extends TreeUsage {
+  readonly output: string;
+  readonly seconds: number;
+}
+
+interface Timing {
+  readonly rows: number;
+  readonly seconds: number;
 }
 
 const pollMs = 20;
 
-/** Runs the subject on a slot of its own and measures it, its memory, and the walsender that serves it. */
-export async function runSubject(workload: SlotWorkload, slot: string, subject: Subject): Promise<Run> {
-  const startedAt = performance.now();
-  const child = spawn(subject.command, [...subject.args], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const meter = new ProcessTreeMeter(child.pid ?? 0);
-  const walsender = followWalsender(workload, slot);
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  const [code] = await once(child, 'close');
-  const wholeSeconds = (performance.now() - startedAt) / 1000;
-  const usage = meter.end();
-  const walsenderCpuSeconds = await walsender.end();
-  if (code !== 0)
-    throw new Error(`${subject.command} ${subject.args.join(' ')} ended with code ${String(code)}: ${output}`);
-  const result = subject.printsResult ? parseResult(output) : { rows: workload.rows, seconds: wholeSeconds };
-  if (result.rows !== workload.rows) throw new Error(`${result.rows} rows were read, not ${workload.rows}`);
-  return { ...usage, ...result, walsenderCpuSeconds };
+/** A program of this folder, run by the same Node. Its last line of stdout is its result as JSON. */
+export function program(path: string, args: readonly (string | number)[]): Subject {
+  const file = join(import.meta.dirname, '..', path);
+  return { command: process.execPath, args: [file, ...args.map(String)], printsResult: true };
 }
 
-function parseResult(output: string): { rows: number; seconds: number } {
-  const last = output.trim().split('\n').at(-1) ?? '';
-  return JSON.parse(last) as { rows: number; seconds: number };
+/** Runs the subject and measures it, its memory, and the walsender that serves it. */
+export async function runSubject(subject: Subject, expectation: SubjectExpectation): Promise<Run> {
+  const { rows, signal } = expectation;
+  const walsender = expectation.walsenderPid === undefined ? undefined : followWalsender(expectation.walsenderPid);
+  const { output, seconds: wholeSeconds, ...usage } = await runProgram(subject, signal).finally(() => walsender?.end());
+  const walsenderCpuSeconds = await walsender?.end();
+  const result = subject.printsResult ? (parseResult(output) as Timing) : { rows, seconds: wholeSeconds };
+  if (result.rows !== rows) throw new Error(`${result.rows} rows were read, not ${rows}`);
+  return {
+    ...usage,
+    rows: result.rows,
+    seconds: result.seconds,
+    ...(walsenderCpuSeconds === undefined ? {} : { walsenderCpuSeconds }),
+  };
+}
+
+/** Runs a program to its end and measures its process tree. An abort ends it. @throws when it fails */
+export async function runProgram(subject: Subject, signal: AbortSignal): Promise<ProgramRun> {
+  const startedAt = performance.now();
+  const child = startProgram(subject, signal);
+  const meter = new ProcessTreeMeter(child.pid ?? 0);
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  try {
+    const [code] = await once(child, 'close');
+    if (code !== 0) {
+      throw new Error(`${subject.command} ${subject.args.join(' ')} ended with code ${String(code)}: ${output}`);
+    }
+    return { output, seconds: (performance.now() - startedAt) / 1000, ...meter.end() };
+  } finally {
+    meter.end();
+  }
+}
+
+/** Starts a program whose stdout is read and whose stderr is ours. An abort ends it. */
+export function startProgram(subject: Subject, signal: AbortSignal): ChildProcess {
+  signal.throwIfAborted();
+  return spawn(subject.command, [...subject.args], { stdio: ['ignore', 'pipe', 'inherit'], signal });
+}
+
+/** The last line of a program's output. */
+export function parseResult(output: string): unknown {
+  return JSON.parse(output.trim().split('\n').at(-1) ?? '');
 }
 
 interface WalsenderWatch {
+  /** Idempotent. */
   end(): Promise<number>;
 }
 
 /** The walsender belongs to the server: it is found by its slot and watched by itself. */
-function followWalsender(workload: SlotWorkload, slot: string): WalsenderWatch {
+function followWalsender(findPid: () => Promise<number | undefined>): WalsenderWatch {
   let meter: ProcessTreeMeter | undefined;
   let isEnded = false;
+  let cpuSeconds: number | undefined;
   const follow = async (): Promise<void> => {
     while (!isEnded && meter === undefined) {
-      const pid = await workload.walsenderPid(slot);
+      const pid = await findPid();
       if (pid !== undefined) meter = new ProcessTreeMeter(pid, [], { countsFromBirth: true });
       else await new Promise((resolve) => setTimeout(resolve, pollMs));
     }
@@ -61,7 +109,8 @@ function followWalsender(workload: SlotWorkload, slot: string): WalsenderWatch {
     async end() {
       isEnded = true;
       await following;
-      return meter?.end().cpuSeconds ?? 0;
+      cpuSeconds ??= meter?.end().cpuSeconds ?? 0;
+      return cpuSeconds;
     },
   };
 }

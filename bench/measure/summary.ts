@@ -58,6 +58,25 @@ export function compareRuns(
   return { ratio: round(median(ratios)), spread: [round(Math.min(...ratios)), round(Math.max(...ratios))] };
 }
 
+/** One case out of the runs of its two sides. */
+export function summarizeCase(name: string, ours: readonly Run[], peer: readonly Run[]): CaseSummary {
+  const { ratio, spread } = compareRuns(ours, peer);
+  return {
+    name,
+    ratio,
+    ratioSpread: spread,
+    ours: summarizeSide(ours),
+    peer: summarizeSide(peer),
+    rounds: ours.length,
+  };
+}
+
+/** A line for people who wait. */
+export function describeRun(run: Run): string {
+  const walsender = run.walsenderCpuSeconds === undefined ? '' : `, walsender ${run.walsenderCpuSeconds} CPU s`;
+  return `${Math.round(run.rows / run.seconds)} rows/s, ${run.cpuSeconds} CPU s${walsender}, ${round(run.peakMemoryMb)} MB`;
+}
+
 export function round(value: number): number {
   return Number(value.toPrecision(4));
 }

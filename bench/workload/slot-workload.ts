@@ -17,6 +17,7 @@ export interface SlotWorkload {
   readonly commits: number;
   /** A slot at the start of the workload. Drop it after the run. */
   copySlot(name: string): Promise<void>;
+  /** Waits for its reader to be gone. */
   dropSlot(name: string): Promise<void>;
   /** Drops the slot that every run copies, so that it holds nothing back any more. */
   release(): Promise<void>;
@@ -61,7 +62,7 @@ export async function fillSlotWorkload(options: WorkloadOptions): Promise<SlotWo
     rows: transactions * rowsPerTransaction,
     commits: transactions,
     copySlot: (slot) => run(options.url, `select pg_copy_logical_replication_slot($1, $2)`, [baseSlot, slot]),
-    dropSlot: (slot) => run(options.url, 'select pg_drop_replication_slot($1)', [slot]),
+    dropSlot: (slot) => dropSlot(options.url, slot),
     release: () => run(options.url, 'select pg_drop_replication_slot($1)', [baseSlot]),
     endLsn: () => Promise.resolve(endLsn),
     walsenderPid: (slot) => walsenderPid(options.url, slot),
@@ -82,6 +83,17 @@ async function run(url: string, sql: string, values: readonly string[]): Promise
   await using session = await openSession(url);
   await session.client.query(sql, [...values]);
 }
+
+/** A reader that has just ended may still hold its slot for a moment. */
+async function dropSlot(url: string, slot: string): Promise<void> {
+  const deadline = performance.now() + releaseTimeoutMs;
+  while ((await walsenderPid(url, slot)) !== undefined && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await run(url, 'select pg_drop_replication_slot($1)', [slot]);
+}
+
+const releaseTimeoutMs = 10_000;
 
 async function walsenderPid(url: string, slot: string): Promise<number | undefined> {
   await using session = await openSession(url);
