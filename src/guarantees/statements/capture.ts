@@ -54,5 +54,74 @@ export const captureStatement: GuaranteeStatement = {
     'the slot holds WAL while Headwater is down: watch the retained bytes',
     'one walsender and one logical decoding',
   ],
-  claims: [],
+  claims: [
+    {
+      text: 'A crash at any step leaves each transaction once in the journal.',
+      heldBy:
+        'restart of capture from PostgreSQL 18 > case 14: a reader killed before and after each durable step has each transaction once in its journal',
+    },
+    {
+      text: 'Transactions whose locations touch are each recorded once.',
+      heldBy:
+        'restart of capture from PostgreSQL 18 > case 1: a transaction that begins where the last one ended is recorded once after a crash between them',
+    },
+    {
+      text: 'Rows that share one location are each recorded once.',
+      heldBy:
+        'restart of capture from PostgreSQL 18 > case 2: rows of one COPY, which share one location, are each recorded once after a crash in their midst',
+    },
+    {
+      text: 'The order is that of the commits, also for interleaved transactions.',
+      heldBy:
+        'restart of capture from PostgreSQL 18 > case 3: a transaction that starts first and commits last is whole after a crash between two commits',
+    },
+    {
+      text: 'A part of a transaction is never visible.',
+      heldBy:
+        'restart of capture from PostgreSQL 18 > case 4: a crash in the midst of 1,000 rows leaves none of them visible, and all of them once afterwards',
+    },
+    {
+      text: 'What PostgreSQL sends again is dropped.',
+      heldBy:
+        'capture through what befalls PostgreSQL 18 > case 13: confirmations that a killed server forgot bring duplicates, and each transaction stays once in the journal',
+    },
+    {
+      text: 'A journal that is older than the slot is refused with the gap.',
+      heldBy: 'refusals of capture from PostgreSQL 18 > case 9: a journal older than the slot is refused with the gap',
+    },
+    {
+      text: 'Another timeline, cluster or an earlier state is refused.',
+      heldBy:
+        "refusals of capture from PostgreSQL 18 > case 10: a journal beyond the server's WAL, of another timeline or another cluster is refused",
+    },
+    {
+      text: 'A slot that was made anew is refused.',
+      heldBy:
+        'refusals of capture from PostgreSQL 18 > case 11: a slot that was dropped and created anew is refused, also when nothing was written in between',
+    },
+    {
+      text: 'A publication that was dropped or made anew ends capture by name.',
+      heldBy:
+        'refusals of capture from PostgreSQL 18 > a publication that is dropped, or dropped and created anew, ends capture by name',
+    },
+    {
+      text: 'A blocked main thread costs no connection and no confirmation.',
+      heldBy:
+        'a running Headwater > confirms to the slot, and loses no connection, while a handler blocks the main thread',
+    },
+    {
+      text: 'An idle captured table holds no WAL while others write.',
+      heldBy:
+        'capture through what befalls PostgreSQL 18 > case 16: a captured table that is idle holds no WAL while others write',
+    },
+    {
+      text: 'Values stay text-exact, with value, null and unchanged apart.',
+      heldBy:
+        'bytes captured from PostgreSQL 18.4 > every message becomes the record it stands for, text-exact, with value, null and unchanged apart',
+    },
+    {
+      text: 'No copy of a table that held rows before is called complete.',
+      heldBy: 'a running Headwater > calls no copy complete of a table that held rows before',
+    },
+  ],
 };

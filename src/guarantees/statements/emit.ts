@@ -39,7 +39,52 @@ export const emitMessageStatement: GuaranteeStatement = {
     'any role that may call pg_logical_emit_message can write events: revoke EXECUTE from PUBLIC',
   ],
   cost: ['one statement on the connection of the transaction', 'one more where the handle cannot tell its own state'],
-  claims: [],
+  claims: [
+    {
+      text: 'The event is written if the transaction commits.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode message > writes the event if the transaction commits',
+    },
+    {
+      text: 'Nothing is written if it rolls back.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode message > writes nothing if the transaction rolls back',
+    },
+    {
+      text: 'A savepoint that is rolled back takes its events with it.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode message > takes the event back with the savepoint it was written in',
+    },
+    {
+      text: 'Every field and every byte arrives as it was given.',
+      heldBy: 'emit on PostgreSQL 18, as the application role > pg, mode message > carries every field and every byte',
+    },
+    {
+      text: 'A pool or root object is refused and nothing is written.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode message > refuses a pool or root object and writes nothing',
+    },
+    {
+      text: 'Autocommit is refused and nothing is written.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode message > refuses a connection in autocommit and writes nothing',
+    },
+    {
+      text: 'An event after the commit is refused and nothing is written.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode message > refuses an event after the commit of a transaction with events, and writes nothing',
+    },
+    {
+      text: 'An event after the rollback is refused and nothing is written.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode message > refuses an event after the rollback of a transaction with events, and writes nothing',
+    },
+    {
+      text: 'An unknown event or an invalid payload is refused before any statement.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode message > refuses what is wrong with an event before any statement, and leaves the transaction whole',
+    },
+  ],
 };
 
 /** `emit` by Headwater's outbox table. */
@@ -55,7 +100,52 @@ export const emitOutboxStatement: GuaranteeStatement = {
   prerequisites: ['INSERT on the outbox table', 'the table in the publication'],
   residual: ['rows stay until the application removes them; the journal has its own copy'],
   cost: ['one insert, its WAL and its vacuum'],
-  claims: [],
+  claims: [
+    {
+      text: 'The event is written if the transaction commits.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode outbox > writes the event if the transaction commits',
+    },
+    {
+      text: 'Nothing is written if it rolls back.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode outbox > writes nothing if the transaction rolls back',
+    },
+    {
+      text: 'A savepoint that is rolled back takes its events with it.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode outbox > takes the event back with the savepoint it was written in',
+    },
+    {
+      text: 'Every field and every byte arrives as it was given.',
+      heldBy: 'emit on PostgreSQL 18, as the application role > pg, mode outbox > carries every field and every byte',
+    },
+    {
+      text: 'A pool or root object is refused and nothing is written.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode outbox > refuses a pool or root object and writes nothing',
+    },
+    {
+      text: 'Autocommit is refused and nothing is written.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode outbox > refuses a connection in autocommit and writes nothing',
+    },
+    {
+      text: 'An event after the commit is refused and nothing is written.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode outbox > refuses an event after the commit of a transaction with events, and writes nothing',
+    },
+    {
+      text: 'An event after the rollback is refused and nothing is written.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode outbox > refuses an event after the rollback of a transaction with events, and writes nothing',
+    },
+    {
+      text: 'An unknown event or an invalid payload is refused before any statement.',
+      heldBy:
+        'emit on PostgreSQL 18, as the application role > pg, mode outbox > refuses what is wrong with an event before any statement, and leaves the transaction whole',
+    },
+  ],
 };
 
 /** A present outbox table of the application. */
@@ -90,5 +180,21 @@ export const adoptedOutboxStatement: GuaranteeStatement = {
   prerequisites: ['the table in the publication', 'UPDATE or DELETE on it for the clean-up `mark` or `delete`'],
   residual: ['the table has no key column: events carry none, and no order between them is promised'],
   cost: ['one insert by the application; one batched statement for the clean-up'],
-  claims: [],
+  claims: [
+    {
+      text: 'Only INSERTs are events; UPDATEs and DELETEs are counted and never delivered.',
+      heldBy:
+        'an adopted outbox table on PostgreSQL 18 > only its inserts are events; clean-up is counted, batched and never delivered',
+    },
+    {
+      text: 'A row is cleaned only when its event is in the journal.',
+      heldBy:
+        'a running Headwater > cleans an adopted outbox only of rows whose events are in the journal, and counts its own deletes',
+    },
+    {
+      text: 'An outbox that is not published is refused.',
+      heldBy:
+        'refusals of capture from PostgreSQL 18 > an adopted outbox that is not published is refused with the SQL, and outboxes join a publication that is made',
+    },
+  ],
 };

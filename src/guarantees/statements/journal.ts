@@ -41,5 +41,35 @@ export const journalStatement: GuaranteeStatement = {
     'one machine: losing its disk loses what the slot no longer holds; rebuild the derived stores from the source then',
   ],
   cost: ['one sequential write and one flush per group of commits', 'disk for minimumAge and the slowest lane'],
-  claims: [],
+  claims: [
+    {
+      text: 'Nothing is visible before it is durable.',
+      heldBy: "the journal on the machine's disk > shows nothing before a flush that began after the append has ended",
+    },
+    {
+      text: 'Sequences have no gap over all segments.',
+      heldBy: "the journal on the machine's disk > numbers transactions from 1 without a gap, over many segments",
+    },
+    {
+      text: 'A power cut loses no flushed transaction and shows none in part.',
+      heldBy: 'a journal whose machine fails > keeps every flushed transaction, shows whole ones only, and goes on',
+    },
+    {
+      text: 'A durable byte that changed is refused with file and offset.',
+      heldBy: 'a journal whose durable bytes have changed > is refused with file and offset for a flip of any byte',
+    },
+    {
+      text: 'A newer format is refused and nothing is changed.',
+      heldBy: 'a journal of a newer release > is refused by its version and its header flags, and nothing is changed',
+    },
+    {
+      text: 'A prepared transaction survives a restart, invisible until it is decided.',
+      heldBy:
+        "the journal on the machine's disk > keeps a prepared transaction over a restart, invisible until it is decided",
+    },
+    {
+      text: 'A second process on the same directory is refused by name.',
+      heldBy: 'a running Headwater > refuses a second start on the same journal by name',
+    },
+  ],
 };

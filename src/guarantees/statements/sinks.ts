@@ -41,7 +41,39 @@ export const kafkaStatement: GuaranteeStatement = {
     'a batch of one commit may span several Kafka transactions',
   ],
   cost: ['one Kafka transaction per batch: a few milliseconds', 'one compacted topic for positions'],
-  claims: [],
+  claims: [
+    {
+      text: 'Every record once for a read-committed consumer, in order per key.',
+      heldBy: 'the sink kafka > writes every record once and keeps the order of each key',
+    },
+    {
+      text: 'A kill between the write and the checkpoint repeats nothing.',
+      heldBy:
+        'the sink kafka > gives effects as stated when its process is killed between an effect and the checkpoint',
+    },
+    {
+      text: 'A lost reply is found out, not guessed.',
+      heldBy: 'the sink kafka > finds out what became of an effect whose reply was lost',
+    },
+    {
+      text: 'Any pattern of lost requests and answers leaves each batch with one effect.',
+      heldBy: 'a batch whose outcome is unknown > takes effect once under any pattern of lost requests and answers',
+    },
+    {
+      text: 'An older writer of the lane is fenced and writes nothing visible.',
+      heldBy: 'the Kafka sink > an older writer of a lane is refused by name and writes nothing that is visible',
+    },
+    {
+      text: 'A changed partition count is refused by name.',
+      heldBy:
+        'the Kafka sink > a changed number of partitions is refused by name, also after a restart, until it is accepted',
+    },
+    {
+      text: 'A record over the limit is refused before anything of its batch is sent.',
+      heldBy:
+        'the Kafka sink > a record larger than its topic takes is refused by name before anything of its batch is sent',
+    },
+  ],
 };
 
 /** The PostgreSQL sink. */
@@ -80,7 +112,44 @@ export const postgresStatement: GuaranteeStatement = {
   prerequisites: ['rights on the target tables and on the checkpoint table'],
   residual: ['whoever else writes to the mirrored tables can make them differ'],
   cost: ['one transaction of the target per batch'],
-  claims: [],
+  claims: [
+    {
+      text: 'Every source transaction once, in order.',
+      heldBy: 'the sink postgres, version 15 > writes every record once and keeps the order of each key',
+    },
+    {
+      text: 'A kill between commit and checkpoint repeats nothing.',
+      heldBy:
+        'the sink postgres, version 15 > gives effects as stated when its process is killed between an effect and the checkpoint',
+    },
+    {
+      text: 'A lost commit reply is found out, not guessed.',
+      heldBy: 'the sink postgres, version 15 > finds out what became of an effect whose reply was lost',
+    },
+    {
+      text: 'No part of a source transaction is visible before its commit.',
+      heldBy: 'the mirror into PostgreSQL 18 > shows no part of a large transaction before its commit',
+    },
+    {
+      text: 'Foreign keys between mirrored tables hold at each commit.',
+      heldBy:
+        'the mirror into PostgreSQL 18 > holds foreign keys between mirrored tables at each commit, deferred or immediate',
+    },
+    {
+      text: 'A value that an UPDATE did not carry keeps its value.',
+      heldBy:
+        'the mirror into PostgreSQL 18 > keeps a value that an UPDATE left out of line, within a batch and across batches',
+    },
+    {
+      text: 'A stale writer of the lane is refused.',
+      heldBy: 'the mirror into PostgreSQL 18 > refuses a writer that another one has taken the lane from',
+    },
+    {
+      text: 'A table of others that does not fit is refused by column.',
+      heldBy:
+        'the mirror into PostgreSQL 18 > names the column of a table of others that does not fit, and the index that it lacks',
+    },
+  ],
 };
 
 /** The in-process handler. */
@@ -120,5 +189,29 @@ export const handlerStatement: GuaranteeStatement = {
   prerequisites: ["the inbox table in the database of the handler's transaction"],
   residual: ['effects outside that transaction (mail, HTTP calls) can repeat: pass the id on as an idempotency key'],
   cost: ['one insert per handled record'],
-  claims: [],
+  claims: [
+    {
+      text: 'Records of one key come in order, and none is left out.',
+      heldBy:
+        'the sink handler, with its effect and context.once in one transaction > writes every record once and keeps the order of each key',
+    },
+    {
+      text: 'With context.once the effect happens once, although the process is killed between effect and checkpoint.',
+      heldBy:
+        'the sink handler, with its effect and context.once in one transaction > gives effects as stated when its process is killed between an effect and the checkpoint',
+    },
+    {
+      text: 'The receipt of context.once goes with a rollback.',
+      heldBy: 'context.once > takes the receipt of pg back with a rollback',
+    },
+    {
+      text: 'A handler that says stop gets the record again; nothing is skipped.',
+      heldBy:
+        'a handler > stops its lane in front of the record when it says so, and gets the record again when resumed',
+    },
+    {
+      text: 'A hung sink delays no other lane.',
+      heldBy: 'a lane > does not delay another lane while its sink hangs',
+    },
+  ],
 };
