@@ -13,6 +13,7 @@ import {
 } from './delivery.ts';
 import type { TailCursor } from './journal-tail.ts';
 import type { DecodedPart } from './decoded-part.ts';
+import { ReadRecovery } from './read-recovery.ts';
 import { decideByHeld, decideRetry } from './retry-decision.ts';
 import type { OutboundBatch, OutboundRecord } from './sink.ts';
 
@@ -27,6 +28,7 @@ const emptyDelayMs = 60_000;
 export class BatchDelivery implements Delivery {
   readonly #options: DeliveryOptions;
   readonly #abort = new AbortController();
+  readonly #recovery: ReadRecovery;
   #tracker: AcknowledgementTracker;
   #planner: BatchPlanner;
   #cursor: TailCursor;
@@ -49,6 +51,7 @@ export class BatchDelivery implements Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    this.#recovery = new ReadRecovery(options);
     this.#durable = options.from;
     this.#wasHeld = options.wasHeld;
     this.#tracker = new AcknowledgementTracker(options.from);
@@ -77,20 +80,21 @@ export class BatchDelivery implements Delivery {
   }
 
   deliver(): void {
-    if (this.#isHalted) return;
+    if (this.#isHalted || this.#recovery.isWaiting) return;
     try {
       let isDry = this.#fill();
       // The next batch fills while this one is written.
       if (this.#dispatch()) isDry = this.#fill();
       if (isDry) this.#cursor.onReady(() => this.deliver());
     } catch (thrown) {
-      this.#fault(thrown);
+      this.#interrupt(HeadwaterError.from(thrown));
     }
   }
 
   async halt(giveUp: AbortSignal): Promise<void> {
     this.#isHalted = true;
     this.#cursor.close();
+    this.#recovery.clear();
     for (const timer of [this.#retryTimer, this.#waitTimer, this.#emptyTimer]) timer?.clear();
     const abort = (): void => this.#abort.abort(giveUp.reason);
     giveUp.addEventListener('abort', abort, { once: true });
@@ -115,6 +119,7 @@ export class BatchDelivery implements Delivery {
         if (this.#planner.isFull) return false;
         this.#part = this.#cursor.take();
         if (this.#part === undefined) return true;
+        this.#recovery.recover();
         countPart(this.#options.counts, this.#part);
         this.#offset = 0;
       }
@@ -287,6 +292,17 @@ export class BatchDelivery implements Delivery {
     this.#inFlight = undefined;
     if (this.#attempt > 0) this.#options.observer.onRecovered();
     this.deliver();
+  }
+
+  /** What was taken stays; behind it the journal is read anew. */
+  #interrupt(error: HeadwaterError): void {
+    if (this.#isHalted) return;
+    const final = this.#recovery.plan(error, () => {
+      this.#cursor.close();
+      this.#cursor = this.#options.tail.open(this.#planner.to);
+      this.deliver();
+    });
+    if (final !== undefined) this.#fault(final);
   }
 
   #fault(thrown: unknown): void {

@@ -8,7 +8,8 @@ export interface CheckpointKeeperOptions {
   readonly intervalMs: number;
   /** Durable when it returns. */
   readonly save: (checkpoint: Checkpoint) => void;
-  readonly onFailure: (thrown: unknown) => void;
+  /** Told of a save that failed; false: it is tried again after the interval. */
+  readonly onFailure: (thrown: unknown) => boolean;
 }
 
 /** Saves the newest checkpoint, not each. Nothing new to save, no timer. */
@@ -32,7 +33,7 @@ export class CheckpointKeeper {
       try {
         this.flush();
       } catch (thrown) {
-        this.#options.onFailure(thrown);
+        if (!this.#options.onFailure(thrown)) this.note(this.#newest);
       }
     });
   }

@@ -271,6 +271,51 @@ describe('a lane', () => {
     await lane.stop();
   });
 
+  for (const unit of ['batch', 'record'] as const) {
+    test(`reads the journal anew when a read fails for a while, with unit ${unit}`, async () => {
+      const fixture = new Fixture();
+      const store = new RecordingStore({ unit, checkpointIn: 'lane' });
+      const lane = fixture.lane(store);
+      await lane.start();
+      fixture.journal.append([testEvent('k', '1')]);
+      await lane.drain();
+      fixture.journal.fail(new HeadwaterError('HW-JOURNAL-016', 'the socket is away'));
+      await turns();
+      assert.equal(lane.status().condition, 'retrying');
+      fixture.journal.append([testEvent('k', '2')]);
+      fixture.clock.advance(1000);
+      await lane.drain();
+      assert.deepEqual(store.ids, ['1', '2']);
+      assert.equal(lane.status().condition, 'running');
+      fixture.journal.fail(new HeadwaterError('HW-JOURNAL-004', 'a bad byte'));
+      await store.until(() => store.closeCount === 1);
+      await turns();
+      assert.equal(lane.status().condition, 'failed');
+    });
+  }
+
+  test('goes on although its checkpoint cannot be saved for a while, and saves it later', async () => {
+    const fixture = new Fixture();
+    const store = new RecordingStore({ checkpointIn: 'lane' });
+    const lane = fixture.lane(store);
+    await lane.start();
+    const write = fixture.states.write.bind(fixture.states);
+    let failures = 3;
+    fixture.states.write = (kind, name, text) => {
+      if (failures-- > 0) throw new HeadwaterError('HW-JOURNAL-007', 'the disk is full');
+      write(kind, name, text);
+    };
+    fixture.journal.append([testEvent('k', '1')]);
+    await lane.drain();
+    fixture.clock.advance(500);
+    assert.equal(readPassedSequence(fixture.states), 0n);
+    assert.equal(lane.status().condition, 'running');
+    assert.equal(lane.status().lastFailure?.error.code, 'HW-JOURNAL-007');
+    fixture.clock.advance(1000);
+    assert.equal(readPassedSequence(fixture.states), 1n);
+    await lane.stop();
+  });
+
   test('starts at now and stays there over a restart', async () => {
     const fixture = new Fixture();
     const store = new RecordingStore();

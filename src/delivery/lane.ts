@@ -259,11 +259,8 @@ export class Lane implements Component {
       throw thrown;
     }
     this.#openAttempt = 0;
-    logger.info('lane delivers', {
-      lane: laneName,
-      sink: options.sink.kind,
-      sequence: this.#delivery?.acknowledged.sequence,
-    });
+    const sequence = this.#delivery?.acknowledged.sequence;
+    logger.info('lane delivers', { lane: laneName, sink: options.sink.kind, sequence });
     this.#apply({ kind: 'opened' });
   }
 
@@ -276,9 +273,16 @@ export class Lane implements Component {
       clock,
       intervalMs: checkpointIn === 'lane' ? ownSaveIntervalMs : mirrorSaveIntervalMs,
       save: (checkpoint) => writeCheckpoint(states, laneName, checkpoint),
-      onFailure: (thrown) => this.#observer.onFault(HeadwaterError.from(thrown), undefined),
+      onFailure: (thrown) => this.#saveFailed(HeadwaterError.from(thrown)),
     });
     this.#keeper.note(this.#delivery.durable);
+  }
+
+  /** Whether the lane must stop: a full disk passes, and until then an older checkpoint only means delivering again. */
+  #saveFailed(error: HeadwaterError): boolean {
+    if (error.policy === 'stop') this.#observer.onFault(error, undefined);
+    else this.#noteFailure(error, undefined);
+    return error.policy === 'stop';
   }
 
   #openFailed(thrown: unknown): void {

@@ -16,6 +16,7 @@ import type { TailCursor } from './journal-tail.ts';
 import { KeyScheduler } from './key-scheduler.ts';
 import { recordOrder } from './outbound-record.ts';
 import type { DecodedPart } from './decoded-part.ts';
+import { ReadRecovery } from './read-recovery.ts';
 import { decideRetry } from './retry-decision.ts';
 import type { OutboundRecord } from './sink.ts';
 
@@ -35,12 +36,15 @@ export class RecordDelivery implements Delivery {
   readonly #abort = new AbortController();
   readonly #tracker: AcknowledgementTracker;
   readonly #scheduler: KeyScheduler<Unit>;
-  readonly #cursor: TailCursor;
+  readonly #recovery: ReadRecovery;
+  #cursor: TailCursor;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #timers = new Set<ClockTimer>();
   /** Units that failed and did not succeed since. */
   #failingCount = 0;
+  /** The end of the last whole transaction, and what was taken behind it. */
   #place: Checkpoint;
+  #taken: Checkpoint;
   #part: DecodedPart | undefined;
   #offset = 0;
   /** Pending transactions in order, for the age of the oldest. */
@@ -52,6 +56,8 @@ export class RecordDelivery implements Delivery {
     this.#options = options;
     this.#tracker = new AcknowledgementTracker(options.from);
     this.#place = options.from;
+    this.#taken = options.from;
+    this.#recovery = new ReadRecovery(options);
     this.#scheduler = new KeyScheduler({
       concurrencyMax,
       pendingCountMax: batch.recordCountMax,
@@ -83,19 +89,20 @@ export class RecordDelivery implements Delivery {
   }
 
   deliver(): void {
-    if (this.#isHalted) return;
+    if (this.#isHalted || this.#recovery.isWaiting) return;
     try {
       const isDry = this.#fill();
       for (let unit = this.#scheduler.next(); unit !== undefined; unit = this.#scheduler.next()) this.#begin(unit);
       if (isDry) this.#cursor.onReady(() => this.deliver());
     } catch (thrown) {
-      this.#fault(HeadwaterError.from(thrown), undefined);
+      this.#interrupt(HeadwaterError.from(thrown));
     }
   }
 
   async halt(giveUp: AbortSignal): Promise<void> {
     this.#isHalted = true;
     this.#cursor.close();
+    this.#recovery.clear();
     for (const timer of this.#timers) timer.clear();
     const abort = (): void => this.#abort.abort(giveUp.reason);
     giveUp.addEventListener('abort', abort, { once: true });
@@ -111,6 +118,7 @@ export class RecordDelivery implements Delivery {
         if (!this.#scheduler.hasRoom) return false;
         this.#part = this.#cursor.take();
         if (this.#part === undefined) return true;
+        this.#recovery.recover();
         countPart(this.#options.counts, this.#part);
         this.#offset = 0;
       }
@@ -136,11 +144,13 @@ export class RecordDelivery implements Delivery {
   }
 
   #pass(after: Checkpoint): void {
+    this.#taken = after;
     this.#tracker.pass(after);
     if (this.#tracker.acknowledged === after) this.#options.observer.onProgress();
   }
 
   #add(outbound: OutboundRecord, after: Checkpoint): void {
+    this.#taken = after;
     const unit: Unit = { outbound, ticket: this.#tracker.take(after), after, failedCount: 0 };
     this.#scheduler.add(unit, recordOrder(outbound, this.#options.lane.key !== undefined), outbound.byteCount);
     if (this.#headers.at(-1) !== outbound.header) this.#headers.push(outbound.header);
@@ -205,6 +215,17 @@ export class RecordDelivery implements Delivery {
     this.#timers.add(timer);
     observer.onWriteFailed(error, unit.outbound.id);
     this.deliver();
+  }
+
+  /** What was taken goes on; behind it the journal is read anew. */
+  #interrupt(error: HeadwaterError): void {
+    if (this.#isHalted) return;
+    const final = this.#recovery.plan(error, () => {
+      this.#cursor.close();
+      this.#cursor = this.#options.tail.open(this.#taken);
+      this.deliver();
+    });
+    if (final !== undefined) this.#fault(final, undefined);
   }
 
   #fault(error: HeadwaterError, recordId: string | undefined): void {
