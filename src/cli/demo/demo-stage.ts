@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { startEmbeddedPostgres } from '../../postgres/embedded-server.ts';
@@ -7,6 +6,7 @@ import type { ProgramSettings } from './child-program.ts';
 import type { Effect } from './damage.ts';
 import { openDemoDirectory } from './demo-directory.ts';
 import { callJson } from './json-request.ts';
+import { OpenedResources } from './opened-resources.ts';
 import { countRepetitions, readReceiverEffects } from './receiver-client.ts';
 import { createShopDatabases, type ShopDatabases } from './shop-database.ts';
 import { SupervisedProgram } from './supervised-program.ts';
@@ -52,69 +52,90 @@ export interface StageOptions {
 
 /** Starts everything at once. On failure and at disposal nothing is left: no process, no slot, no database, no directory. */
 export async function openDemoStage(options: StageOptions): Promise<DemoStage> {
-  await using owned = new AsyncDisposableStack();
-  const directory = owned.use(await openDemoDirectory()).path;
-  await mkdir(join(directory, 'journal'), { mode: 0o700 });
-  const [orderServicePort, receiverPort, headwaterPort] = await Promise.all([
-    findLoopbackPort(),
-    findLoopbackPort(),
-    findLoopbackPort(),
-  ]);
-  const describe = (name: string, entry: string): SupervisedProgram =>
-    owned.use(new SupervisedProgram({ name, entry, directory }));
-  const orderService = describe('order service', 'shop/order-service-program');
-  const headwater = describe('headwater', 'headwater-program');
-  const receiver = describe('receiver', 'receiver-program');
+  const opened = new OpenedResources();
+  try {
+    return await openStage(options, opened);
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openStage(options: StageOptions, opened: OpenedResources): Promise<DemoStage> {
+  const { kafka, signal } = options;
+  const directory = opened.use(await openDemoDirectory()).path;
+  const ports = {
+    orderService: await findLoopbackPort(),
+    receiver: await findLoopbackPort(),
+    http: await findLoopbackPort(),
+  };
+  const { headwater, orderService, receiver } = createPrograms(directory, opened);
   // The programs load their code while PostgreSQL starts.
   for (const program of [headwater, orderService]) program.preload();
-  receiver.launch({ port: String(receiverPort), ledgerFile: join(directory, 'receiver.sqlite') });
-  const serverUrl = options.serverUrl ?? owned.use(await startServer(directory, options.signal)).url;
-  // A private server goes as a whole.
-  const atEnd = options.serverUrl === undefined ? 'leave' : 'drop';
-  const databases = owned.use(await createShopDatabases({ serverUrl, atEnd, signal: options.signal }));
+  receiver.launch({ port: String(ports.receiver), ledgerFile: join(directory, 'receiver.sqlite') });
+  const databases = await openDatabases(directory, options, opened);
   // Before the slot and the databases can go, whoever uses them has to.
-  owned.defer(async () => {
+  opened.defer(async () => {
     await Promise.all([orderService.kill(), headwater.kill()]);
   });
-  await receiver.waitUntilReady(options.signal);
-
+  await receiver.waitUntilReady(signal);
   const shared: ProgramSettings = {
     shopUrl: databases.shopUrl,
     reportsUrl: databases.reportsUrl,
-    receiverPort: String(receiverPort),
-    ...(options.kafka === undefined ? {} : { kafkaBrokers: options.kafka.brokers, kafkaTopic: options.kafka.topic }),
+    receiverPort: String(ports.receiver),
+    ...(kafka === undefined ? {} : { kafkaBrokers: kafka.brokers, kafkaTopic: kafka.topic }),
   };
-  const stores: DerivedStore[] = [
-    { name: 'receiver', readEffects: (prefix) => readReceiverEffects(receiverPort, prefix) },
-    { name: 'reports', readEffects: (prefix) => databases.readReported(prefix) },
-    ...(options.kafka === undefined ? [] : [options.kafka]),
-  ];
-  // From here on the stage owns what was opened.
-  const ending = owned.move();
   return {
     databases,
-    stores,
+    stores: [
+      { name: 'receiver', readEffects: (prefix) => readReceiverEffects(ports.receiver, prefix) },
+      { name: 'reports', readEffects: (prefix) => databases.readReported(prefix) },
+      ...(kafka === undefined ? [] : [kafka]),
+    ],
     orderService,
-    orderServicePort,
+    orderServicePort: ports.orderService,
     receiver,
-    countRepetitions: (prefix) => countRepetitions(receiverPort, prefix),
+    countRepetitions: (prefix) => countRepetitions(ports.receiver, prefix),
     headwater,
-    explainLanes: () => explainLanes(headwaterPort),
+    explainLanes: () => explainLanes(ports.http),
     async startOrderService(version) {
-      orderService.launch({ ...shared, version, port: String(orderServicePort) });
-      await orderService.waitUntilReady(options.signal);
+      orderService.launch({ ...shared, version, port: String(ports.orderService) });
+      await orderService.waitUntilReady(signal);
     },
     async startHeadwater() {
       const journalDirectory = join(directory, 'journal');
-      headwater.launch({ ...shared, slot: databases.slot, journalDirectory, httpPort: String(headwaterPort) });
-      await headwater.waitUntilReady(options.signal);
+      headwater.launch({ ...shared, slot: databases.slot, journalDirectory, httpPort: String(ports.http) });
+      await headwater.waitUntilReady(signal);
     },
-    [Symbol.asyncDispose]: () => ending.disposeAsync(),
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
 }
 
-async function startServer(directory: string, signal: AbortSignal): Promise<{ url: string } & AsyncDisposable> {
-  return startEmbeddedPostgres({ directory: join(directory, 'postgres'), lifetime: 'scratch', signal });
+type StagePrograms = Pick<DemoStage, 'headwater' | 'orderService' | 'receiver'>;
+
+function createPrograms(directory: string, opened: OpenedResources): StagePrograms {
+  const create = (name: string, entry: string): SupervisedProgram =>
+    opened.use(new SupervisedProgram({ name, entry, directory }));
+  return {
+    orderService: create('order service', 'shop/order-service-program'),
+    headwater: create('headwater', 'headwater-program'),
+    receiver: create('receiver', 'receiver-program'),
+  };
+}
+
+async function openDatabases(
+  directory: string,
+  { serverUrl, signal }: StageOptions,
+  opened: OpenedResources,
+): Promise<ShopDatabases> {
+  if (serverUrl !== undefined) {
+    return opened.use(await createShopDatabases({ serverUrl, atEnd: 'drop', signal }));
+  }
+  const server = opened.use(
+    await startEmbeddedPostgres({ directory: join(directory, 'postgres'), lifetime: 'scratch', signal }),
+  );
+  // A private server goes as a whole.
+  return opened.use(await createShopDatabases({ serverUrl: server.url, atEnd: 'leave', signal }));
 }
 
 async function explainLanes(port: number): Promise<string> {
