@@ -193,6 +193,27 @@ describe('a running Headwater', { skip }, () => {
     assert.equal((await laneOf(headwater, 'seen')).complete, false);
   });
 
+  it('holds capture at the journal’s limit, says who is behind, and goes on without loss', async () => {
+    const config = configure();
+    await using headwater = await startHeadwater({
+      ...config,
+      journal: { ...config.journal, segmentBytes: 65_536, maxBytes: 1_048_576, minimumAgeMs: 0 },
+    });
+    await headwater.lane('seen').pause();
+    for (let batch = 0; batch < 40; batch += 1) {
+      await database.query(
+        `insert into orders select '${batch}-' || n || repeat('x', 400) from generate_series(1, 100) n`,
+      );
+    }
+    await waitUntil('the hold', async () => (await headwater.status()).source.error?.code === 'HW-JOURNAL-013', 30_000);
+    assert.match((await headwater.status()).source.error?.message ?? '', /held by: seen/);
+    await place('while held', 'message');
+    await headwater.lane('seen').resume();
+    await waitUntil('all records', () => seen.length >= 4002, 60_000);
+    assert.deepEqual([new Set(seen).size, seen.at(-1)], [4002, 'event while held']);
+    assert.equal((await headwater.status()).source.error, null);
+  });
+
   async function confirmedLsn(): Promise<bigint> {
     const rows = await database.query<{ lsn: string }>(
       'select confirmed_flush_lsn as lsn from pg_replication_slots where slot_name = $1',

@@ -10,13 +10,14 @@ import { openJournal, type OpenedJournal } from '../journal/embedded/open-journa
 import { toSequence } from '../model/position.ts';
 import type { UncopiedTable } from '../model/source-identity.ts';
 import { buildStatus } from './build-status.ts';
-import { CaptureHost } from './capture-host.ts';
+import { CaptureSupervisor } from './capture-supervisor.ts';
 import { qualifyTable, resolveConfig, slotNameOf } from './config.ts';
 import { cleanUpLaneName } from './config-schema.ts';
 import type { HeadwaterConfig, ResolvedConfig } from './config-types.ts';
 import { createConfiguredDecoder } from './journal-access.ts';
 import { createCleanUpLane } from './outbox-clean-up.ts';
 import { startHttpServer, type HttpServer } from './http-server.ts';
+import { RetentionLoop } from './retention-loop.ts';
 import { readSecret } from './secret.ts';
 import type { StatusReport } from './status-report.ts';
 
@@ -98,7 +99,8 @@ class RunningHeadwater implements Headwater {
   readonly #logger: Logger;
   readonly #startedAt = new Date(systemClock.now());
   readonly #lanes: readonly Lane[];
-  readonly #capture: CaptureHost;
+  readonly #capture: CaptureSupervisor;
+  readonly #retention: RetentionLoop;
   #state: StatusReport['state'] = 'starting';
   #uncopiedTables: readonly UncopiedTable[] = [];
   #http: HttpServer | undefined;
@@ -110,6 +112,9 @@ class RunningHeadwater implements Headwater {
     this.#logger = config.logger ?? silentLogger;
     this.#lanes = this.#createLanes();
     this.#capture = this.#createCapture();
+    const { journal: settings } = config;
+    const parts = { journal, lanes: this.#lanes, capture: this.#capture, clock: systemClock, logger: this.#logger };
+    this.#retention = new RetentionLoop({ ...parts, config: settings });
   }
 
   get httpUrl(): string | undefined {
@@ -136,7 +141,7 @@ class RunningHeadwater implements Headwater {
     const abort = (): void => void this.#capture.stop();
     signal?.addEventListener('abort', abort, { once: true });
     try {
-      await this.#capture.started;
+      await this.#capture.start();
       await this.#learnSource();
       await Promise.all(this.#lanes.map((lane) => this.#startLane(lane, signal)));
       signal?.throwIfAborted();
@@ -144,6 +149,7 @@ class RunningHeadwater implements Headwater {
       signal?.removeEventListener('abort', abort);
     }
     this.#state = 'running';
+    this.#retention.start();
     void this.#capture.finished.then((error) => this.#noteCaptureEnd(error));
     this.#logger.info('service.started', { installation: this.#config.installation, http: this.httpUrl });
   }
@@ -183,6 +189,7 @@ class RunningHeadwater implements Headwater {
   async #stop(): Promise<void> {
     this.#state = 'stopping';
     this.#logger.info('service.stopping');
+    await this.#retention.stop();
     await this.#capture.stop();
     await Promise.all(this.#lanes.map((lane) => lane.stop()));
     await this.#http?.[Symbol.asyncDispose]();
@@ -254,9 +261,9 @@ class RunningHeadwater implements Headwater {
     );
   }
 
-  #createCapture(): CaptureHost {
+  #createCapture(): CaptureSupervisor {
     const { installation, source, stopTimeoutMs } = this.#config;
-    return new CaptureHost({
+    return new CaptureSupervisor({
       input: {
         installation,
         slotName: slotNameOf(this.#config),
@@ -271,6 +278,7 @@ class RunningHeadwater implements Headwater {
       },
       sourceUrl: () => readSecret(source.url, 'source.url'),
       clock: systemClock,
+      random: systemRandom,
       logger: this.#logger,
       stopTimeoutMs,
     });
