@@ -20,6 +20,7 @@ const heldByteCountMax = 8 * 1024 * 1024;
 const batchByteCount = 512 * 1024;
 
 type Batch = readonly StoredEntry[];
+type CommitStep = Extract<FoldStep, { kind: 'commit' }>;
 
 /** One pass over committed transactions, from behind `after` on. Used once. */
 export class JournalReading {
@@ -117,8 +118,11 @@ export class JournalReading {
         continue;
       }
       const { meaning } = step;
-      if (meaning.kind === 'commit' && this.#isWanted(meaning.record)) yield* this.#commit(walk, meaning);
-      else if (meaning.kind === 'spooled-commit' && this.#isWanted(meaning.record)) {
+      if (meaning.kind === 'commit' && this.#isWanted(meaning.record)) {
+        // Most transactions are one frame; delegating to a generator for each would cost more than reading it.
+        if (this.#fragments.length === 0) this.#commitInOneFrame(walk, meaning);
+        else yield* this.#commit(walk, meaning);
+      } else if (meaning.kind === 'spooled-commit' && this.#isWanted(meaning.record)) {
         yield* this.#spooledCommit(this.#begin(walk, meaning.record), meaning.spool);
       } else this.#meet(meaning);
       if (meaning.kind === 'commit') this.#forgetFragments();
@@ -159,9 +163,14 @@ export class JournalReading {
     };
   }
 
-  async *#commit(walk: SegmentWalk, meaning: Extract<FoldStep, { kind: 'commit' }>): AsyncGenerator<Batch> {
+  #commitInOneFrame(walk: SegmentWalk, meaning: CommitStep): void {
     const header = this.#begin(walk, meaning.record);
-    const isLastInCommit = meaning.body.length > 0 || this.#fragments.length === 0;
+    this.#entries.push(fragmentOf(header, meaning.body, { isFirst: true, isLast: true }));
+  }
+
+  async *#commit(walk: SegmentWalk, meaning: CommitStep): AsyncGenerator<Batch> {
+    const header = this.#begin(walk, meaning.record);
+    const isLastInCommit = meaning.body.length > 0;
     const fragments = this.#fragments;
     let byteCount = 0;
     for (const [index, held] of fragments.entries()) {
@@ -175,8 +184,7 @@ export class JournalReading {
       yield* this.#take();
       this.#options.signal?.throwIfAborted();
     }
-    if (isLastInCommit)
-      this.#entries.push(fragmentOf(header, meaning.body, { isFirst: fragments.length === 0, isLast: true }));
+    if (isLastInCommit) this.#entries.push(fragmentOf(header, meaning.body, { isFirst: false, isLast: true }));
   }
 
   async *#spooledCommit(header: TransactionHeader, reference: SpoolReference): AsyncGenerator<Batch> {
