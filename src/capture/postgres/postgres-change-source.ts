@@ -259,16 +259,14 @@ class PostgresChangeSource implements ChangeSource {
 
 /** Statuses at a third of the server's patience at most; a silence of twice its patience is the end of a connection. */
 export function planStreamLimits(
-  options: Pick<PostgresSourceOptions, 'flushIntervalMs' | 'statusIntervalMs'>,
+  options: Pick<PostgresSourceOptions, 'byteLimits' | 'flushIntervalMs' | 'statusIntervalMs'>,
   walSenderTimeoutMs: number,
 ): StreamLimits {
   const patienceMs = walSenderTimeoutMs === 0 ? 60_000 : walSenderTimeoutMs;
   const statusIntervalMs = Math.max(1, Math.min(options.statusIntervalMs, Math.floor(patienceMs / 3)));
   return {
     intervalMs: options.flushIntervalMs,
-    byteCount: streamByteLimits.flushByteCount,
-    spillByteCount: streamByteLimits.spillByteCount,
-    pendingByteCountMax: streamByteLimits.pendingByteCountMax,
+    ...(options.byteLimits ?? streamByteLimits),
     statusIntervalMs,
     livenessTimeoutMs: Math.max(2 * patienceMs, 3 * statusIntervalMs),
   };

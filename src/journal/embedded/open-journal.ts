@@ -45,6 +45,8 @@ export interface OpenJournalOptions {
   readonly otherReaders?: 'socket' | 'none';
   /** Opens the state store and takes the writer lock. Default: `state.sqlite` in the directory. */
   readonly openState?: (path: string) => StateStore | 'locked';
+  /** Who is named as the holder. Default: this process, as the operating system knows it. */
+  readonly self?: ProcessIdentity;
 }
 
 /** A journal in the process that owns it. `close` after its writer. */
@@ -109,7 +111,7 @@ async function createPrivate(disk: Disk, path: string): Promise<void> {
 }
 
 async function claimJournal(
-  { disk, clock, random }: OpenJournalOptions,
+  { disk, clock, random, self: given }: OpenJournalOptions,
   { paths, state, socket }: Pick<OpenedParts, 'paths' | 'state' | 'socket'>,
 ): Promise<{ readonly journalId: string; readonly epoch: number }> {
   const known = state.read('journal', 'id');
@@ -127,7 +129,7 @@ async function claimJournal(
   if (known === undefined) state.write('journal', 'id', journalId);
   const epoch = Number(state.read('journal', 'epoch') ?? 0) + 1;
   state.write('journal', 'epoch', String(epoch));
-  const self: ProcessIdentity = (await readProcessIdentity(process.pid)) ?? { pid: process.pid, started: 'unknown' };
+  const self: ProcessIdentity = given ?? (await readProcessIdentity(process.pid)) ?? { pid: process.pid, started: 'unknown' };
   const since = new Date(clock.now()).toISOString();
   await writeHolder(disk, paths.holder, {
     version: 1,

@@ -4,6 +4,7 @@ import type { Random } from '../../../foundation/random.ts';
 import type { RetryPolicy } from '../../../foundation/retry.ts';
 import type { ChangeRecorder } from '../../change-recorder.ts';
 import type { ReplicationConnector } from '../replication/replication-connection.ts';
+import type { StreamLimits } from '../replication/stream-session.ts';
 import type { CatalogConnector } from './source-catalog.ts';
 
 export interface PostgresSourceOptions {
@@ -30,6 +31,8 @@ export interface PostgresSourceOptions {
   /** The longest time between two statuses. Default 10,000; at most a third of the server's wal_sender_timeout is used. */
   readonly statusIntervalMs: number;
   readonly retry: RetryPolicy;
+  /** Default `streamByteLimits`. */
+  readonly byteLimits?: StreamByteLimits;
   readonly recorder: ChangeRecorder;
   readonly clock: Clock;
   readonly random: Random;
@@ -50,8 +53,11 @@ export const sourceDefaults = {
 } as const;
 
 /** Bytes that wait for no interval, bytes of a transaction kept together, and bytes that may wait for a flush. */
-export const streamByteLimits = {
-  flushByteCount: 1_048_576,
+export type StreamByteLimits = Pick<StreamLimits, 'byteCount' | 'spillByteCount' | 'pendingByteCountMax'>;
+
+/** What is used unless told otherwise. */
+export const streamByteLimits: StreamByteLimits = {
+  byteCount: 1_048_576,
   spillByteCount: 1_048_576,
   pendingByteCountMax: 16_777_216,
-} as const;
+};
