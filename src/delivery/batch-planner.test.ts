@@ -89,6 +89,29 @@ const sizes = fc.array(fc.oneof(fc.integer({ min: 1, max: 12 }), fc.integer({ mi
 const transactions = fc.array(fc.array(sizes, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 12 });
 
 describe('batches', () => {
+  test('has nothing to write between a cut inside a transaction and what follows it', () => {
+    const planner = new BatchPlanner({
+      unit: 'transaction',
+      limits: { recordCountMax: 1, byteCountMax: 100 },
+      from: checkpointBehind('j', toSequence(0n)),
+    });
+    const [first, last] = partsOf(1, [[1], [-1]]);
+    assert.ok(first !== undefined && last !== undefined);
+    planner.begin(first);
+    for (const record of first.records) {
+      const outbound = toOutboundRecord(record, first.header, {});
+      if (outbound !== undefined) planner.add(outbound);
+    }
+    assert.equal(planner.isEmpty, false);
+    assert.equal(planner.cut().endsTransaction, false);
+    assert.equal(planner.isEmpty, true, 'nothing came since: a batch now would be written for ever');
+    planner.pass(last.header, 2);
+    assert.equal(planner.isEmpty, true);
+    planner.endTransaction(last.header);
+    assert.equal(planner.isEmpty, false, 'the end of what was begun must be written');
+    assert.equal(planner.cut().endsTransaction, true);
+  });
+
   for (const unit of ['transaction', 'batch'] as const) {
     test(`of unit ${unit} join without a gap, keep every record in order, and keep their limits (I1, I2)`, () => {
       fc.assert(

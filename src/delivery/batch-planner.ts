@@ -61,9 +61,12 @@ export class BatchPlanner {
     return this.#isAtEnd;
   }
 
-  /** What was passed without a record since the last cut. Only such a batch may stay unwritten. */
+  /**
+   * Nothing since the last cut has to be written: no record, and not the end of a transaction that the sink holds open. Only
+   * such a batch may stay unwritten; inside that transaction it must, or a lane that waits for the rest would write for ever.
+   */
   get isEmpty(): boolean {
-    return this.#records.length === 0 && !this.#wasCutInside;
+    return this.#records.length === 0 && !(this.#wasCutInside && this.#isAtEnd);
   }
 
   /** A limit is reached: nothing more may begin before a cut. */
