@@ -67,11 +67,12 @@ async function commitTransaction(brokers: readonly string[]): Promise<void> {
     transactionalId: `${WARM_UP_TOPIC}-${Buffer.from(systemRandom.bytes(6)).toString('hex')}`,
     idempotent: true,
     acks: -1,
-    retries: 0,
+    // Not 0: an idempotent producer takes 0 and 1 for "for ever", and such a retry outlives the producer's close.
+    retries: false,
     serializers: stringSerializers,
   });
   try {
-    const transaction = await producer.beginTransaction();
+    const transaction = await producer.beginTransaction({ producerId: -1n, producerEpoch: -1 });
     await transaction.send({ messages: [{ topic: WARM_UP_TOPIC, key: 'warm', value: 'up' }] });
     await transaction.commit();
   } finally {
