@@ -8,6 +8,7 @@ import type { JournalExtent, JournalReader, ReadOptions, StoredEntry, WriterPres
 import type { DurableEndWatch } from './durable-place.ts';
 import type { JournalFiles } from './journal-files.ts';
 import { JournalReading } from './journal-reading.ts';
+import { noPlaces, type PlaceFinder } from './place-finder.ts';
 import { listSegments, readSummary } from './segment-catalog.ts';
 import { SegmentTimes } from './segment-times.ts';
 
@@ -16,20 +17,31 @@ export interface ReaderEnd extends DurableEndWatch {
   readonly presence: WriterPresence;
 }
 
+/** What a reader works with. */
+export interface JournalReaderParts {
+  readonly files: JournalFiles;
+  readonly end: ReaderEnd;
+  /** Default: every segment is read from its start. */
+  readonly places?: PlaceFinder;
+  readonly onClose?: () => Promise<void>;
+}
+
 /** Reads segments straight from the files, never beyond the durable end. Any number of reads may run at once. */
 export class EmbeddedJournalReader implements JournalReader {
   readonly journalId: string;
   readonly #files: JournalFiles;
   readonly #end: ReaderEnd;
+  readonly #places: PlaceFinder;
   readonly #times: SegmentTimes;
   readonly #closing = new AbortController();
   readonly #onClose: () => Promise<void>;
 
-  constructor(files: JournalFiles, end: ReaderEnd, onClose: () => Promise<void> = async () => {}) {
+  constructor({ files, end, places = noPlaces, onClose = async () => {} }: JournalReaderParts) {
     this.journalId = files.journalId;
     this.#files = files;
     this.#end = end;
-    this.#times = new SegmentTimes(files);
+    this.#places = places;
+    this.#times = new SegmentTimes(files, places);
     this.#onClose = onClose;
   }
 
@@ -44,7 +56,10 @@ export class EmbeddedJournalReader implements JournalReader {
 
   read(options: ReadOptions): AsyncIterable<readonly StoredEntry[]> {
     const signal = this.#signal(options.signal);
-    return new JournalReading(this.#files, this.#end, { ...options, signal }).batches();
+    return new JournalReading(
+      { files: this.#files, end: this.#end, places: this.#places },
+      { ...options, signal },
+    ).batches();
   }
 
   async waitBehind(after: Sequence, signal?: AbortSignal): Promise<DurableEnd> {

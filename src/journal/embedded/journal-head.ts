@@ -1,6 +1,6 @@
 import type { RecorderState, SchemaEntry, SourceRecordReason } from '../../capture/change-recorder.ts';
 import { lsnZero, maxLsn, type Lsn } from '../../model/lsn.ts';
-import { sequenceZero, type Sequence } from '../../model/position.ts';
+import { sequenceZero, type Sequence, toSequence } from '../../model/position.ts';
 import type { SourceIdentity } from '../../model/source-identity.ts';
 import type { CommitRecord } from './commit-record.ts';
 import type { SpoolReference } from './spool-reference.ts';
@@ -106,6 +106,12 @@ export class JournalHead {
     this.#sourceStartLsn = startLsn;
     this.#recordedLsn = isSameHistory ? maxLsn(this.#recordedLsn, startLsn) : startLsn;
     if (!isSameHistory) this.#lastCommitEndLsn = lsnZero;
+  }
+
+  /** The next transaction is `sequence`; what came before it in the segment was not read. */
+  resumeAt(sequence: Sequence): void {
+    this.#lastSequence = toSequence(sequence - 1n);
+    this.#lastCommitEndLsn = lsnZero;
   }
 
   /** Whether a commit may follow: the next sequence, and an end behind the last one. */

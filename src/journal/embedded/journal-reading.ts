@@ -7,6 +7,7 @@ import { corruptBytes } from './corruption.ts';
 import type { DurableEndWatch } from './durable-place.ts';
 import type { Frame } from './frame.ts';
 import type { JournalFiles } from './journal-files.ts';
+import type { PlaceFinder } from './place-finder.ts';
 import { listSegments, readSummary } from './segment-catalog.ts';
 import type { FoldStep } from './segment-fold.ts';
 import { SegmentWalk } from './segment-walk.ts';
@@ -22,19 +23,28 @@ const batchByteCount = 512 * 1024;
 type Batch = readonly StoredEntry[];
 type CommitStep = Extract<FoldStep, { kind: 'commit' }>;
 
+/** What every reading of a journal works with. */
+export interface ReadingGround {
+  readonly files: JournalFiles;
+  readonly end: DurableEndWatch;
+  readonly places: PlaceFinder;
+}
+
 /** One pass over committed transactions, from behind `after` on. Used once. */
 export class JournalReading {
   readonly #files: JournalFiles;
   readonly #end: DurableEndWatch;
+  readonly #places: PlaceFinder;
   readonly #options: ReadOptions;
   #entries: StoredEntry[] = [];
   #hasBegun = false;
   #fragments: Frame[] = [];
   #heldByteCount = 0;
 
-  constructor(files: JournalFiles, end: DurableEndWatch, options: ReadOptions) {
+  constructor({ files, end, places }: ReadingGround, options: ReadOptions) {
     this.#files = files;
     this.#end = end;
+    this.#places = places;
     this.#options = options;
   }
 
@@ -47,7 +57,7 @@ export class JournalReading {
     }
     // A segment that is made and not published yet may be there already.
     const first = Math.min(await locateSegment(this.#files, after), place.segment);
-    let walk = await this.#openWalk(first, place);
+    let walk = await this.#openFirst(first, place);
     try {
       for (;;) {
         yield* this.#walk(walk);
@@ -71,9 +81,19 @@ export class JournalReading {
     }
   }
 
+  /** Begins near the first wanted transaction when an index knows the place. */
+  async #openFirst(number: number, place: { readonly segment: number; readonly offset: number }): Promise<SegmentWalk> {
+    const start = await this.#places.findSequence(number, this.#options.after + 1n);
+    if (start === undefined) return await this.#openWalk(number, place);
+    return await SegmentWalk.openAt(this.#files, number, await this.#limitOf(number, place), start);
+  }
+
+  async #limitOf(number: number, place: { readonly segment: number; readonly offset: number }): Promise<number> {
+    return number === place.segment ? place.offset : (await this.#nextHeader(number)).previousByteCount;
+  }
+
   async #openWalk(number: number, place: { readonly segment: number; readonly offset: number }): Promise<SegmentWalk> {
-    const limit = number === place.segment ? place.offset : (await this.#nextHeader(number)).previousByteCount;
-    return await SegmentWalk.open(this.#files, number, limit);
+    return await SegmentWalk.open(this.#files, number, await this.#limitOf(number, place));
   }
 
   async #nextHeader(number: number): Promise<{ readonly previousByteCount: number }> {

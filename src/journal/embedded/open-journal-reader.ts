@@ -42,7 +42,11 @@ export async function openJournalReader(options: OpenReaderOptions): Promise<Jou
   });
   await client.connect();
   if (client.presence === 'nothing-is-writing') client.adopt(await findDurablePlace(disk, last));
-  return new EmbeddedJournalReader({ disk, paths, journalId }, client, () => client[Symbol.asyncDispose]());
+  return new EmbeddedJournalReader({
+    files: { disk, paths, journalId },
+    end: client,
+    onClose: () => client[Symbol.asyncDispose](),
+  });
 }
 
 async function locateSocket(disk: Disk, paths: JournalPaths): Promise<string | undefined> {

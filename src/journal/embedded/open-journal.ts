@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 
+import type { TransactionDecoder } from '../../capture/transaction-decoder.ts';
 import type { Clock } from '../../foundation/clock.ts';
 import type { Disk } from '../../foundation/disk.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
@@ -13,6 +14,7 @@ import type { DurableEndPublisher, DurableEndWatch, DurablePlace } from './durab
 import { DurableEndCell } from './durable-end-cell.ts';
 import { EmbeddedJournalReader, type ReaderEnd } from './embedded-journal-reader.ts';
 import { writeHolder } from './holder.ts';
+import { JournalIndex } from './journal-index.ts';
 import { journalPaths, type JournalPaths } from './journal-paths.ts';
 import { chooseSocketPlace, JournalSocketServer, type SocketPlace } from './journal-socket-server.ts';
 import type { JournalWriter } from './journal-writer.ts';
@@ -41,6 +43,8 @@ export interface OpenJournalOptions {
    * order every time, as the simulator wants it.
    */
   readonly writerThread?: 'this-thread' | 'another-thread';
+  /** Reads events out of bodies, so that they can be searched for by id and key. Default: they cannot. */
+  readonly createDecoder?: () => TransactionDecoder;
   /** Whether readers in other processes are told of the durable end. Default: `socket`. */
   readonly otherReaders?: 'socket' | 'none';
   /** Opens the state store and takes the writer lock. Default: `state.sqlite` in the directory. */
@@ -56,6 +60,8 @@ export interface OpenedJournal extends AsyncDisposable {
   readonly state: StateStore;
   readonly recovery: RecoveryReport;
   readonly reader: JournalReader;
+  /** Run `refresh` after segments were sealed, so that no search has to make an index first. */
+  readonly search: JournalIndex;
   /** For the thread that writes. */
   readonly writerInput: JournalWriterInput;
   /** Opens the writer in this thread. */
@@ -129,7 +135,8 @@ async function claimJournal(
   if (known === undefined) state.write('journal', 'id', journalId);
   const epoch = Number(state.read('journal', 'epoch') ?? 0) + 1;
   state.write('journal', 'epoch', String(epoch));
-  const self: ProcessIdentity = given ?? (await readProcessIdentity(process.pid)) ?? { pid: process.pid, started: 'unknown' };
+  const self: ProcessIdentity = given ??
+    (await readProcessIdentity(process.pid)) ?? { pid: process.pid, started: 'unknown' };
   const since = new Date(clock.now()).toISOString();
   await writeHolder(disk, paths.holder, {
     version: 1,
@@ -166,7 +173,10 @@ async function createOpenedJournal(parts: OpenedParts): Promise<OpenedJournal> {
   const end: DurableEndPublisher & DurableEndWatch =
     options.writerThread === 'this-thread' ? new DurableEndCell(place) : new SharedDurableEnd(memory);
   end.publish(place);
-  const reader = new EmbeddedJournalReader({ disk, paths, journalId }, ownerEnd(end));
+  const files = { disk, paths, journalId };
+  const { logger, createDecoder } = options;
+  const search = new JournalIndex({ files, end, createDecoder, logger });
+  const reader = new EmbeddedJournalReader({ files, end: ownerEnd(end), places: search });
   const server = socket === undefined ? undefined : await JournalSocketServer.listen({ place: socket, journalId, end });
   const writerInput: JournalWriterInput = {
     directory: paths.directory,
@@ -181,20 +191,14 @@ async function createOpenedJournal(parts: OpenedParts): Promise<OpenedJournal> {
     state,
     recovery: recovered.report,
     reader,
+    search,
     writerInput,
     createRetention: (policy, headroomByteCount) =>
-      new Retention({
-        files: { disk, paths, journalId },
-        state,
-        reader,
-        clock,
-        logger: options.logger,
-        policy,
-        headroomByteCount,
-      }),
+      new Retention({ files, state, reader, clock, logger, policy, headroomByteCount }),
     openWriter: () => openJournalWriter({ input: writerInput, disk, clock, publisher: end }),
     async [Symbol.asyncDispose]() {
       await reader[Symbol.asyncDispose]();
+      await search[Symbol.asyncDispose]();
       await server?.[Symbol.asyncDispose]();
       state.close();
     },

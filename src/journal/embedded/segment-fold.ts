@@ -2,11 +2,12 @@ import { crc32 } from 'node:zlib';
 
 import type { SchemaEntry } from '../../capture/change-recorder.ts';
 import { unreachable } from '../../foundation/assert.ts';
-import { toLsn } from '../../model/lsn.ts';
+import { type Lsn, toLsn } from '../../model/lsn.ts';
+import type { Sequence } from '../../model/position.ts';
 import { decodeCarry, decodeSourceRecord } from './carry-record.ts';
 import { commitRecordLength, type CommitRecord, decodeCommitRecord } from './commit-record.ts';
 import { corruptBytes } from './corruption.ts';
-import { bodyEncodingCode, type Frame, frameKind } from './frame.ts';
+import { type Frame, frameKind } from './frame.ts';
 import { emptyCarry, JournalHead } from './journal-head.ts';
 import { decodeSpoolReference, type SpoolReference } from './spool-reference.ts';
 
@@ -26,11 +27,12 @@ export type FragmentFrame = Frame;
 /** What a frame meant. */
 export type FoldStep =
   | { readonly kind: 'nothing' }
-  | { readonly kind: 'schema'; readonly entry: SchemaEntry; readonly isPreamble: boolean }
-  | { readonly kind: 'source' }
+  | { readonly kind: 'schema'; readonly entry: SchemaEntry; readonly isPreamble: boolean; readonly offset: number }
+  | { readonly kind: 'source'; readonly offset: number }
   | { readonly kind: 'fragment'; readonly frame: FragmentFrame }
   | { readonly kind: 'dropped' }
-  | { readonly kind: 'spool-ended'; readonly spool: SpoolReference }
+  | { readonly kind: 'prepared'; readonly offset: number }
+  | { readonly kind: 'spool-ended'; readonly spool: SpoolReference; readonly offset: number }
   | { readonly kind: 'commit'; readonly record: CommitRecord; readonly frame: Frame; readonly body: Uint8Array }
   | {
       readonly kind: 'spooled-commit';
@@ -61,6 +63,16 @@ export class SegmentFold {
   constructor(path: string, preambleEnd: number) {
     this.#path = path;
     this.#preambleEnd = preambleEnd;
+  }
+
+  /**
+   * Goes on in the middle of a segment: the carry frame and the preamble have been applied, `context` are the
+   * frames up to `offset` that later ones rely on, where the unit of the transaction `sequence` begins.
+   */
+  resume(context: readonly Frame[], sequence: Sequence, offset: number): void {
+    for (const frame of context) this.#resumeWith(frame);
+    this.#head.resumeAt(sequence);
+    this.#unitEnd = offset;
   }
 
   get head(): JournalHead {
@@ -145,7 +157,7 @@ export class SegmentFold {
     if (carry === undefined) throw this.#refuse(frame, 'the segment does not begin with a carry frame');
     this.#head = new JournalHead(carry);
     this.#hasCarry = true;
-    return { kind: 'source' };
+    return { kind: 'source', offset: frame.offset };
   }
 
   #fragment(frame: Frame): FoldStep {
@@ -202,44 +214,76 @@ export class SegmentFold {
       throw this.#refuse(frame, 'a schema frame that belongs to no commit');
     }
     if (!isPreamble) this.#pendingSchemas -= 1;
-    const relationId = new DataView(frame.body.buffer, frame.body.byteOffset, 4).getUint32(0, true);
-    // A copy: the entry outlives the window that the frame is a view into.
-    const entry = { relationId, message: frame.body.slice(4) };
+    const entry = schemaOf(frame);
     this.#head.noteSchema(entry);
-    return { kind: 'schema', entry, isPreamble };
+    return { kind: 'schema', entry, isPreamble, offset: frame.offset };
   }
 
   #source(frame: Frame): FoldStep {
     const record = decodeSourceRecord(frame.body);
     if (record === undefined) throw this.#refuse(frame, 'a source frame that cannot be read');
     this.#head.noteSource(record.source, record.startLsn, record.reason);
-    return { kind: 'source' };
+    return { kind: 'source', offset: frame.offset };
   }
 
   #prepared(frame: Frame): FoldStep {
-    const start = frame.kind === frameKind.preparedCommit ? commitRecordLength : 0;
-    const { body } = frame;
-    const gidLength = body.length < start + 2 ? body.length : readUint16(body, start);
-    const gidEnd = start + 2 + gidLength;
-    if (body.length < gidEnd + 8) throw this.#refuse(frame, 'a prepared transaction that cannot be read');
-    const gid = Buffer.from(body.buffer, body.byteOffset + start + 2, gidLength).toString('utf8');
-    if (frame.kind === frameKind.preparedCommit) {
-      if (this.#head.prepared(gid) === undefined)
-        throw this.#refuse(frame, 'a decision without a prepared transaction');
-      this.#head.noteDecided(gid);
-      return this.#spooledCommit(frame, gidEnd);
-    }
-    const lsn = toLsn(readUint64(body, gidEnd));
-    const spool = decodeSpoolReference(body, gidEnd + 8);
-    if (spool === undefined) throw this.#refuse(frame, 'a prepared transaction without a readable spool reference');
+    const { gid, end } = this.#preparedName(frame);
     if (frame.kind === frameKind.prepare) {
-      this.#head.notePrepared({ gid, xid: frame.xid, spool }, lsn);
-      return nothing;
+      this.#prepare(frame, gid, end);
+      return { kind: 'prepared', offset: frame.offset };
     }
     if (this.#head.prepared(gid) === undefined) throw this.#refuse(frame, 'a decision without a prepared transaction');
     this.#head.noteDecided(gid);
+    if (frame.kind === frameKind.preparedCommit) return this.#spooledCommit(frame, end);
+    const { lsn, spool } = this.#preparedPlace(frame, end);
     this.#head.noteProgress(lsn);
-    return { kind: 'spool-ended', spool };
+    return { kind: 'spool-ended', spool, offset: frame.offset };
+  }
+
+  #prepare(frame: Frame, gid: string, end: number): void {
+    const { lsn, spool } = this.#preparedPlace(frame, end);
+    this.#head.notePrepared({ gid, xid: frame.xid, spool }, lsn);
+  }
+
+  /** The global id in the frame of a prepared transaction, and where it ends. */
+  #preparedName(frame: Frame): { readonly gid: string; readonly end: number } {
+    const { body } = frame;
+    const start = frame.kind === frameKind.preparedCommit ? commitRecordLength : 0;
+    const length = body.length < start + 2 ? body.length : readUint16(body, start);
+    const end = start + 2 + length;
+    if (body.length < end) throw this.#refuse(frame, 'a prepared transaction that cannot be read');
+    return { gid: Buffer.from(body.buffer, body.byteOffset + start + 2, length).toString('utf8'), end };
+  }
+
+  #preparedPlace(frame: Frame, start: number): { readonly lsn: Lsn; readonly spool: SpoolReference } {
+    const { body } = frame;
+    const spool = body.length < start + 8 ? undefined : decodeSpoolReference(body, start + 8);
+    if (spool === undefined) throw this.#refuse(frame, 'a prepared transaction without a readable spool reference');
+    return { lsn: toLsn(readUint64(body, start)), spool };
+  }
+
+  /** A frame of an index's context: it changes what later frames rely on, and was checked in its place when the index was made. */
+  #resumeWith(frame: Frame): void {
+    switch (frame.kind) {
+      case frameKind.source:
+        this.#source(frame);
+        return;
+      case frameKind.schema:
+        if (frame.body.length < 4) throw this.#refuse(frame, 'a schema frame that cannot be read');
+        this.#head.noteSchema(schemaOf(frame));
+        return;
+      case frameKind.prepare: {
+        const { gid, end } = this.#preparedName(frame);
+        this.#prepare(frame, gid, end);
+        return;
+      }
+      case frameKind.preparedCommit:
+      case frameKind.preparedRollback:
+        this.#head.noteDecided(this.#preparedName(frame).gid);
+        return;
+      default:
+        throw this.#refuse(frame, 'an index takes it for a frame that later ones rely on');
+    }
   }
 
   #forgetFragments(): void {
@@ -251,6 +295,11 @@ export class SegmentFold {
   #refuse(frame: Frame, what: string): Error {
     return corruptBytes(this.#path, frame.offset, what);
   }
+}
+
+/** What a schema frame says, as a copy: it outlives the window that the frame is a view into. */
+function schemaOf({ body }: Frame): SchemaEntry {
+  return { relationId: new DataView(body.buffer, body.byteOffset, 4).getUint32(0, true), message: body.slice(4) };
 }
 
 /** Whether a frame may follow an open transaction's fragments. */
@@ -265,9 +314,4 @@ function readUint64(bytes: Uint8Array, at: number): bigint {
 
 function readUint16(bytes: Uint8Array, at: number): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint16(at, true);
-}
-
-/** Whether a frame's encoding stands for a body that a decoder reads. */
-export function hasBody(frame: Frame): boolean {
-  return frame.encoding !== bodyEncodingCode.none;
 }

@@ -1,7 +1,8 @@
 import { type Sequence, toSequence } from '../../model/position.ts';
 import type { DurablePlace } from './durable-place.ts';
 import type { JournalFiles } from './journal-files.ts';
-import { listSegments } from './segment-catalog.ts';
+import type { PlaceFinder, WalkStart } from './place-finder.ts';
+import { listSegments, readSummary } from './segment-catalog.ts';
 import { SegmentWalk } from './segment-walk.ts';
 
 /** Commit times of one segment. */
@@ -16,15 +17,17 @@ interface TimeRange {
  */
 export class SegmentTimes {
   readonly #files: JournalFiles;
+  readonly #places: PlaceFinder;
   readonly #sealed = new Map<number, TimeRange>();
 
-  constructor(files: JournalFiles) {
+  constructor(files: JournalFiles, places: PlaceFinder) {
     this.#files = files;
+    this.#places = places;
   }
 
   async firstCommitMicros(end: DurablePlace): Promise<bigint | undefined> {
     for (const number of await this.#numbers(end)) {
-      const found = await this.#find(number, end, () => true);
+      const found = await this.#find({ number, end, start: undefined }, () => true);
       if (found !== undefined) return found.commitTimeMicros;
     }
     return undefined;
@@ -35,7 +38,9 @@ export class SegmentTimes {
     for (const number of await this.#numbers(end)) {
       const known = this.#sealed.get(number);
       if (known !== undefined && (known.greatest === undefined || known.greatest < micros)) continue;
-      const found = await this.#find(number, end, (time) => time >= micros);
+      const start = await this.#places.findTime(number, micros);
+      if (start === 'none') continue;
+      const found = await this.#find({ number, end, start }, (time) => time >= micros);
       if (found !== undefined) return toSequence(found.sequence - 1n);
     }
     return end.sequence;
@@ -47,12 +52,18 @@ export class SegmentTimes {
   }
 
   async #find(
-    number: number,
-    end: DurablePlace,
+    {
+      number,
+      end,
+      start,
+    }: { readonly number: number; readonly end: DurablePlace; readonly start: WalkStart | undefined },
     isWanted: (commitTimeMicros: bigint) => boolean,
   ): Promise<{ readonly sequence: Sequence; readonly commitTimeMicros: bigint } | undefined> {
-    await using walk = await SegmentWalk.open(this.#files, number, end.offset);
-    if (number < end.segment) walk.extendTo(await walk.file.size());
+    const limit = number < end.segment ? await this.#sizeOf(number) : end.offset;
+    await using walk =
+      start === undefined
+        ? await SegmentWalk.open(this.#files, number, limit)
+        : await SegmentWalk.openAt(this.#files, number, limit, start);
     let first: bigint | undefined;
     let greatest: bigint | undefined;
     for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
@@ -67,7 +78,12 @@ export class SegmentTimes {
       first ??= commitTimeMicros;
       if (greatest === undefined || commitTimeMicros > greatest) greatest = commitTimeMicros;
     }
-    if (number < end.segment) this.#sealed.set(number, { first, greatest });
+    if (number < end.segment && start === undefined) this.#sealed.set(number, { first, greatest });
     return undefined;
+  }
+
+  async #sizeOf(number: number): Promise<number> {
+    const { disk, paths, journalId } = this.#files;
+    return (await readSummary(disk, paths, number, journalId)).byteCount;
   }
 }

@@ -1,10 +1,12 @@
 import type { DiskFile } from '../../foundation/disk.ts';
+import { toSequence } from '../../model/position.ts';
 import { corruptBytes, unknownFormat } from './corruption.ts';
 import { fileHeaderLength } from './file-header.ts';
 import type { Frame } from './frame.ts';
 import { FrameCursor } from './frame-cursor.ts';
 import type { JournalFiles } from './journal-files.ts';
 import { segmentPath } from './journal-paths.ts';
+import type { WalkStart } from './place-finder.ts';
 import { openForReading, type OpenedFile } from './segment-file.ts';
 import { type FoldStep, SegmentFold } from './segment-fold.ts';
 
@@ -35,6 +37,26 @@ export class SegmentWalk implements AsyncDisposable {
     const { disk, paths, journalId } = files;
     const path = segmentPath(paths, number);
     return new SegmentWalk(number, await openForReading(disk, { path, kind: 'segment', journalId, number }), limit);
+  }
+
+  /** Begins in the middle. @throws HW-JOURNAL-005 as well when the place is none */
+  static async openAt(files: JournalFiles, number: number, limit: number, start: WalkStart): Promise<SegmentWalk> {
+    const walk = await SegmentWalk.open(files, number, limit);
+    try {
+      walk.extendTo(walk.header.preambleEnd);
+      for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
+        if (step.kind === 'more') await walk.load(step.byteCount);
+      }
+      walk.extendTo(limit);
+      const offsets = start.contextOffsets.filter((offset) => offset < start.offset);
+      const context = await Promise.all(offsets.map((offset) => walk.readAgain(offset)));
+      walk.fold.resume(context, toSequence(start.sequence), start.offset);
+      walk.#cursor.seek(start.offset);
+      return walk;
+    } catch (error) {
+      await walk[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get position(): number {

@@ -1,0 +1,129 @@
+import type { TransactionDecoder } from '../../capture/transaction-decoder.ts';
+import type { JournalRecord } from '../../model/journal-record.ts';
+import type { CommitRecord } from './commit-record.ts';
+import { EntryList } from './entry-list.ts';
+import { frameKind } from './frame.ts';
+import type { JournalFiles } from './journal-files.ts';
+import type { FoldStep } from './segment-fold.ts';
+import type { SegmentWalk } from './segment-walk.ts';
+import { readSpool } from './spool-reader.ts';
+import { tableHash } from './term-hash.ts';
+
+/** Bytes between two places of an index. */
+const placeDistance = 64 * 1024;
+/** Less than every commit time. */
+const timeNone: bigint = -(2n ** 63n);
+
+/** Where reading may begin in a segment. */
+export interface IndexPlace {
+  /** Of the first transaction at or behind the offset. */
+  readonly sequence: bigint;
+  /** Greatest commit time of the segment's transactions before it. */
+  readonly greatestMicros: bigint;
+  readonly offset: number;
+}
+
+/** What an index is made from: everything that can be looked up in one segment, in the order of the segment. */
+export class IndexCollector {
+  readonly places: IndexPlace[] = [];
+  readonly contextOffsets: number[] = [];
+  readonly xids: EntryList = new EntryList();
+  readonly eventIds: EntryList = new EntryList();
+  /** The event ids once more, for the filter. */
+  readonly eventIdTexts: string[] = [];
+  readonly keys: EntryList = new EntryList();
+  readonly #files: JournalFiles;
+  readonly #decoder: TransactionDecoder | undefined;
+  readonly #firstSequence: bigint;
+  readonly #keepsTexts: boolean;
+  #open: JournalRecord[] = [];
+  #greatestMicros: bigint = timeNone;
+  #lastSequence: bigint;
+
+  constructor(options: {
+    readonly files: JournalFiles;
+    readonly decoder: TransactionDecoder | undefined;
+    readonly firstSequence: bigint;
+    readonly keepsTexts: boolean;
+  }) {
+    this.#files = options.files;
+    this.#decoder = options.decoder;
+    this.#firstSequence = options.firstSequence;
+    this.#keepsTexts = options.keepsTexts;
+    this.#lastSequence = options.firstSequence - 1n;
+  }
+
+  get lastSequence(): bigint {
+    return this.#lastSequence;
+  }
+
+  get greatestMicros(): bigint {
+    return this.#greatestMicros;
+  }
+
+  /** Takes the frames of a walk up to its limit. */
+  async collect(walk: SegmentWalk): Promise<void> {
+    for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
+      if (step.kind === 'more') await walk.load(step.byteCount);
+      else await this.#take(step.meaning, walk);
+    }
+  }
+
+  async #take(meaning: FoldStep, walk: SegmentWalk): Promise<void> {
+    switch (meaning.kind) {
+      case 'schema':
+        this.#decoder?.learnSchema(meaning.entry.message);
+        if (!meaning.isPreamble) this.contextOffsets.push(meaning.offset);
+        return;
+      case 'source':
+        if (meaning.offset >= walk.header.preambleEnd) this.contextOffsets.push(meaning.offset);
+        return;
+      case 'fragment':
+        this.#decode(meaning.frame.body);
+        return;
+      case 'prepared':
+      case 'spool-ended':
+        this.contextOffsets.push(meaning.offset);
+        return;
+      case 'dropped':
+        this.#open = [];
+        return;
+      case 'commit':
+        this.#decode(meaning.body);
+        this.#commit(meaning.record, walk.fold.unitStart);
+        return;
+      case 'spooled-commit':
+        if (meaning.frame.kind === frameKind.preparedCommit) this.contextOffsets.push(meaning.frame.offset);
+        for await (const { body } of readSpool({ ...this.#files, reference: meaning.spool })) this.#decode(body);
+        this.#commit(meaning.record, walk.fold.unitStart);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #decode(body: Uint8Array): void {
+    if (this.#decoder === undefined || body.length === 0) return;
+    for (const record of this.#decoder.decodeBody('pgoutput-copy/1', body, this.#open.length).records) {
+      if (record.kind === 'event') this.#open.push(record);
+    }
+  }
+
+  #commit({ sequence, xid, commitTimeMicros }: CommitRecord, offset: number): void {
+    const last = this.places.at(-1);
+    if (last === undefined || offset - last.offset >= placeDistance) {
+      this.places.push({ sequence, greatestMicros: this.#greatestMicros, offset });
+    }
+    const relative = Number(sequence - this.#firstSequence);
+    this.xids.add(xid, relative);
+    for (const record of this.#open) {
+      if (record.kind !== 'event') continue;
+      this.eventIds.add(tableHash(record.event.id), relative);
+      if (this.#keepsTexts) this.eventIdTexts.push(record.event.id);
+      if (record.event.key !== null) this.keys.add(tableHash(record.event.key), relative);
+    }
+    this.#open = [];
+    this.#lastSequence = sequence;
+    if (commitTimeMicros > this.#greatestMicros) this.#greatestMicros = commitTimeMicros;
+  }
+}

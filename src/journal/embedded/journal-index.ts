@@ -1,0 +1,235 @@
+import type { TransactionDecoder } from '../../capture/transaction-decoder.ts';
+import { assertInvariant } from '../../foundation/assert.ts';
+import type { Logger } from '../../foundation/logger.ts';
+import { type Sequence, toSequence } from '../../model/position.ts';
+import type { JournalSearch } from '../journal-search.ts';
+import type { DurableEndWatch, DurablePlace } from './durable-place.ts';
+import { IndexCollector } from './index-collector.ts';
+import type { JournalFiles } from './journal-files.ts';
+import { JournalReading } from './journal-reading.ts';
+import { indexPath } from './journal-paths.ts';
+import type { PlaceFinder, WalkStart } from './place-finder.ts';
+import { replaceFile } from './replace-file.ts';
+import { listSegments, readSummary } from './segment-catalog.ts';
+import { encodeIndex, type IndexedSegment, SegmentIndex, type IndexTable } from './segment-index.ts';
+import { SegmentWalk } from './segment-walk.ts';
+import { filterHash, tableHash } from './term-hash.ts';
+
+/** What an index works with. */
+export interface JournalIndexOptions {
+  readonly files: JournalFiles;
+  readonly end: DurableEndWatch;
+  /** Reads events out of bodies; without it only transaction ids, sequences and times can be found. */
+  readonly createDecoder?: (() => TransactionDecoder) | undefined;
+  readonly logger: Logger;
+}
+
+interface OpenSegment {
+  readonly walk: SegmentWalk;
+  readonly collector: IndexCollector;
+}
+
+type KnownPlaces = Pick<
+  SegmentIndex,
+  'places' | 'contextOffsets' | 'firstSequence' | 'lastSequence' | 'greatestMicros'
+>;
+
+/**
+ * Indexes of all segments: those of sealed ones in files beside them, made by `refresh` and made again when they are missing
+ * or damaged; that of the open segment in memory, bounded by the segment's size. Tables lead to candidates; an answer is
+ * always read from the transaction itself.
+ */
+export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable {
+  readonly #options: JournalIndexOptions;
+  readonly #sealed = new Map<number, SegmentIndex>();
+  #open: OpenSegment | undefined;
+  /** One catch-up at a time. */
+  #catchUp: Promise<void> = Promise.resolve();
+
+  constructor(options: JournalIndexOptions) {
+    this.#options = options;
+  }
+
+  /** Makes what is missing. Called after segments were sealed; every search calls it as well. */
+  async refresh(signal?: AbortSignal): Promise<void> {
+    const running = this.#catchUp.then(() => this.#refresh(signal));
+    this.#catchUp = running.catch(() => undefined);
+    await running;
+  }
+
+  async locateEvent(eventId: string): Promise<Sequence | undefined> {
+    assertInvariant(this.#options.createDecoder !== undefined, 'events are found with a decoder');
+    await this.#searchable();
+    const hash = tableHash(eventId);
+    const blockHash = filterHash(eventId);
+    for (const candidate of await this.#candidates('eventIds', hash, (index) => index.mayHoldEvent(hash, blockHash))) {
+      if (await this.#holds(candidate, ({ id }) => id === eventId)) return candidate;
+    }
+    return undefined;
+  }
+
+  async locateKey(key: string): Promise<readonly Sequence[]> {
+    assertInvariant(this.#options.createDecoder !== undefined, 'keys are found with a decoder');
+    await this.#searchable();
+    const found: Sequence[] = [];
+    for (const candidate of await this.#candidates('keys', tableHash(key), () => true)) {
+      if (await this.#holds(candidate, (event) => event.key === key)) found.push(candidate);
+    }
+    return found;
+  }
+
+  async locateTransaction(xid: number): Promise<readonly Sequence[]> {
+    await this.#searchable();
+    return await this.#candidates('xids', xid, () => true);
+  }
+
+  async findSequence(segment: number, sequence: bigint): Promise<WalkStart | undefined> {
+    const index = this.#known(segment);
+    const place = index?.places.findLast((candidate) => candidate.sequence <= sequence);
+    return index === undefined || place === undefined ? undefined : { ...place, contextOffsets: index.contextOffsets };
+  }
+
+  async findTime(segment: number, micros: bigint): Promise<WalkStart | 'none' | undefined> {
+    const index = this.#known(segment);
+    if (index === undefined) return undefined;
+    if (index.lastSequence < index.firstSequence || index.greatestMicros < micros) return 'none';
+    const place = index.places.findLast((candidate) => candidate.greatestMicros < micros);
+    return place === undefined ? undefined : { ...place, contextOffsets: index.contextOffsets };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#catchUp;
+    await this.#open?.walk[Symbol.asyncDispose]();
+    for (const index of this.#sealed.values()) await index[Symbol.asyncDispose]();
+    this.#open = undefined;
+    this.#sealed.clear();
+  }
+
+  async #searchable(): Promise<void> {
+    await this.refresh();
+    const following = this.#catchUp.then(() => this.#followOpen());
+    this.#catchUp = following.catch(() => undefined);
+    await following;
+  }
+
+  async #refresh(signal: AbortSignal | undefined): Promise<void> {
+    const { files, end } = this.#options;
+    const numbers = await listSegments(files.disk, files.paths);
+    for (const [number, index] of this.#sealed) {
+      if (numbers.includes(number)) continue;
+      this.#sealed.delete(number);
+      await index[Symbol.asyncDispose]();
+    }
+    for (const number of numbers) {
+      signal?.throwIfAborted();
+      if (number >= end.place.segment || this.#sealed.has(number)) continue;
+      const segment = await this.#describe(number);
+      const path = indexPath(files.paths, number);
+      let index = await SegmentIndex.open(files.disk, path, segment);
+      if (index === undefined || (!index.hasTerms && this.#options.createDecoder !== undefined)) {
+        await index?.[Symbol.asyncDispose]();
+        await this.#build(segment);
+        index = await SegmentIndex.open(files.disk, path, segment);
+      }
+      if (index !== undefined) this.#sealed.set(number, index);
+    }
+  }
+
+  /** What the segment behind it remembers of a sealed one. */
+  async #describe(number: number): Promise<IndexedSegment> {
+    const { disk, paths, journalId } = this.#options.files;
+    const { header } = await readSummary(disk, paths, number, journalId);
+    const { header: next } = await readSummary(disk, paths, number + 1, journalId);
+    const { firstSequence } = header;
+    return { journalId, number, byteCount: next.previousByteCount, lastCrc: next.lineage, firstSequence };
+  }
+
+  async #build(segment: IndexedSegment): Promise<void> {
+    const { files, logger } = this.#options;
+    await using walk = await SegmentWalk.open(files, segment.number, segment.byteCount);
+    const decoder = this.#options.createDecoder?.();
+    const collector = new IndexCollector({ files, decoder, firstSequence: segment.firstSequence, keepsTexts: true });
+    await collector.collect(walk);
+    await replaceFile(
+      files.disk,
+      indexPath(files.paths, segment.number),
+      encodeIndex(segment, collector, decoder !== undefined),
+    );
+    logger.debug('journal segment indexed', { segment: segment.number, eventCount: collector.eventIds.length });
+  }
+
+  async #followOpen(): Promise<void> {
+    const { end } = this.#options;
+    for (;;) {
+      const { place } = end;
+      if (this.#open !== undefined && this.#open.walk.number !== place.segment) {
+        await this.#open.walk[Symbol.asyncDispose]();
+        this.#open = undefined;
+      }
+      this.#open ??= await this.#beginOpen(place);
+      const { walk, collector } = this.#open;
+      walk.extendTo(place.offset);
+      await collector.collect(walk);
+      if (end.place.segment === place.segment) return;
+      // It was sealed meanwhile: its own index is made before anything is looked up.
+      await this.#refresh(undefined);
+    }
+  }
+
+  async #beginOpen(place: DurablePlace): Promise<OpenSegment> {
+    const { files, createDecoder } = this.#options;
+    const walk = await SegmentWalk.open(files, place.segment, place.offset);
+    const { firstSequence } = walk.header;
+    return {
+      walk,
+      collector: new IndexCollector({ files, decoder: createDecoder?.(), firstSequence, keepsTexts: false }),
+    };
+  }
+
+  /** Sequences that a table leads to, ascending over all segments. */
+  async #candidates(
+    table: IndexTable,
+    hash: number,
+    isPossible: (index: SegmentIndex) => boolean,
+  ): Promise<readonly Sequence[]> {
+    const found: bigint[] = [];
+    for (const index of this.#sealed.values()) if (isPossible(index)) found.push(...(await index.find(table, hash)));
+    if (this.#open !== undefined) {
+      const { walk, collector } = this.#open;
+      for (const relative of collector[table].find(hash)) found.push(walk.header.firstSequence + BigInt(relative));
+    }
+    return [...new Set(found)].toSorted((a, b) => (a < b ? -1 : 1)).map(toSequence);
+  }
+
+  /** Reads the one transaction and looks at its events. */
+  async #holds(
+    sequence: Sequence,
+    isWanted: (event: { readonly id: string; readonly key: string | null }) => boolean,
+  ): Promise<boolean> {
+    const decoder = this.#options.createDecoder?.();
+    const reading = new JournalReading(
+      { ...this.#options, places: this },
+      { after: toSequence(sequence - 1n), follow: false },
+    );
+    for await (const entries of reading.batches()) {
+      for (const entry of entries) {
+        if (entry.kind === 'schema') decoder?.learnSchema(entry.message);
+        else if (entry.header.sequence > sequence) return false;
+        else {
+          const records = decoder?.decodeBody(entry.encoding, entry.body, 0).records ?? [];
+          if (records.some((record) => record.kind === 'event' && isWanted(record.event))) return true;
+          if (entry.isLast) return false;
+        }
+      }
+    }
+    return false;
+  }
+
+  /** An index that is there already; none is made for a reader that only wants to begin. */
+  #known(number: number): KnownPlaces | undefined {
+    if (this.#open?.walk.number !== number) return this.#sealed.get(number);
+    const { walk, collector } = this.#open;
+    const { places, contextOffsets, lastSequence, greatestMicros } = collector;
+    return { places, contextOffsets, lastSequence, greatestMicros, firstSequence: walk.header.firstSequence };
+  }
+}

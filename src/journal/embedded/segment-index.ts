@@ -1,0 +1,233 @@
+import { crc32 } from 'node:zlib';
+
+import type { Disk, DiskFile } from '../../foundation/disk.ts';
+import { setUint53 } from './commit-record.ts';
+import { EventFilter } from './event-filter.ts';
+import type { IndexCollector, IndexPlace } from './index-collector.ts';
+import { readWhole } from './read-whole.ts';
+import { filterHash, tableHash } from './term-hash.ts';
+
+const magic = 'HWINDEX1';
+const formatVersion = 1;
+const headerLength = 96;
+const sectionLength = 24;
+const placeLength = 24;
+const loadByteCount = 4 * 1024 * 1024;
+
+/** The numbers of the sections (`docs/reference/journal-format-1.md`, "Index"). */
+const sectionKind = { places: 1, context: 2, xids: 3, eventIds: 4, keys: 5, filter: 6 } as const;
+const sectionKinds = Object.values(sectionKind);
+
+/** The tables of an index that are looked up by hash. */
+export type IndexTable = 'xids' | 'eventIds' | 'keys';
+
+/** What an index must be of. */
+export interface IndexedSegment {
+  readonly journalId: string;
+  readonly number: number;
+  readonly byteCount: number;
+  readonly lastCrc: number;
+  readonly firstSequence: bigint;
+}
+
+interface Section {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The bytes of the index of one segment. */
+export function encodeIndex(segment: IndexedSegment, collector: IndexCollector, hasTerms: boolean): readonly Buffer[] {
+  const filter = EventFilter.forTerms(collector.eventIdTexts.length);
+  for (const id of collector.eventIdTexts) filter.add(tableHash(id), filterHash(id));
+  const contents = [
+    encodePlaces(collector.places),
+    encodeOffsets(collector.contextOffsets),
+    ...[collector.xids, collector.eventIds, collector.keys].map((list) => bytesOf(list.toSorted())),
+    Buffer.from(filter.bytes.buffer),
+  ];
+  const table = Buffer.alloc(sectionLength * contents.length);
+  let offset = headerLength + table.length;
+  for (const [index, content] of contents.entries()) {
+    table.writeUInt32LE(sectionKinds[index] ?? 0, sectionLength * index);
+    table.writeBigUInt64LE(BigInt(offset), sectionLength * index + 8);
+    table.writeBigUInt64LE(BigInt(content.length), sectionLength * index + 16);
+    offset += content.length;
+  }
+  const bodyCrc = [table, ...contents].reduce((crc, part) => crc32(part, crc), 0);
+  return [encodeHeader({ segment, collector, hasTerms, bodyCrc, sectionCount: contents.length }), table, ...contents];
+}
+
+interface HeaderFields {
+  readonly segment: IndexedSegment;
+  readonly collector: IndexCollector;
+  readonly hasTerms: boolean;
+  readonly bodyCrc: number;
+  readonly sectionCount: number;
+}
+
+function encodeHeader({ segment, collector, hasTerms, bodyCrc, sectionCount }: HeaderFields): Buffer {
+  const bytes = Buffer.alloc(headerLength);
+  bytes.write(magic, 0, 'latin1');
+  bytes.writeUInt16LE(formatVersion, 8);
+  bytes.writeUInt16LE(hasTerms ? 1 : 0, 10);
+  bytes.writeUInt32LE(segment.lastCrc, 12);
+  bytes.write(segment.journalId.replaceAll('-', ''), 16, 'hex');
+  bytes.writeBigUInt64LE(BigInt(segment.number), 32);
+  bytes.writeBigUInt64LE(BigInt(segment.byteCount), 40);
+  bytes.writeBigUInt64LE(segment.firstSequence, 48);
+  bytes.writeBigUInt64LE(collector.lastSequence, 56);
+  const isEmpty = collector.lastSequence < segment.firstSequence;
+  bytes.writeBigInt64LE(isEmpty ? 0n : collector.greatestMicros, 72);
+  bytes.writeUInt32LE(sectionCount, 80);
+  bytes.writeUInt32LE(bodyCrc, 84);
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 92)), 92);
+  return bytes;
+}
+
+function encodePlaces(places: readonly IndexPlace[]): Buffer {
+  const bytes = Buffer.alloc(placeLength * places.length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (const [index, { sequence, greatestMicros, offset }] of places.entries()) {
+    view.setBigUint64(placeLength * index, sequence, true);
+    view.setBigInt64(placeLength * index + 8, greatestMicros, true);
+    setUint53(view, placeLength * index + 16, offset);
+  }
+  return bytes;
+}
+
+function encodeOffsets(offsets: readonly number[]): Buffer {
+  return bytesOf(BigUint64Array.from(offsets, BigInt));
+}
+
+/** All machines that Node runs on are little-endian. */
+function bytesOf(entries: BigUint64Array): Buffer {
+  return Buffer.from(entries.buffer, entries.byteOffset, entries.byteLength);
+}
+
+/** The index of a sealed segment: places and filter in memory, tables looked up in the file. */
+export class SegmentIndex implements AsyncDisposable {
+  readonly hasTerms: boolean;
+  readonly firstSequence: bigint;
+  readonly lastSequence: bigint;
+  readonly greatestMicros: bigint;
+  readonly places: readonly IndexPlace[];
+  readonly contextOffsets: readonly number[];
+  readonly #file: DiskFile;
+  readonly #tables: Readonly<Record<IndexTable, Section>>;
+  readonly #filter: EventFilter;
+
+  private constructor(file: DiskFile, bytes: Buffer) {
+    const section = (kind: number): Section => {
+      const at = headerLength + sectionLength * (kind - 1);
+      return { offset: Number(bytes.readBigUInt64LE(at + 8)), length: Number(bytes.readBigUInt64LE(at + 16)) };
+    };
+    const contentOf = ({ offset, length }: Section): Buffer => bytes.subarray(offset, offset + length);
+    this.#file = file;
+    this.hasTerms = (bytes.readUInt16LE(10) & 1) === 1;
+    this.firstSequence = bytes.readBigUInt64LE(48);
+    this.lastSequence = bytes.readBigUInt64LE(56);
+    this.greatestMicros = bytes.readBigInt64LE(72);
+    this.places = decodePlaces(contentOf(section(sectionKind.places)));
+    const context = contentOf(section(sectionKind.context));
+    this.contextOffsets = Array.from({ length: context.length / 8 }, (_, index) =>
+      Number(context.readBigUInt64LE(8 * index)),
+    );
+    this.#tables = {
+      xids: section(sectionKind.xids),
+      eventIds: section(sectionKind.eventIds),
+      keys: section(sectionKind.keys),
+    };
+    // A copy, so that the rest of the file does not stay in memory with it.
+    this.#filter = new EventFilter(Uint8Array.from(contentOf(section(sectionKind.filter))));
+  }
+
+  /** Undefined for a file that is missing, damaged, or the index of something else: it is made again then. */
+  static async open(disk: Disk, path: string, segment: IndexedSegment): Promise<SegmentIndex | undefined> {
+    const file = await disk.openForReading(path);
+    if (file === undefined) return undefined;
+    const bytes = await readAll(file);
+    if (isIndexOf(bytes, segment)) return new SegmentIndex(file, bytes);
+    await file.close();
+    return undefined;
+  }
+
+  /** Whether the segment may hold the event; a no is certain. */
+  mayHoldEvent(hash: number, blockHash: number): boolean {
+    return this.#filter.mayHold(hash, blockHash);
+  }
+
+  /** Sequences of the transactions that a hash leads to, ascending. */
+  async find(table: IndexTable, hash: number): Promise<readonly bigint[]> {
+    const section = this.#tables[table];
+    const count = section.length / 8;
+    const wanted = BigInt(hash) << 32n;
+    let low = 0;
+    let high = count;
+    // Hashes lie evenly, so the place is guessed; the page around the guess nearly always holds it.
+    let guess = Math.floor((hash / 0x1_0000_0000) * count);
+    while (high - low > pageEntries) {
+      const start = Math.min(Math.max(low, guess - pageEntries / 2), high - pageEntries);
+      const page = await this.#readEntries(section, start, pageEntries);
+      if ((page[0] ?? 0n) >= wanted && start > low) high = start + 1;
+      else if ((page.at(-1) ?? 0n) < wanted) low = start + pageEntries;
+      else return await this.#collect(section, start, wanted);
+      guess = (low + high) >> 1;
+    }
+    return await this.#collect(section, low, wanted);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file.close();
+  }
+
+  /** Entries of one hash from `start` on, over as many pages as they fill. */
+  async #collect(section: Section, start: number, wanted: bigint): Promise<readonly bigint[]> {
+    const found: bigint[] = [];
+    const count = section.length / 8;
+    for (let at = start; at < count; at += pageEntries) {
+      const page = await this.#readEntries(section, at, Math.min(pageEntries, count - at));
+      for (const entry of page)
+        if (entry >> 32n === wanted >> 32n) found.push(this.firstSequence + (entry & 0xffff_ffffn));
+      if ((page.at(-1) ?? 0n) >> 32n > wanted >> 32n) break;
+    }
+    return found;
+  }
+
+  async #readEntries(section: Section, start: number, count: number): Promise<BigUint64Array> {
+    const entries = new BigUint64Array(count);
+    await readWhole(this.#file, new Uint8Array(entries.buffer), section.offset + 8 * start);
+    return entries;
+  }
+}
+
+const pageEntries = 2048;
+
+async function readAll(file: DiskFile): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(await file.size());
+  for (let at = 0; at < bytes.length; at += loadByteCount)
+    await readWhole(file, bytes.subarray(at, at + loadByteCount), at);
+  return bytes;
+}
+
+function isIndexOf(bytes: Buffer, segment: IndexedSegment): boolean {
+  return (
+    bytes.length >= headerLength + sectionLength * sectionKinds.length &&
+    bytes.readUInt32LE(92) === crc32(bytes.subarray(0, 92)) &&
+    bytes.readUInt32LE(84) === crc32(bytes.subarray(headerLength)) &&
+    bytes.toString('latin1', 0, 8) === magic &&
+    bytes.readUInt16LE(8) === formatVersion &&
+    bytes.readUInt32LE(12) === segment.lastCrc &&
+    bytes.toString('hex', 16, 32) === segment.journalId.replaceAll('-', '') &&
+    bytes.readBigUInt64LE(32) === BigInt(segment.number) &&
+    bytes.readBigUInt64LE(40) === BigInt(segment.byteCount) &&
+    bytes.readUInt32LE(80) === sectionKinds.length
+  );
+}
+
+function decodePlaces(bytes: Buffer): readonly IndexPlace[] {
+  return Array.from({ length: bytes.length / placeLength }, (_, index) => ({
+    sequence: bytes.readBigUInt64LE(placeLength * index),
+    greatestMicros: bytes.readBigInt64LE(placeLength * index + 8),
+    offset: Number(bytes.readBigUInt64LE(placeLength * index + 16)),
+  }));
+}
