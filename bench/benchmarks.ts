@@ -1,5 +1,13 @@
 import type { Benchmark } from './benchmark.ts';
 import { captureBenchmark } from './capture.ts';
+import { journalBenchmark } from './journal.ts';
+import { kafkaBenchmark } from './kafka.ts';
+import { laneKafkaBenchmark } from './lane-kafka.ts';
 
 /** Every benchmark by name. */
-export const benchmarks: readonly Benchmark[] = [captureBenchmark];
+export const benchmarks: readonly Benchmark[] = [
+  captureBenchmark,
+  journalBenchmark,
+  laneKafkaBenchmark,
+  kafkaBenchmark,
+];

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 import { ProcessTreeMeter, type TreeUsage } from './process-tree.ts';
 import type { Run } from './summary.ts';
@@ -42,18 +43,22 @@ export function program(path: string, args: readonly (string | number)[]): Subje
 
 /** Runs the subject and measures it, its memory, and the walsender that serves it. */
 export async function runSubject(subject: Subject, expectation: SubjectExpectation): Promise<Run> {
-  const { rows, signal } = expectation;
-  const walsender = expectation.walsenderPid === undefined ? undefined : followWalsender(expectation.walsenderPid);
-  const { output, seconds: wholeSeconds, ...usage } = await runProgram(subject, signal).finally(() => walsender?.end());
-  const walsenderCpuSeconds = await walsender?.end();
-  const result = subject.printsResult ? (parseResult(output) as Timing) : { rows, seconds: wholeSeconds };
-  if (result.rows !== rows) throw new Error(`${result.rows} rows were read, not ${rows}`);
-  return {
-    ...usage,
-    rows: result.rows,
-    seconds: result.seconds,
-    ...(walsenderCpuSeconds === undefined ? {} : { walsenderCpuSeconds }),
-  };
+  const { rows, signal, walsenderPid } = expectation;
+  const watch = new WalsenderWatch(walsenderPid);
+  try {
+    const { output, seconds: wholeSeconds, ...usage } = await runProgram(subject, signal);
+    const result = subject.printsResult ? (parseResult(output) as Timing) : { rows, seconds: wholeSeconds };
+    if (result.rows !== rows) throw new Error(`${result.rows} rows were read, not ${rows}`);
+    const walsenderCpuSeconds = await watch.end();
+    return {
+      ...usage,
+      rows: result.rows,
+      seconds: result.seconds,
+      ...(walsenderCpuSeconds === undefined ? {} : { walsenderCpuSeconds }),
+    };
+  } finally {
+    await watch.end();
+  }
 }
 
 /** Runs a program to its end and measures its process tree. An abort ends it. @throws when it fails */
@@ -66,9 +71,10 @@ export async function runProgram(subject: Subject, signal: AbortSignal): Promise
     output += text;
   });
   try {
-    const [code] = await once(child, 'close');
-    if (code !== 0) {
-      throw new Error(`${subject.command} ${subject.args.join(' ')} ended with code ${String(code)}: ${output}`);
+    await once(child, 'close');
+    if (child.exitCode !== 0) {
+      const end = child.exitCode ?? child.signalCode;
+      throw new Error(`${subject.command} ${subject.args[0] ?? ''} ended with ${String(end)}: ${output}`);
     }
     return { output, seconds: (performance.now() - startedAt) / 1000, ...meter.end() };
   } finally {
@@ -87,30 +93,30 @@ export function parseResult(output: string): unknown {
   return JSON.parse(output.trim().split('\n').at(-1) ?? '');
 }
 
-interface WalsenderWatch {
-  /** Idempotent. */
-  end(): Promise<number>;
-}
-
 /** The walsender belongs to the server: it is found by its slot and watched by itself. */
-function followWalsender(findPid: () => Promise<number | undefined>): WalsenderWatch {
-  let meter: ProcessTreeMeter | undefined;
-  let isEnded = false;
-  let cpuSeconds: number | undefined;
-  const follow = async (): Promise<void> => {
-    while (!isEnded && meter === undefined) {
+class WalsenderWatch {
+  readonly #following: Promise<void>;
+  #meter: ProcessTreeMeter | undefined;
+  #isEnded = false;
+  #cpuSeconds: number | undefined;
+
+  constructor(findPid: (() => Promise<number | undefined>) | undefined) {
+    this.#following = findPid === undefined ? Promise.resolve() : this.#follow(findPid);
+  }
+
+  /** Its CPU time; undefined when there was none to watch. Idempotent. */
+  async end(): Promise<number | undefined> {
+    this.#isEnded = true;
+    await this.#following;
+    this.#cpuSeconds ??= this.#meter?.end().cpuSeconds;
+    return this.#cpuSeconds;
+  }
+
+  async #follow(findPid: () => Promise<number | undefined>): Promise<void> {
+    while (!this.#isEnded && this.#meter === undefined) {
       const pid = await findPid();
-      if (pid !== undefined) meter = new ProcessTreeMeter(pid, [], { countsFromBirth: true });
-      else await new Promise((resolve) => setTimeout(resolve, pollMs));
+      if (pid === undefined) await setTimeout(pollMs);
+      else this.#meter = new ProcessTreeMeter(pid, [], { countsFromBirth: true });
     }
-  };
-  const following = follow();
-  return {
-    async end() {
-      isEnded = true;
-      await following;
-      cpuSeconds ??= meter?.end().cpuSeconds ?? 0;
-      return cpuSeconds;
-    },
-  };
+  }
 }

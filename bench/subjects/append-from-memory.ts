@@ -60,7 +60,8 @@ async function recordStream(): Promise<RecordedStream> {
         bytes(bytes) {
           chunks.push(bytes);
           framer.push(bytes, (message, start) => {
-            if (message[start] === 0x64 && message[start + 5] === 0x77 && message[start + 30] === 0x43) commitCount += 1;
+            if (message[start] === 0x64 && message[start + 5] === 0x77 && message[start + 30] === 0x43)
+              commitCount += 1;
           });
           if (commitCount >= wanted) ended.resolve();
         },

@@ -5,8 +5,8 @@
  *   node bench/subjects/capture-to-journal.ts URL SLOT PUBLICATION COMMITS ROWS DIRECTORY
  */
 import { nodeDisk } from '../../src/foundation/node-disk.ts';
-import { silentLogger } from '../../src/foundation/logger.ts';
 import { startHeadwater } from '../../src/service/headwater.ts';
+import { benchLogger } from '../measure/bench-logger.ts';
 
 const [url = '', slot = '', publication = '', commits = '0', rows = '0', directory = ''] = process.argv.slice(2);
 let startedAt = Number.NaN;
@@ -16,15 +16,9 @@ await using headwater = await startHeadwater({
   source: { url, slot, publication, create: 'never', canaryIntervalMs: false },
   journal: { directory },
   http: false,
-  logger: {
-    ...silentLogger,
-    info(event) {
-      if (event === 'source streams') startedAt = performance.now();
-    },
-    error(event, fields) {
-      process.stderr.write(`${event} ${JSON.stringify(fields)}\n`);
-    },
-  },
+  logger: benchLogger('source streams', () => {
+    startedAt = performance.now();
+  }),
 });
 await headwater.waitForSequence(BigInt(commits));
 const seconds = (performance.now() - startedAt) / 1000;

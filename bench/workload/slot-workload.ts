@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises';
+
 import pg from 'pg';
 
 export interface WorkloadOptions {
@@ -87,9 +89,7 @@ async function run(url: string, sql: string, values: readonly string[]): Promise
 /** A reader that has just ended may still hold its slot for a moment. */
 async function dropSlot(url: string, slot: string): Promise<void> {
   const deadline = performance.now() + releaseTimeoutMs;
-  while ((await walsenderPid(url, slot)) !== undefined && performance.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  while ((await walsenderPid(url, slot)) !== undefined && performance.now() < deadline) await setTimeout(20);
   await run(url, 'select pg_drop_replication_slot($1)', [slot]);
 }
 
