@@ -65,6 +65,7 @@ export interface SourceRecord {
   readonly reason: SourceRecordReason;
 }
 
+/** The body of a carry frame. */
 export function encodeCarry(carry: Carry): Buffer {
   const json = {
     source: carry.source ?? null,
@@ -86,6 +87,7 @@ export function decodeCarry(body: Uint8Array): Carry | undefined {
   return carrySchema.safeParse(parseJson(body)).data;
 }
 
+/** The body of a source frame. */
 export function encodeSourceRecord(record: SourceRecord): Buffer {
   return Buffer.from(JSON.stringify({ ...record, startLsn: String(record.startLsn) }));
 }

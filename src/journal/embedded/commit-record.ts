@@ -3,6 +3,7 @@ import { toSequence, type Sequence } from '../../model/position.ts';
 import type { CommitBoundary } from '../../model/transaction.ts';
 import type { Frame } from './frame.ts';
 
+/** Length of the record at the start of every commit frame's body. */
 export const commitRecordLength = 64;
 
 /** What a commit frame says of its transaction (`docs/reference/journal-format-1.md`, "Commit record"). */

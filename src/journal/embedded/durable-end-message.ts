@@ -31,6 +31,7 @@ const messageSchema = z.strictObject({
   offset: z.int(),
 });
 
+/** The message as its line, line feed included. */
 export function encodeEndMessage({ version, journalId, place }: DurableEndMessage): string {
   const { sequence, recordedLsn, segment, offset } = place;
   const line = { version, journalId, sequence: String(sequence), recordedLsn: String(recordedLsn), segment, offset };

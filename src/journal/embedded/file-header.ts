@@ -29,6 +29,7 @@ export interface EncodedFileHeader {
   readonly crc: number;
 }
 
+/** The bytes that a file begins with. */
 export function encodeFileHeader(header: FileHeader): EncodedFileHeader {
   const bytes = Buffer.alloc(fileHeaderLength);
   bytes.write(magics[header.kind], 0, 'latin1');

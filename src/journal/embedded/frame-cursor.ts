@@ -18,6 +18,7 @@ export type FrameStep =
 
 const loadByteCount = 512 * 1024;
 
+/** Where a cursor begins and ends. */
 export interface FrameCursorOptions {
   readonly file: DiskFile;
   /** CRC of the file's header. */

@@ -1,7 +1,6 @@
-import type { BodyEncoding } from '../../capture/change-recorder.ts';
-
 /** Bytes of a frame before its body. */
 export const frameHeaderLength = 24;
+/** The largest body of a frame. */
 export const frameBodyMax = 0x7fff_ffff;
 
 /** The numbers of the frame kinds (`docs/reference/journal-format-1.md`, "Frame"). */
@@ -20,11 +19,14 @@ export const frameKind = {
   mark: 12,
 } as const;
 
+/** The number of a frame kind. */
 export type FrameKind = (typeof frameKind)[keyof typeof frameKind];
 
 const frameKindMax = frameKind.mark;
 
+/** The numbers of the body encodings. */
 export const bodyEncodingCode = { none: 0, 'pgoutput-copy/1': 1 } as const;
+/** The largest one that this release knows. */
 export const bodyEncodingMax = 1;
 
 /** A frame as it lies in a file. `body` is a view that stays valid. */
@@ -45,18 +47,7 @@ export function frameSeed(headerCrc: number, offset: number): number {
   return (headerCrc ^ (offset % 0x1_0000_0000) ^ Math.floor(offset / 0x1_0000_0000)) >>> 0;
 }
 
+/** Whether this release knows the kind. */
 export function isFrameKind(kind: number): kind is FrameKind {
   return kind >= 1 && kind <= frameKindMax;
-}
-
-/** The name of an encoding number; undefined for one that this release does not know. */
-export function bodyEncodingOf(code: number): BodyEncoding | 'none' | undefined {
-  switch (code) {
-    case bodyEncodingCode.none:
-      return 'none';
-    case bodyEncodingCode['pgoutput-copy/1']:
-      return 'pgoutput-copy/1';
-    default:
-      return undefined;
-  }
 }

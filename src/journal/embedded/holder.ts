@@ -38,6 +38,7 @@ export async function readHolder(disk: Disk, path: string): Promise<Holder | und
   }
 }
 
+/** Puts the name of the holder in place, as one step. */
 export async function writeHolder(disk: Disk, path: string, holder: Holder): Promise<void> {
   await replaceFile(disk, path, [Buffer.from(`${JSON.stringify(holder, undefined, 2)}\n`)]);
 }

@@ -22,6 +22,7 @@ export interface Carry {
   readonly prepared: readonly PreparedTransaction[];
 }
 
+/** Before anything was recorded. */
 export const emptyCarry: Carry = {
   source: undefined,
   sourceStartLsn: lsnZero,

@@ -17,6 +17,7 @@ export type SegmentName =
   | { readonly kind: 'unfinished' }
   | { readonly kind: 'foreign' };
 
+/** The paths of a journal in this directory. */
 export function journalPaths(directory: string): JournalPaths {
   return {
     directory,
@@ -28,10 +29,12 @@ export function journalPaths(directory: string): JournalPaths {
   };
 }
 
+/** Path of a segment. */
 export function segmentPath(paths: JournalPaths, number: number): string {
   return join(paths.segments, `${formatNumber(number)}.segment`);
 }
 
+/** Path of a sealed segment's index. */
 export function indexPath(paths: JournalPaths, number: number): string {
   return join(paths.segments, `${formatNumber(number)}.index`);
 }

@@ -38,6 +38,7 @@ export interface RetentionInput {
   readonly nowMs: number;
 }
 
+/** Old enough and passed; passed, at the limit; or taken from lanes that are given up. */
 export type RemovalReason = 'aged' | 'limit' | 'detached';
 
 /** A segment to remove, and why it may be. */

@@ -41,6 +41,7 @@ export interface RecoveredJournal {
   readonly report: RecoveryReport;
 }
 
+/** What a recovery works with. */
 export interface RecoveryOptions {
   readonly disk: Disk;
   readonly paths: JournalPaths;

@@ -10,6 +10,7 @@ export interface SpoolReference {
   readonly abortedXids: readonly number[];
 }
 
+/** The reference as it stands in a frame's body. */
 export function encodeSpoolReference(reference: SpoolReference): Buffer {
   const name = Buffer.from(reference.name);
   const bytes = Buffer.alloc(2 + name.length + 32 + 4 * reference.abortedXids.length);

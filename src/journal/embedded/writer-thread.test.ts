@@ -47,6 +47,7 @@ describe('a writer in a thread of its own', () => {
       }
     })();
     for (let number = 1; number <= 100; number += 1) {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread has no origin
       worker.postMessage(number);
       // Nothing but the shared memory tells this thread.
       assert.equal(
@@ -57,6 +58,7 @@ describe('a writer in a thread of its own', () => {
     await following;
     assert.equal(collector.transactions.at(-1)?.text, 't100;');
     const exited = once(worker, 'exit');
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread has no origin
     worker.postMessage(0);
     await exited;
   });

@@ -19,7 +19,9 @@ parentPort?.on('message', (number: number) => {
     }
     writer.appendTransaction(boundaryOf(number), fragmentOf(`t${number};`), []);
     await writer.flush();
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread has no origin
     parentPort?.postMessage(number);
   })();
 });
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread has no origin
 parentPort?.postMessage(0);
