@@ -1,18 +1,20 @@
+import { printSinkGrants, printSinkSql } from '../../delivery/sinks/postgres/sink-objects.sql.ts';
 import { databaseObjectsVersion, printSql } from '../../postgres/database-objects.ts';
-import { printRolesSql } from '../../postgres/roles.ts';
+import { printRolesSql, roleNameDefaults } from '../../postgres/roles.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { Command, CommandInput } from '../command.ts';
 
-const topics = ['objects', 'roles'] as const;
+const topics = ['objects', 'roles', 'sink'] as const;
 
 /** `headwater sql`. */
 export const sqlCommand: Command = {
   name: 'sql',
   summary: "print the SQL of Headwater's tables and of its least-privilege roles",
-  usage: '[objects | roles] [options]',
+  usage: '[objects | roles | sink] [options]',
   description:
     'Prints SQL and runs nothing. `objects`: schema, outbox and inbox, for your own migration tool. `roles`: one role for\n' +
-    'capture, one for the application, one for sinks and handlers, each with nothing that it does not need. Without a word: both.',
+    'capture, one for the application, one for sinks and handlers, each with nothing that it does not need. `sink`: what the\n' +
+    'PostgreSQL sink keeps in its target database, with the grants. Without a word: objects and roles.',
   options: {
     database: { type: 'string', placeholder: 'NAME', description: 'Database in the grants. Default: postgres.' },
     schema: { type: 'string', placeholder: 'NAME', description: "Schema of Headwater's tables. Default: headwater." },
@@ -22,6 +24,11 @@ export const sqlCommand: Command = {
       placeholder: 'NAME',
       description: 'Table that a sink or handler writes. May be repeated.',
     },
+    role: {
+      type: 'string',
+      placeholder: 'NAME',
+      description: 'Role in the grants of `sink`. Default: headwater_sink.',
+    },
     'revoke-public': { type: 'boolean', description: 'Nobody but these roles may write logical messages.' },
   },
   examples: [
@@ -30,7 +37,7 @@ export const sqlCommand: Command = {
   ],
   run(input) {
     const wanted = chosenTopics(input);
-    const texts = { objects: objectsSql(input), roles: rolesSql(input) };
+    const texts = { objects: objectsSql(input), roles: rolesSql(input), sink: sinkSql(input) };
     if (input.json) {
       const chosen = Object.fromEntries(wanted.map((topic) => [topic, texts[topic]]));
       input.terminal.out(JSON.stringify({ version: 1, objectsVersion: databaseObjectsVersion, ...chosen }));
@@ -48,7 +55,7 @@ export const sqlCommand: Command = {
 
 function chosenTopics(input: CommandInput): readonly (typeof topics)[number][] {
   const [name] = input.positionals;
-  if (name === undefined) return topics;
+  if (name === undefined) return ['objects', 'roles'];
   const topic = topics.find((candidate) => candidate === name);
   if (topic !== undefined) return [topic];
   throw new HeadwaterError('HW-SERVICE-005', `there is no SQL called "${name}"; there are: ${topics.join(', ')}`);
@@ -56,6 +63,12 @@ function chosenTopics(input: CommandInput): readonly (typeof topics)[number][] {
 
 function objectsSql(input: CommandInput): string {
   return printSql(input.text('schema'));
+}
+
+function sinkSql(input: CommandInput): string {
+  const schemaName = input.text('schema');
+  const roleName = input.text('role') ?? roleNameDefaults.sink;
+  return `${printSinkSql(schemaName)}\n${printSinkGrants(roleName, schemaName)}`;
 }
 
 function rolesSql(input: CommandInput): string {

@@ -52,6 +52,18 @@ export function printSinkSql(schemaName = 'headwater'): string {
   return `create schema if not exists ${quoteIdentifier(schemaName)};\n\n${createSinkObjects(schemaName).join(';\n\n')};\n`;
 }
 
+/** What the role that the sink logs in as needs on the objects of `printSinkSql`; rights on the mirrored tables come on top. */
+export function printSinkGrants(roleName: string, schemaName = 'headwater'): string {
+  const role = quoteIdentifier(roleName);
+  const [checkpoint, mirrored, version] = ['checkpoint', 'mirrored_table', 'sink_schema_version'].map((name) =>
+    quoteQualified(schemaName, name),
+  );
+  return `grant usage on schema ${quoteIdentifier(schemaName)} to ${role};
+grant select, insert, update on ${checkpoint}, ${mirrored} to ${role};
+grant select on ${version} to ${role};
+`;
+}
+
 /** Whether the schema and the record of versions are there. Neither needs a right. */
 export function findObjectsSql(schemaName: string): string {
   return `select (pg_catalog.to_regnamespace(${quoteLiteral(quoteIdentifier(schemaName))}) is not null)::text as has_schema,
