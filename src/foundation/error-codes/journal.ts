@@ -133,4 +133,11 @@ export const journalErrorCodes = {
     policy: 'stop',
     exitCode: 1,
   },
+  'HW-JOURNAL-020': {
+    title: 'reading the journal failed',
+    why: 'The system could not read a file of the journal. Nothing is known about its bytes.',
+    fix: 'Check the disk, the rights of the directory, and the limit of open files. Reading goes on where it stopped.',
+    policy: 'retry',
+    exitCode: 1,
+  },
 } as const;

@@ -6,7 +6,17 @@ import { MeanFile } from './mean-file.ts';
 
 /** What a call on the disk was, for those who want to interfere. */
 export interface DiskCall {
-  readonly kind: 'create' | 'open' | 'read' | 'write' | 'flush' | 'truncate' | 'rename' | 'remove' | 'flush-directory' | 'list';
+  readonly kind:
+    | 'create'
+    | 'open'
+    | 'read'
+    | 'write'
+    | 'flush'
+    | 'truncate'
+    | 'rename'
+    | 'remove'
+    | 'flush-directory'
+    | 'list';
   readonly path: string;
   /** Counts from 1 over all calls that change something. */
   readonly number: number;
@@ -105,7 +115,9 @@ export class MeanDisk implements Disk {
     this.crash();
     const names = new Map(this.#durableNames);
     for (const change of this.#changes) if (this.#random.next() < 0.5) applyChange(names, change);
-    const survivors = new Map([...new Set(names.values())].map((file) => [file, file.afterPowerCut(this.#random)] as const));
+    const survivors = new Map(
+      [...new Set(names.values())].map((file) => [file, file.afterPowerCut(this.#random)] as const),
+    );
     const next = new MeanDisk({ random: this.#random, pause: this.#pause, ...options });
     for (const [path, file] of names) {
       const survivor = survivors.get(file);
@@ -286,5 +298,5 @@ function applyChange(names: Map<string, MeanFile>, change: DirectoryChange): voi
 }
 
 function diskError(code: string, path: string): Error {
-  return Object.assign(new Error(`${code}: ${path}`), { code });
+  return Object.assign(new Error(`${code}: ${path}`), { code, syscall: 'mean' });
 }

@@ -1,6 +1,8 @@
 import type { Random } from '../random.ts';
 
-type Change = { readonly kind: 'write'; readonly offset: number; readonly bytes: Buffer } | { readonly kind: 'truncate'; readonly size: number };
+type Change =
+  | { readonly kind: 'write'; readonly offset: number; readonly bytes: Buffer }
+  | { readonly kind: 'truncate'; readonly size: number };
 
 /** Sectors are written whole or torn; pages are bigger, and reach the disk in any order. */
 const pageByteCount = 512;
@@ -61,7 +63,8 @@ export class MeanFile {
 
   afterPowerCut(random: Random): MeanFile {
     let survived: Buffer = Buffer.from(this.#durable);
-    for (const change of this.#changes) for (const part of pagesOf(change)) survived = maybeApplied(survived, part, random);
+    for (const change of this.#changes)
+      for (const part of pagesOf(change)) survived = maybeApplied(survived, part, random);
     return MeanFile.holding(survived);
   }
 }
@@ -70,7 +73,7 @@ function pagesOf(change: Change): readonly Change[] {
   if (change.kind === 'truncate') return [change];
   const pages: Change[] = [];
   const end = change.offset + change.bytes.length;
-  for (let offset = change.offset; offset < end; ) {
+  for (let offset = change.offset; offset < end;) {
     const pageEnd = Math.min(end, (Math.floor(offset / pageByteCount) + 1) * pageByteCount);
     const bytes = change.bytes.subarray(offset - change.offset, pageEnd - change.offset);
     pages.push({ kind: 'write', offset, bytes });

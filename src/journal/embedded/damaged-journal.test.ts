@@ -58,7 +58,7 @@ describe('a journal whose durable bytes have changed', () => {
         else if (path.endsWith(undecidedSpool) && outcome.kind === 'read') assertProblem(outcome.problem, path, offset);
         else assertRefused(outcome, path, offset);
       }),
-      { numRuns: 1500 },
+      { numRuns: 800 },
     );
   });
 

@@ -5,6 +5,7 @@ import type { Instant } from '../../foundation/clock.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import { type Sequence, toSequence } from '../../model/position.ts';
 import type { JournalExtent, JournalReader, ReadOptions, StoredEntry, WriterPresence } from '../journal-reader.ts';
+import { readFailure } from './disk-failure.ts';
 import type { DurableEndWatch } from './durable-place.ts';
 import type { JournalFiles } from './journal-files.ts';
 import { JournalReading } from './journal-reading.ts';
@@ -54,12 +55,13 @@ export class EmbeddedJournalReader implements JournalReader {
     return { sequence, recordedLsn };
   }
 
-  read(options: ReadOptions): AsyncIterable<readonly StoredEntry[]> {
-    const signal = this.#signal(options.signal);
-    return new JournalReading(
-      { files: this.#files, end: this.#end, places: this.#places },
-      { ...options, signal },
-    ).batches();
+  async *read(options: ReadOptions): AsyncGenerator<readonly StoredEntry[]> {
+    const ground = { files: this.#files, end: this.#end, places: this.#places };
+    try {
+      yield* new JournalReading(ground, { ...options, signal: this.#signal(options.signal) }).batches();
+    } catch (error) {
+      throw readFailure(error, this.#files.paths.directory);
+    }
   }
 
   async waitBehind(after: Sequence, signal?: AbortSignal): Promise<DurableEnd> {

@@ -1,7 +1,7 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import { HeadwaterError } from '../../foundation/error.ts';
 import { encodeEndMessage } from './durable-end-message.ts';
@@ -9,6 +9,8 @@ import type { DurableEndWatch } from './durable-place.ts';
 
 /** The longest socket path on Linux; macOS has 103. */
 const socketPathLengthMax = 103;
+const directoryPrefix = 'headwater-';
+const socketName = 'journal.sock';
 
 /** Where the owner listens. */
 export interface SocketPlace {
@@ -20,8 +22,17 @@ export interface SocketPlace {
 /** Chooses the socket's path: beside the journal, or in a private directory when that is too long for a socket. */
 export async function chooseSocketPlace(preferred: string): Promise<SocketPlace> {
   if (Buffer.byteLength(preferred) <= socketPathLengthMax) return { path: preferred, ownDirectory: undefined };
-  const ownDirectory = await mkdtemp(join(tmpdir(), 'headwater-'));
-  return { path: join(ownDirectory, 'journal.sock'), ownDirectory };
+  const ownDirectory = await mkdtemp(join(tmpdir(), directoryPrefix));
+  return { path: join(ownDirectory, socketName), ownDirectory };
+}
+
+/** A killed owner leaves its private directory behind: the next one removes it, and only what it recognises as such. */
+export async function removeLeftSocket(path: string | undefined): Promise<void> {
+  if (path === undefined || basename(path) !== socketName) return;
+  const directory = dirname(path);
+  if (dirname(directory) !== tmpdir() || !basename(directory).startsWith(directoryPrefix)) return;
+  await rm(path, { force: true });
+  await rmdir(directory).catch(() => undefined);
 }
 
 /** What a socket server tells of. */

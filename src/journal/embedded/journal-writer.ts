@@ -18,6 +18,7 @@ import type { SourceIdentity } from '../../model/source-identity.ts';
 import type { CommitBoundary } from '../../model/transaction.ts';
 import { encodeSourceRecord } from './carry-record.ts';
 import { commitRecordLength, encodeCommitRecord, type CommitRecord } from './commit-record.ts';
+import { writeFailure } from './disk-failure.ts';
 import type { DurableEndPublisher } from './durable-place.ts';
 import { bodyEncodingCode, frameKind } from './frame.ts';
 import { JournalHead } from './journal-head.ts';
@@ -30,7 +31,6 @@ import type { RecoveredJournal } from './recovery.ts';
 import { SegmentAppender } from './segment-appender.ts';
 import { encodeMark, encodeSchema } from './segment-file.ts';
 import { encodeSpoolReference, type SpoolReference } from './spool-reference.ts';
-import { writeFailure } from './write-failure.ts';
 import { SegmentWriter } from './write-queue.ts';
 
 /** What a writer works with. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../foundation/clock.ts';
 import type { Disk, DiskFile } from '../../foundation/disk.ts';
+import { writeFailure } from './disk-failure.ts';
 import type { DurableEndPublisher } from './durable-place.ts';
 import { missingFile } from './corruption.ts';
 import { HolderOwnership } from './holder-ownership.ts';
@@ -33,6 +34,14 @@ export interface OpenWriterOptions {
  * @throws HW-JOURNAL-004, -005, -006, -007, -008, -012, -017
  */
 export async function openJournalWriter(options: OpenWriterOptions): Promise<JournalWriter> {
+  try {
+    return await open(options);
+  } catch (error) {
+    throw writeFailure(error, options.input.directory);
+  }
+}
+
+async function open(options: OpenWriterOptions): Promise<JournalWriter> {
   const { disk, clock, input } = options;
   const { journalId, epoch, segmentByteCount } = input;
   const paths = journalPaths(input.directory);

@@ -10,13 +10,14 @@ import { createUuidV7 } from '../../foundation/uuid.ts';
 import { type ProcessIdentity, readProcessIdentity } from '../../postgres/process-identity.ts';
 import type { JournalReader } from '../journal-reader.ts';
 import type { StateStore } from '../state-store.ts';
+import { writeFailure } from './disk-failure.ts';
 import type { DurableEndPublisher, DurableEndWatch, DurablePlace } from './durable-place.ts';
 import { DurableEndCell } from './durable-end-cell.ts';
 import { EmbeddedJournalReader, type ReaderEnd } from './embedded-journal-reader.ts';
-import { writeHolder } from './holder.ts';
+import { readHolder, writeHolder } from './holder.ts';
 import { JournalIndex } from './journal-index.ts';
 import { journalPaths, type JournalPaths } from './journal-paths.ts';
-import { chooseSocketPlace, JournalSocketServer, type SocketPlace } from './journal-socket-server.ts';
+import { chooseSocketPlace, JournalSocketServer, removeLeftSocket, type SocketPlace } from './journal-socket-server.ts';
 import type { JournalWriter } from './journal-writer.ts';
 import { lockRefusal } from './lock-refusal.ts';
 import { type JournalWriterInput, openJournalWriter } from './open-journal-writer.ts';
@@ -91,7 +92,7 @@ export async function openJournal(options: OpenJournalOptions): Promise<OpenedJo
     return await createOpenedJournal({ options, paths, state, socket, journalId, epoch, recovered });
   } catch (error) {
     state.close();
-    throw error;
+    throw writeFailure(error, paths.directory);
   }
 }
 
@@ -138,6 +139,7 @@ async function claimJournal(
   const self: ProcessIdentity = given ??
     (await readProcessIdentity(process.pid)) ?? { pid: process.pid, started: 'unknown' };
   const since = new Date(clock.now()).toISOString();
+  if (socket !== undefined) await removeLeftSocket((await readHolder(disk, paths.holder))?.socket);
   await writeHolder(disk, paths.holder, {
     version: 1,
     ...self,

@@ -12,7 +12,7 @@ import { MemoryState } from './testing/memory-state-store.ts';
 import { RandomWrites } from './testing/random-writes.ts';
 import { verifyJournal } from './verify-journal.ts';
 
-const runCount = 400;
+const runCount = 250;
 
 /** What ends one life of a journal. */
 type Fault = 'crash' | 'failed-flush' | 'full-disk';
