@@ -1,8 +1,10 @@
 import type { Benchmark } from './benchmark.ts';
 import { captureBenchmark } from './capture.ts';
+import { idleBenchmark } from './idle.ts';
 import { journalBenchmark } from './journal.ts';
 import { kafkaBenchmark } from './kafka.ts';
 import { laneKafkaBenchmark } from './lane-kafka.ts';
+import { latencyBenchmark } from './latency.ts';
 
 /** Every benchmark by name. */
 export const benchmarks: readonly Benchmark[] = [
@@ -10,4 +12,6 @@ export const benchmarks: readonly Benchmark[] = [
   journalBenchmark,
   laneKafkaBenchmark,
   kafkaBenchmark,
+  latencyBenchmark,
+  idleBenchmark,
 ];
