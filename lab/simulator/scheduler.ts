@@ -1,34 +1,37 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 import type { Random } from '../../src/foundation/random.ts';
 
 /** Something that waits to happen: an I/O call's end, a timer. */
 interface PendingStep {
   readonly label: string;
+  readonly owner: SimulatedProcess;
   /** Virtual milliseconds before which it cannot happen. */
   readonly notBeforeMs: number;
   readonly happen: () => void;
 }
 
-/** Thrown into nothing: after a crash no step of the old world happens any more. */
-export type StepOutcome = 'stepped' | 'idle' | 'out-of-steps';
+/** What one call of `advance` brought about. */
+export type StepOutcome = 'stepped' | 'idle';
+
+/** How often time moves on although something else could happen: slow I/O, and timers that come early by comparison. */
+const slowChance = 0.03;
 
 /**
  * Decides, from a seed alone, in which order everything that waits happens. The code under test runs unchanged; each of its
  * awaits ends in one of our fakes, which asks for a step here. Between two steps the microtask queue runs empty, so a step is
- * the smallest thing that can be reordered or cut by a crash. Virtual time moves only when nothing else can happen.
+ * the smallest thing that can be reordered or cut by a crash. Virtual time moves when nothing else can happen, and now and
+ * then before.
  */
 export class Scheduler {
-  readonly #random: Random;
-  readonly #trace: Hash = createHash('sha256');
-  readonly #stepsMax: number;
+  readonly random: Random;
+  readonly #trace: string[] = [];
   #pending: PendingStep[] = [];
   #nowMs = 0;
   #stepCount = 0;
 
-  constructor(options: { readonly random: Random; readonly stepsMax: number }) {
-    this.#random = options.random;
-    this.#stepsMax = options.stepsMax;
+  constructor(random: Random) {
+    this.random = random;
   }
 
   get nowMs(): number {
@@ -39,19 +42,101 @@ export class Scheduler {
     return this.#stepCount;
   }
 
-  /** A number in [0, 1) from the seed. */
-  chance(): number {
-    return this.#random.next();
+  /** True with this probability. */
+  chance(probability: number): boolean {
+    return this.random.next() < probability;
+  }
+
+  /** An integer from `from` up to and with `to`. */
+  between(from: number, to: number): number {
+    return from + Math.floor(this.random.next() * (to - from + 1));
+  }
+
+  /** Something that can crash by itself. */
+  createProcess(name: string): SimulatedProcess {
+    return new SimulatedProcess(this, name);
   }
 
   /** Adds to the trace what a fake did, so that two runs of one seed can be compared. */
   record(line: string): void {
-    this.#trace.update(`${line}\n`);
+    this.#trace.push(line);
   }
 
-  /** The trace so far as a hash: the same seed gives the same one. */
+  /** The whole trace as a hash: the same seed gives the same one. */
   traceHash(): string {
-    return this.#trace.copy().digest('hex').slice(0, 16);
+    return createHash('sha256').update(this.#trace.join('\n')).digest('hex').slice(0, 16);
+  }
+
+  /** The end of the trace, for people. */
+  lastLines(count: number): readonly string[] {
+    return this.#trace.slice(-count);
+  }
+
+  /** Lets one thing happen and then the code under test run until it waits again. */
+  async advance(): Promise<StepOutcome> {
+    const index = this.#choose();
+    const next = index === undefined ? undefined : this.#pending[index];
+    if (index === undefined || next === undefined) return 'idle';
+    this.#take(index);
+    this.#nowMs = Math.max(this.#nowMs, next.notBeforeMs);
+    this.#stepCount += 1;
+    this.record(`${this.#stepCount} ${this.#nowMs} ${next.owner.name} ${next.label}`);
+    next.happen();
+    await settle();
+    return 'stepped';
+  }
+
+  add(step: PendingStep): () => void {
+    this.#pending.push(step);
+    return () => {
+      const index = this.#pending.indexOf(step);
+      if (index >= 0) this.#take(index);
+    };
+  }
+
+  forget(owner: SimulatedProcess): void {
+    this.#pending = this.#pending.filter((step) => step.owner !== owner);
+  }
+
+  #take(index: number): void {
+    const last = this.#pending.pop();
+    if (last !== undefined && index < this.#pending.length) this.#pending[index] = last;
+  }
+
+  #choose(): number | undefined {
+    let dueCount = 0;
+    let earliest: number | undefined;
+    let earliestMs = Number.POSITIVE_INFINITY;
+    for (const [index, { notBeforeMs }] of this.#pending.entries()) {
+      if (notBeforeMs <= this.#nowMs) dueCount += 1;
+      else if (notBeforeMs < earliestMs) {
+        earliest = index;
+        earliestMs = notBeforeMs;
+      }
+    }
+    if (dueCount === 0 || (earliest !== undefined && this.chance(slowChance))) return earliest;
+    let left = Math.floor(this.random.next() * dueCount);
+    return this.#pending.findIndex(({ notBeforeMs }) => notBeforeMs <= this.#nowMs && left-- === 0);
+  }
+}
+
+/** Whose steps end with it: after `kill` nothing that it waited for happens any more, so its code never goes on. */
+export class SimulatedProcess {
+  readonly name: string;
+  readonly #scheduler: Scheduler;
+  #isAlive = true;
+
+  constructor(scheduler: Scheduler, name: string) {
+    this.#scheduler = scheduler;
+    this.name = name;
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  get nowMs(): number {
+    return this.#scheduler.nowMs;
   }
 
   /** Resolves when the scheduler lets it, at or after `delayMs` of virtual time. */
@@ -63,47 +148,19 @@ export class Scheduler {
 
   /** Calls `happen` when the scheduler lets it. The returned function takes it back. */
   schedule(label: string, delayMs: number, happen: () => void): () => void {
-    const pending: PendingStep = { label, notBeforeMs: this.#nowMs + delayMs, happen };
-    this.#pending.push(pending);
-    return () => {
-      this.#pending = this.#pending.filter((other) => other !== pending);
-    };
+    if (!this.#isAlive) return () => {};
+    return this.#scheduler.add({ label, owner: this, notBeforeMs: this.#scheduler.nowMs + delayMs, happen });
   }
 
-  /** Forgets everything that waits: the world that asked for it has crashed. */
-  dropPending(): void {
-    this.#pending = [];
-    this.record('crash');
-  }
-
-  /** Lets one thing happen and then the code under test run until it waits again. */
-  async advance(): Promise<StepOutcome> {
-    await settle();
-    if (this.#stepCount >= this.#stepsMax) return 'out-of-steps';
-    const next = this.#choose();
-    if (next === undefined) return 'idle';
-    this.#pending = this.#pending.filter((pending) => pending !== next);
-    this.#nowMs = Math.max(this.#nowMs, next.notBeforeMs);
-    this.#stepCount += 1;
-    this.record(`${this.#stepCount} ${this.#nowMs} ${next.label}`);
-    next.happen();
-    await settle();
-    return 'stepped';
-  }
-
-  #choose(): PendingStep | undefined {
-    const due = this.#pending.filter((pending) => pending.notBeforeMs <= this.#nowMs);
-    if (due.length > 0) return due[Math.floor(this.#random.next() * due.length)];
-    let earliest: PendingStep | undefined;
-    for (const pending of this.#pending) {
-      if (earliest === undefined || pending.notBeforeMs < earliest.notBeforeMs) earliest = pending;
-    }
-    return earliest;
+  kill(): void {
+    this.#isAlive = false;
+    this.#scheduler.forget(this);
+    this.#scheduler.record(`${this.name} is killed`);
   }
 }
 
 /** Resolves once every promise reaction that can run without our fakes has run. */
-function settle(): Promise<void> {
+export function settle(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });

@@ -1,16 +1,16 @@
 import { toInstant, type Clock } from '../../src/foundation/clock.ts';
-import type { Scheduler } from './scheduler.ts';
+import type { SimulatedProcess } from './scheduler.ts';
 
 /** 2026-01-01T00:00:00Z: where virtual time begins. */
 const epochMs = 1_767_225_600_000;
 
-/** A clock whose time is the scheduler's. */
-export function createSimulatedClock(scheduler: Scheduler): Clock {
+/** A clock whose time is the scheduler's. Its timers end with the process. */
+export function createSimulatedClock(owner: SimulatedProcess): Clock {
   return {
-    now: () => toInstant(epochMs + scheduler.nowMs),
-    monotonicMs: () => scheduler.nowMs,
+    now: () => toInstant(epochMs + owner.nowMs),
+    monotonicMs: () => owner.nowMs,
     setTimer(delayMs, callback) {
-      return { clear: scheduler.schedule(`timer ${delayMs}`, delayMs, callback) };
+      return { clear: owner.schedule('timer', delayMs, callback) };
     },
     sleep(delayMs, signal) {
       return new Promise((resolve, reject) => {
@@ -22,7 +22,7 @@ export function createSimulatedClock(scheduler: Scheduler): Clock {
           takeBack();
           reject(signal?.reason);
         };
-        const takeBack = scheduler.schedule(`sleep ${delayMs}`, delayMs, () => {
+        const takeBack = owner.schedule('sleep', delayMs, () => {
           signal?.removeEventListener('abort', onAbort);
           resolve();
         });

@@ -1,0 +1,263 @@
+import { createSeededRandom } from '../../src/foundation/random.ts';
+import { unreachable } from '../../src/foundation/assert.ts';
+import { type DiskCall, type DiskFault, MeanDisk } from '../../src/foundation/testing/mean-disk.ts';
+import { MemoryState } from '../../src/journal/embedded/testing/memory-state-store.ts';
+import { verifyJournal } from '../../src/journal/embedded/verify-journal.ts';
+import { Oracle, StoreLedger } from './oracle.ts';
+import { type LifeEnd, planRun, type RunPlan, type ServerFault } from './run-plan.ts';
+import { Scheduler, type SimulatedProcess } from './scheduler.ts';
+import { SimulatedApplication } from './simulated-application.ts';
+import type { SimulatedChange } from './simulated-change.ts';
+import { SimulatedHeadwater } from './simulated-headwater.ts';
+import { SimulatedServer } from './simulated-server.ts';
+import { SimulatedStore, type StoreFaults } from './simulated-sink.ts';
+
+/** What a run came to. */
+export interface RunResult {
+  readonly seed: number;
+  /** Empty when every promise held. */
+  readonly violations: readonly string[];
+  readonly traceHash: string;
+  readonly stepCount: number;
+  /** Lives that ended, in the order of their ends. */
+  readonly ends: readonly string[];
+  /** For people: what the code warned of, and the last steps. */
+  readonly story: readonly string[];
+}
+
+/** More than any healthy run takes, by far. */
+const stepCountMax = 40_000;
+
+/**
+ * One run: an application commits, Headwater takes it to two stores, and everything fails as the seed wants it, several
+ * lives long. The last life has no more faults and must bring everything to its end.
+ */
+export async function simulate(seed: number): Promise<RunResult> {
+  const run = new Run(seed);
+  await run.live();
+  return run.result();
+}
+
+class Run {
+  readonly #seed: number;
+  readonly #scheduler: Scheduler;
+  readonly #plan: RunPlan;
+  readonly #server: SimulatedServer;
+  readonly #application: SimulatedApplication;
+  readonly #oracle: Oracle;
+  readonly #stores: readonly SimulatedStore[];
+  readonly #storeFaults: StoreFaults;
+  readonly #state = new MemoryState();
+  readonly #ends: string[] = [];
+  readonly #story: string[] = [];
+  #disk: MeanDisk;
+  #process: SimulatedProcess;
+  #headwater: SimulatedHeadwater | undefined;
+  #isCalm = false;
+  #diskErrorCount = 0;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+    this.#scheduler = new Scheduler(createSeededRandom(seed));
+    this.#plan = planRun(this.#scheduler);
+    this.#server = new SimulatedServer(this.#scheduler, this.#plan.server);
+    this.#application = new SimulatedApplication(this.#server, this.#plan);
+    this.#oracle = new Oracle(this.#server);
+    const chance = this.#plan.storeFaultChance;
+    this.#storeFaults = { refuseChance: chance, lostReplyChance: chance, slowChance: chance };
+    this.#stores = this.#plan.storeKinds.map((kind) => this.#createStore(kind));
+    this.#process = this.#scheduler.createProcess('headwater 0');
+    this.#disk = new MeanDisk({ random: this.#scheduler.random, pause: () => this.#process.step('disk') });
+  }
+
+  async live(): Promise<void> {
+    for (const { kind, afterMs } of this.#plan.serverFaults) {
+      this.#server.process.schedule(kind, afterMs, () => this.#strikeServer(kind));
+    }
+    for (const { end, stepCount } of this.#plan.lives) {
+      await this.#liveOnce(end, stepCount);
+      if (this.#isOver) return;
+    }
+    this.#calmDown();
+    await this.#liveToTheEnd();
+    if (!this.#isOver) await this.#checkEnd();
+  }
+
+  result(): RunResult {
+    return {
+      seed: this.#seed,
+      violations: this.#oracle.violations,
+      traceHash: this.#scheduler.traceHash(),
+      stepCount: this.#scheduler.stepCount,
+      ends: this.#ends,
+      story: [...this.#story, ...(this.#headwater?.log ?? []), ...this.#scheduler.lastLines(40)],
+    };
+  }
+
+  get #isOver(): boolean {
+    return this.#oracle.violations.length > 0;
+  }
+
+  #createStore(kind: SimulatedStore['kind']): SimulatedStore {
+    const filtersEvents = this.#plan.headwater.filtersEvents && kind === 'mirror';
+    const ledger = new StoreLedger({
+      oracle: this.#oracle,
+      server: this.#server,
+      name: kind,
+      order: kind === 'handler' ? 'per-key' : 'total',
+      isWanted: (change: SimulatedChange) => !filtersEvents || change.kind !== 'event',
+    });
+    return new SimulatedStore({ kind, ledger, scheduler: this.#scheduler, faults: this.#storeFaults });
+  }
+
+  #begin(): SimulatedHeadwater {
+    this.#process = this.#scheduler.createProcess(`headwater ${this.#ends.length + 1}`);
+    this.#diskErrorCount = 0;
+    const headwater = new SimulatedHeadwater({
+      process: this.#process,
+      disk: this.#disk,
+      state: this.#state,
+      server: this.#server,
+      stores: this.#stores,
+      oracle: this.#oracle,
+      random: this.#scheduler.random,
+      profile: this.#plan.headwater,
+    });
+    this.#headwater = headwater;
+    headwater.start();
+    return headwater;
+  }
+
+  async #liveOnce(end: LifeEnd, stepCount: number): Promise<void> {
+    const crashCall = this.#disk.callNumber + 1 + Math.floor(stepCount / 4);
+    this.#disk.setFault((call) => this.#chooseDiskFault(call, end === 'power-cut-in-call' ? crashCall : undefined));
+    const headwater = this.#begin();
+    for (let step = 0; step < stepCount && !this.#disk.isCrashed; step += 1) {
+      await this.#step();
+      if (this.#isOver || this.#hasEndedByItself(headwater)) break;
+    }
+    if (this.#isOver) return;
+    if (end === 'stop' && headwater.failure === undefined) {
+      headwater.stop();
+      // Whoever stops it does not wait for ever.
+      for (let step = 0; step < 2000 && !headwater.isStopped; step += 1) {
+        await this.#step();
+        if (this.#isOver || this.#hasEndedByItself(headwater)) break;
+      }
+    }
+    this.#endLife(end);
+  }
+
+  async #liveToTheEnd(): Promise<void> {
+    const headwater = this.#begin();
+    while (!this.#isEverythingDelivered && !this.#isOver) {
+      if (this.#scheduler.stepCount > stepCountMax) {
+        this.#oracle.violate(`without faults it did not come to an end: ${this.#describeProgress()}`);
+        return;
+      }
+      await this.#step();
+      if (this.#hasEndedByItself(headwater)) this.#oracle.violate('it ended without a fault');
+    }
+    headwater.stop();
+    for (let step = 0; step < 5000 && !headwater.isStopped && !this.#isOver; step += 1) {
+      await this.#step();
+      this.#hasEndedByItself(headwater);
+    }
+    if (!headwater.isStopped) this.#oracle.violate('it did not stop');
+  }
+
+  async #step(): Promise<void> {
+    if (this.#server.slot !== undefined) this.#application.start();
+    if ((await this.#scheduler.advance()) === 'idle') this.#oracle.violate('nothing moves any more');
+  }
+
+  /** An error ends a life early if the disk gave reason for it; else it is a failure of the code. */
+  #hasEndedByItself(headwater: SimulatedHeadwater): boolean {
+    if (headwater.failure === undefined) return headwater.isStopped;
+    if (this.#diskErrorCount === 0) this.#oracle.violate(`it failed: ${describeError(headwater.failure)}`);
+    return true;
+  }
+
+  #endLife(end: LifeEnd): void {
+    this.#headwater?.sessions.abandon();
+    this.#process.kill();
+    this.#state.free();
+    const isPowerLost = end === 'power-cut' || end === 'power-cut-in-call';
+    const pause = (): Promise<void> => this.#process.step('disk');
+    this.#disk = isPowerLost ? this.#disk.afterPowerCut({ pause }) : this.#disk.afterKill({ pause });
+    this.#ends.push(end);
+    this.#story.push(...(this.#headwater?.log ?? []), `--- ${end} after step ${this.#scheduler.stepCount}`);
+  }
+
+  #chooseDiskFault({ kind, number }: DiskCall, crashCall: number | undefined): DiskFault {
+    if (number === crashCall) return { kind: 'crash', when: this.#scheduler.chance(0.5) ? 'during' : 'after' };
+    if (this.#isCalm || !this.#scheduler.chance(this.#plan.diskErrorChance)) return { kind: 'none' };
+    this.#diskErrorCount += 1;
+    this.#scheduler.record(`the disk fails at ${kind}`);
+    return { kind: 'error', code: kind === 'flush' ? 'EIO' : 'ENOSPC' };
+  }
+
+  #strikeServer(kind: ServerFault): void {
+    if (this.#isCalm) return;
+    switch (kind) {
+      case 'crash':
+        this.#application.abortAll();
+        this.#server.crash();
+        return;
+      case 'cut':
+        this.#server.cutConnections();
+        return;
+      case 'hang':
+        this.#server.hangConnections();
+        return;
+      case 'checkpoint':
+        this.#server.checkpoint();
+        return;
+      case 'other-writes':
+        this.#server.write();
+        return;
+      default:
+        unreachable(kind);
+    }
+  }
+
+  #calmDown(): void {
+    this.#isCalm = true;
+    this.#disk.setFault(() => ({ kind: 'none' }));
+    this.#storeFaults.refuseChance = 0;
+    this.#storeFaults.lostReplyChance = 0;
+  }
+
+  get #isEverythingDelivered(): boolean {
+    const last = this.#server.delivered.at(-1);
+    if (this.#server.slot === undefined || !this.#application.isDone) return false;
+    return (
+      this.#stores.every(({ ledger }) => ledger.isComplete) &&
+      (last === undefined || this.#server.slot.confirmedLsn >= last.endLsn)
+    );
+  }
+
+  /** Stores hold what the database holds, and the journal every transaction once. */
+  async #checkEnd(): Promise<void> {
+    const wanted = describeRows(this.#server.rows);
+    for (const { kind, rows } of this.#stores) {
+      if (describeRows(rows) !== wanted) this.#oracle.violate(`${kind} ends as ${describeRows(rows)}, not ${wanted}`);
+    }
+    const found = await verifyJournal('/journal', { disk: this.#disk.afterKill({ pause: async () => {} }) });
+    if (found.problem !== undefined) this.#oracle.violate(`the journal is damaged: ${found.problem.message}`);
+  }
+
+  #describeProgress(): string {
+    const total = this.#oracle.expected().length;
+    const stores = this.#stores.map(({ kind, ledger }) => `${kind} ${ledger.doneCount} of ${total}`).join(', ');
+    return `${stores}, the slot stands at ${this.#server.slot?.confirmedLsn.toString(16) ?? 'nowhere'}`;
+  }
+}
+
+function describeRows(rows: ReadonlyMap<string, unknown>): string {
+  return JSON.stringify([...rows].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function describeError(thrown: unknown): string {
+  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+}
