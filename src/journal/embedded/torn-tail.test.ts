@@ -14,6 +14,8 @@ import {
 } from '../testing/journal-writes.ts';
 import { meanGround, openEmbeddedEngine } from './testing/embedded-engine.ts';
 import { MemoryState } from './testing/memory-state-store.ts';
+import { journalPaths } from './journal-paths.ts';
+import { recoverJournal } from './recovery.ts';
 import { verifyJournal } from './verify-journal.ts';
 
 const path = '/journal/segments/0000000000000001.segment';
@@ -49,6 +51,18 @@ describe('a torn tail', () => {
     for (let length = flushed; length <= content.length; length += 1) {
       const disk = new MeanDisk({ random: createSeededRandom(1) });
       disk.plant(path, content.subarray(0, length));
+      const report = await verifyJournal('/journal', { disk });
+      assert.equal(report.problem, undefined);
+      const copy = new MeanDisk({ random: createSeededRandom(1) });
+      copy.plant(path, disk.content(path));
+      const known = await recoverJournal({
+        disk: copy,
+        paths: journalPaths('/journal'),
+        journalId: report.journalId ?? '',
+        epoch: 9,
+        nowMicros: 0n,
+      });
+      assert.equal(known.carry.lastSequence, report.lastSequence);
       const engine = await openEmbeddedEngine(meanGround(1, disk, state));
       const texts = await readTexts(engine.reader);
       seen.add(texts.join());
