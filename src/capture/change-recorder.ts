@@ -19,6 +19,7 @@ export interface BodyFragment {
   readonly messageCount: number;
 }
 
+/** Why a source record stands in the journal: its first one, a change to another server's history, or other published tables. */
 export type SourceRecordReason = 'initial' | 'hand-over' | 'tables-changed';
 
 /** What a recorder already holds durably. Capture compares the source with it at each start and reconnect. */

@@ -11,6 +11,7 @@ export interface DecodeCounts {
   readonly outboxChanges: number;
 }
 
+/** What one body held: its records in order, and counts of all the rest. */
 export interface DecodedBody {
   readonly records: readonly JournalRecord[];
   readonly counts: DecodeCounts;

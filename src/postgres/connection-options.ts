@@ -6,6 +6,7 @@ import { HeadwaterError } from '../foundation/error.ts';
  */
 export type TlsMode = 'verified' | 'unverified' | 'none';
 
+/** How to reach one database as one role. Times are in milliseconds. */
 export interface ConnectionOptions {
   /** Host name, address, or the directory of a Unix socket. */
   readonly host: string;

@@ -23,11 +23,13 @@ export type BinarySource =
   /** A `bin` directory of an installed PostgreSQL, for example `/usr/lib/postgresql/18/bin`. */
   | { readonly kind: 'directory'; readonly path: string };
 
+/** Programs of a server that are ready to be run. */
 export interface PostgresBinaries {
   /** Holds `initdb`, `postgres` and `pg_ctl`. */
   readonly directory: string;
 }
 
+/** Which server is looked for, and who is to run it. */
 export interface LocateBinariesOptions {
   /** Default: the package for this platform. */
   readonly source?: BinarySource | undefined;

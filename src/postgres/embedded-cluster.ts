@@ -15,6 +15,7 @@ export type ClusterSettings = Readonly<Record<string, string | number | boolean>
 /** How a client on the loopback address proves that it may connect. */
 export type ClusterAuthentication = 'scram' | 'trust';
 
+/** Where a cluster lies, and how it is made when there is none. */
 export interface ClusterOptions {
   /** Holds `data/`, the password and the log. */
   readonly directory: string;
@@ -25,6 +26,7 @@ export interface ClusterOptions {
   readonly isScratch: boolean;
 }
 
+/** A cluster that is ready to be started. */
 export interface Cluster {
   readonly dataDirectory: string;
   /** The superuser's password; undefined under `trust`. */

@@ -22,6 +22,7 @@ import { chooseServerUser, findClosedDirectory } from './server-user.ts';
  * process ends, however that happens (see guarded-process.ts), and does not by itself keep this process alive.
  */
 
+/** Where the server keeps its files, and how it runs. Only `directory` is needed. */
 export interface EmbeddedPostgresOptions {
   /** Holds the cluster, the superuser's password, the log and the owner's name. Made when missing. */
   readonly directory: string;
@@ -43,6 +44,7 @@ export interface EmbeddedPostgresOptions {
 /** `fast` ends sessions and writes a checkpoint; `immediate` leaves recovery to the next start. */
 export type StopMode = 'fast' | 'immediate';
 
+/** What a restart changes; without any, settings stay as they were. */
 export interface RestartOptions {
   /** Added to those of the start, and kept for later restarts. */
   readonly settings?: ClusterSettings;
@@ -50,6 +52,7 @@ export interface RestartOptions {
   readonly mode?: StopMode;
 }
 
+/** A PostgreSQL server that belongs to this process: disposing of it stops it, and so does the end of the process. */
 export interface EmbeddedPostgres extends AsyncDisposable {
   /** Of the superuser `postgres` in the database `postgres`, password included. The same after a restart. */
   readonly url: string;

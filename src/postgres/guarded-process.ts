@@ -48,11 +48,13 @@ exit "$code"
 /** A killed process may still have to leave an uninterruptible disk wait. */
 const KILL_TIMEOUT_MS = 30_000;
 
+/** The user that a server runs as when this process is root's; PostgreSQL refuses to run as root. */
 export interface ServerUser {
   readonly uid: number;
   readonly gid: number;
 }
 
+/** The server to start, and what its guard does once this process is gone. */
 export interface GuardedProcessOptions {
   /** The executable and its arguments. */
   readonly command: readonly [string, ...string[]];
@@ -70,6 +72,7 @@ export interface GuardedProcessOptions {
   readonly scratchDirectory?: string | undefined;
 }
 
+/** A running server and its guard. Safe to use after the server's end: then nothing is sent to anybody. */
 export interface GuardedProcess {
   readonly identity: ProcessIdentity;
   /** The shell that ends the server when we are gone. */
@@ -207,7 +210,12 @@ async function readServerPid(guard: ChildProcess, command: string): Promise<numb
   guard.once('error', reject);
   try {
     const pid = Number.parseInt(await Promise.race([readReport(guard), spawnFailure]), 10);
-    if (!Number.isSafeInteger(pid)) throw new Error('the guard ended before it had started the server');
+    if (!Number.isSafeInteger(pid)) {
+      throw new HeadwaterError(
+        'HW-EMBEDDED-008',
+        `cannot start ${command}: the guard ended before the server had started`,
+      );
+    }
     releaseEventLoop(guard);
     return pid;
   } catch (error) {

@@ -9,6 +9,7 @@ import { describeAddress, type ConnectionOptions } from './connection-options.ts
 import { toConnectionError } from './connection-error.ts';
 
 type PgModule = typeof import('pg');
+/** A client of the driver. Only the adapters around this file touch it. */
 export type PgClient = InstanceType<PgModule['default']['Client']>;
 
 /** What a session asks of the start-up, besides the login. */
@@ -119,6 +120,7 @@ export async function runStatement(client: PgClient, statement: Statement): Prom
   }
 }
 
+/** One statement to run in a session. */
 export interface Statement {
   readonly text: string;
   /** None: the simple protocol, which replication commands need. */

@@ -14,6 +14,7 @@ export function quoteLiteral(text: string): string {
   return quoted.includes('\\') ? ` E'${quoted.replaceAll('\\', '\\\\')}'` : `'${quoted}'`;
 }
 
+/** A table's schema and name, unquoted. */
 export interface QualifiedName {
   readonly schemaName: string;
   readonly objectName: string;

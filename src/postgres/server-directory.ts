@@ -27,6 +27,7 @@ export interface DirectoryOwner {
   readonly guard?: ProcessIdentity;
 }
 
+/** This process's right to use a directory; whoever claimed it releases it. */
 export interface DirectoryClaim {
   readonly directory: string;
   /** Records the running server, so that a later start can end it should we and its guard be killed. */

@@ -92,6 +92,7 @@ export class CaptureHost implements AsyncDisposable {
   }
 
   #send(request: CaptureRequest): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window: it has no origin
     this.#worker.postMessage(request);
   }
 

@@ -78,13 +78,14 @@ export class CaptureSupervisor {
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       const host = new CaptureHost(this.#options);
       this.#host = host;
-      await host.started.then(
-        () => {
-          attempt = 0;
-          started.resolve();
-        },
-        () => undefined,
+      const hasStarted = await host.started.then(
+        () => true,
+        () => false,
       );
+      if (hasStarted) {
+        attempt = 0;
+        started.resolve();
+      }
       const error = await host.finished;
       if (error === undefined && this.#held !== undefined) await this.#released.promise;
       else if (error !== undefined && error.policy === 'stop') {

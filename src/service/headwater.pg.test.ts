@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { inspect } from 'node:util';
 
 import { z } from 'zod';
 
@@ -233,7 +234,8 @@ async function laneOf(headwater: Headwater, name: string) {
 }
 
 function describeRow(record: { readonly kind: string; readonly after?: readonly unknown[] }): string {
-  return String(record.after?.[0] ?? '');
+  const [value] = record.after ?? [];
+  return typeof value === 'string' ? value : inspect(value);
 }
 
 /** Nothing of this thread runs for so long. */

@@ -1,5 +1,6 @@
 import { quoteQualified } from '../../postgres/quote.ts';
 
+/** The outbox table that the application had before Headwater. Names as the catalog has them, unquoted. */
 export interface AdoptedTable {
   readonly schemaName: string;
   readonly tableName: string;

@@ -11,6 +11,7 @@ import {
 /** What happens to rows whose events are in the journal: nothing, `published = true`, or deletion. */
 export type CleanUpMode = 'none' | 'mark' | 'delete';
 
+/** What a cleaner works on. The connection is lent: its owner closes it. */
 export interface AdoptedOutboxCleanerOptions {
   readonly connection: Connection;
   readonly table: AdoptedTable;

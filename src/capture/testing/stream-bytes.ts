@@ -28,17 +28,17 @@ export function cstring(text: string): Buffer {
 }
 
 /** CopyData with content. */
-export function copyData(content: Buffer): Buffer {
+export function copyMessage(content: Buffer): Buffer {
   return Buffer.concat([Buffer.from('d'), uint32(content.length + 4), content]);
 }
 
 /** CopyData, XLogData, and one message of the plug-in. */
 export function walPiece(output: Buffer, walStart: bigint = 0n): Buffer {
-  return copyData(Buffer.concat([Buffer.from('w'), uint64(walStart), uint64(walStart), uint64(0n), output]));
+  return copyMessage(Buffer.concat([Buffer.from('w'), uint64(walStart), uint64(walStart), uint64(0n), output]));
 }
 
 export function keepalive(walEnd: bigint, isReplyRequested: boolean = false): Buffer {
-  return copyData(
+  return copyMessage(
     Buffer.concat([Buffer.from('k'), uint64(walEnd), uint64(0n), Buffer.from([isReplyRequested ? 1 : 0])]),
   );
 }

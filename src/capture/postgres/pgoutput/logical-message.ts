@@ -1,5 +1,6 @@
 import type { MessageReader } from './message-reader.ts';
 
+/** What `pg_logical_emit_message` wrote: the prefix tells whose it is. Valid only as long as the body is. */
 export interface LogicalMessage {
   readonly prefix: string;
   /** A view of the body. */

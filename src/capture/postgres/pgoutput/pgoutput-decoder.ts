@@ -14,11 +14,13 @@ import { decodeDeletedRow, decodeInsertedRow, decodeUpdatedRow } from './row-mes
 import { decodeBegin, skipCommit } from './transaction-message.ts';
 import { decodeTruncate } from './truncate-message.ts';
 
+/** A table as a RELATION message names it, unquoted. */
 export interface TableName {
   readonly schemaName: string;
   readonly tableName: string;
 }
 
+/** Which tables of the source hold events and not plain rows, and who is named as the source of adopted events. */
 export interface PgoutputDecoderOptions {
   /** The installation that reads, the source of events from adopted outbox tables. */
   readonly installation: string;

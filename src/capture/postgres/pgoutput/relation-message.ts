@@ -57,6 +57,7 @@ export function skipType(reader: MessageReader): void {
   reader.close();
 }
 
+/** Checks an Origin message to its end and drops it: where a transaction was replicated from is not recorded. */
 export function skipOrigin(reader: MessageReader): void {
   reader.name('origin');
   reader.readUint64();

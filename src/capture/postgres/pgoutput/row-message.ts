@@ -20,12 +20,14 @@ import type { MessageReader } from './message-reader.ts';
 
 const letter = { key: 0x4b, old: 0x4f, new: 0x4e, null: 0x6e, unchanged: 0x75, text: 0x74 } as const;
 
+/** An updated row. How much of the old one was sent follows from the table's replica identity; `beforeKind` says it. */
 export interface UpdatedRow {
   readonly before: Row | undefined;
   readonly beforeKind: 'none' | 'key' | 'full';
   readonly after: Row;
 }
 
+/** A deleted row: its replica identity under `key`, every column under `full`. */
 export interface DeletedRow {
   readonly before: Row;
   readonly beforeKind: 'key' | 'full';

@@ -20,6 +20,7 @@ export function decodeBegin(reader: MessageReader): bigint {
   return commitTimeMicros;
 }
 
+/** Checks a Commit message to its end and drops it: the boundary stands in the journal's own record. */
 export function skipCommit(reader: MessageReader): void {
   reader.name('commit');
   const flags = reader.readUint8();

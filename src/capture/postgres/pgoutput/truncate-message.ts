@@ -1,5 +1,6 @@
 import type { MessageReader } from './message-reader.ts';
 
+/** One TRUNCATE statement and all the tables it emptied, by the ids of their relations. */
 export interface Truncation {
   readonly relationIds: readonly number[];
   readonly cascade: boolean;

@@ -14,11 +14,19 @@ const decoder = new TextDecoder();
 /** The typed error for an ErrorResponse in the stream. */
 export function decodeErrorResponse(bytes: Uint8Array, subject: string): HeadwaterError {
   const fields = decodeFields(bytes);
-  const thrown = Object.assign(new Error(fields.get('M') ?? 'an error without a message'), {
-    code: fields.get('C') ?? 'XX000',
-    severity: fields.get('V') ?? 'ERROR',
-  });
-  return toConnectionError(thrown, subject);
+  return toConnectionError(new ServerError(fields), subject);
+}
+
+/** What a driver would have thrown: `toConnectionError` reads it in this form. */
+class ServerError extends Error {
+  readonly code: string;
+  readonly severity: string;
+
+  constructor(fields: ReadonlyMap<string, string>) {
+    super(fields.get('M') ?? 'an error without a message');
+    this.code = fields.get('C') ?? 'XX000';
+    this.severity = fields.get('V') ?? 'ERROR';
+  }
 }
 
 /** The text of a notice, for the log. */

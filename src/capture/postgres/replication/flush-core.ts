@@ -11,11 +11,13 @@ import { unreachable } from '../../../foundation/assert.ts';
  * its own duration is the natural batch, and an idle stream is flushed at once.
  */
 
+/** Whether a flush is under way or planned. `lastStartMs` is when the latest one began, by the clock of the events. */
 export type FlushState =
   | { readonly kind: 'idle'; readonly lastStartMs: number }
   | { readonly kind: 'waiting'; readonly lastStartMs: number }
   | { readonly kind: 'running'; readonly lastStartMs: number; readonly isMoreWaiting: boolean };
 
+/** When appended bytes are made durable: at the latest after the interval, and sooner when there are many. */
 export interface FlushLimits {
   /** Flushes start no closer than this, unless bytes ask for it. 0: as often as they end. */
   readonly intervalMs: number;
@@ -23,21 +25,26 @@ export interface FlushLimits {
   readonly byteCount: number;
 }
 
+/** What the plan of flushes depends on. `pendingByteCount` counts the bytes that are appended and not durable. */
 export type FlushEvent =
   /** Something that others wait for was appended: a commit or progress; or a part of a transaction above the byte limit. */
   | { readonly kind: 'appended'; readonly nowMs: number; readonly pendingByteCount: number }
   | { readonly kind: 'due'; readonly nowMs: number }
   | { readonly kind: 'ended'; readonly nowMs: number; readonly pendingByteCount: number };
 
+/** What the driver does next: begin a flush, or come back with `due` after so many milliseconds. */
 export type FlushEffect = { readonly kind: 'flush' } | { readonly kind: 'set-timer'; readonly delayMs: number };
 
+/** The next state and at most one effect. */
 export interface FlushTransition {
   readonly state: FlushState;
   readonly effect: FlushEffect | undefined;
 }
 
+/** Nothing was ever flushed, so the first append need not wait for the interval. */
 export const initialFlushState: FlushState = { kind: 'idle', lastStartMs: Number.NEGATIVE_INFINITY };
 
+/** Decides when to flush. At most one flush runs at a time; what is appended during it waits for the next one. */
 export function flushTransition(state: FlushState, event: FlushEvent, limits: FlushLimits): FlushTransition {
   switch (event.kind) {
     case 'appended':

@@ -5,6 +5,7 @@
  * pauses begin only after several reads in close succession or much data, and end when a pause gathered little.
  */
 
+/** How the stream was read of late: whether reads are worth gathering, and the run of reads that decides it. */
 export interface ReadHabit {
   readonly isBusy: boolean;
   /** Reads in close succession, and their bytes. */
@@ -13,6 +14,7 @@ export interface ReadHabit {
   readonly lastReadMs: number;
 }
 
+/** One read of the socket: when it ended, and how much it brought. */
 export interface FinishedRead {
   readonly nowMs: number;
   readonly byteCount: number;
@@ -20,6 +22,7 @@ export interface FinishedRead {
   readonly isFull: boolean;
 }
 
+/** The habit to pass with the next read, and how long to wait before it. */
 export interface ReadPlan {
   readonly habit: ReadHabit;
   /** 0: go on reading at once. */
@@ -33,6 +36,7 @@ const runByteCountOfBusy = 32_768;
 const byteCountOfIdle = 2048;
 const pauseMs = 1;
 
+/** Before the first read: not busy, so a lone transaction is read without delay. */
 export const initialReadHabit: ReadHabit = {
   isBusy: false,
   runLength: 0,
@@ -40,6 +44,7 @@ export const initialReadHabit: ReadHabit = {
   lastReadMs: Number.NEGATIVE_INFINITY,
 };
 
+/** Decides how long to rest before the next read, so that a busy stream comes in few large reads and a quiet one at once. */
 export function planNextRead(habit: ReadHabit, read: FinishedRead): ReadPlan {
   if (habit.isBusy) {
     const isBusy = read.byteCount >= byteCountOfIdle;

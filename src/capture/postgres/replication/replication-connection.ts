@@ -12,11 +12,13 @@ export interface SystemFacts {
   readonly walSenderTimeoutMs: number;
 }
 
+/** A table whose rows are looked for when a slot is created, unquoted. */
 export interface TableToLookAt {
   readonly schemaName: string;
   readonly tableName: string;
 }
 
+/** A slot that was just created, seen from the snapshot that was taken with it. */
 export interface CreatedSlot {
   /** The stream begins here: every commit behind it is sent. */
   readonly startLsn: Lsn;
@@ -24,6 +26,7 @@ export interface CreatedSlot {
   readonly holdsRows: readonly boolean[];
 }
 
+/** What START_REPLICATION asks for. The position is not given: the server goes on from what the slot has confirmed. */
 export interface StreamStart {
   readonly slotName: string;
   readonly publicationNames: readonly string[];

@@ -51,6 +51,7 @@ interface InTransaction {
   readonly commitLsn: Lsn;
 }
 
+/** Where the stream is: between transactions, in one of the three ways of being in a transaction, or stopped for good. */
 export type StreamState =
   | { readonly kind: 'between'; readonly positions: StreamPositions }
   | ({ readonly kind: 'recording' } & InTransaction)
@@ -58,6 +59,7 @@ export type StreamState =
   | ({ readonly kind: 'doubtful' } & InTransaction)
   | { readonly kind: 'stopped'; readonly positions: StreamPositions };
 
+/** What the stream brought and what became durable, in the order in which it happened. */
 export type StreamEvent =
   | { readonly kind: 'begin'; readonly xid: number; readonly commitLsn: Lsn }
   | { readonly kind: 'commit'; readonly boundary: CommitBoundary; readonly recordCount: number }
@@ -65,8 +67,10 @@ export type StreamEvent =
   | { readonly kind: 'flushed'; readonly recordedLsn: Lsn }
   | { readonly kind: 'status-due' };
 
+/** Why a transaction is not appended: the journal has it already, or it holds neither a change nor an event of ours. */
 export type DiscardReason = 'duplicate' | 'no-record';
 
+/** What the driver does next. `stop` ends the session with this code; nothing is confirmed after it. */
 export type StreamEffect =
   | { readonly kind: 'append'; readonly boundary: CommitBoundary }
   | { readonly kind: 'discard'; readonly reason: DiscardReason }
@@ -74,11 +78,13 @@ export type StreamEffect =
   | { readonly kind: 'send-status'; readonly receivedLsn: Lsn; readonly confirmedLsn: Lsn }
   | { readonly kind: 'stop'; readonly code: ErrorCode; readonly reason: string };
 
+/** The next state, and the effects to apply in this order. */
 export interface StreamTransition {
   readonly state: StreamState;
   readonly effects: readonly StreamEffect[];
 }
 
+/** The locations that a stream starts from. The slot never stands beyond what is recorded (I1). */
 export interface StreamBeginning {
   /** What the journal holds. */
   readonly recordedLsn: Lsn;
@@ -107,6 +113,7 @@ export function createStreamState(beginning: StreamBeginning): StreamState {
   };
 }
 
+/** Decides what is recorded and what is confirmed to the source. A stopped stream stays stopped and asks for nothing. */
 export function transition(state: StreamState, event: StreamEvent): StreamTransition {
   if (state.kind === 'stopped') return { state, effects: [] };
   switch (event.kind) {

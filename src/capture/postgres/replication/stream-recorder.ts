@@ -31,6 +31,7 @@ export interface StreamOutput {
   canarySeen(content: Uint8Array): void;
 }
 
+/** Where a stream's transactions go, and how large one may grow before it is handed on in parts. */
 export interface StreamRecorderOptions {
   readonly recorder: ChangeRecorder;
   readonly output: StreamOutput;

@@ -18,6 +18,7 @@ import { StreamRecorder, type StreamCounts } from './stream-recorder.ts';
 import type { StreamPositions } from './stream-core.ts';
 import { encodeStandbyStatus, tag } from './wire.ts';
 
+/** Sizes in bytes and times in milliseconds that bound memory, delay and silence of one session. */
 export interface StreamLimits extends FlushLimits {
   /** A transaction above this size goes to the recorder in fragments. */
   readonly spillByteCount: number;
@@ -29,6 +30,7 @@ export interface StreamLimits extends FlushLimits {
   readonly livenessTimeoutMs: number;
 }
 
+/** What one session works with. Connection and recorder are lent. */
 export interface StreamSessionOptions {
   readonly connection: ReplicationConnection;
   readonly recorder: ChangeRecorder;

@@ -12,6 +12,7 @@ import { toLsn } from '../../../model/lsn.ts';
  * Times are microseconds since 2000-01-01. The logical walsender puts its decoding position into "end of WAL".
  */
 
+/** First bytes of the protocol messages that a replication session meets, and of the two kinds inside CopyData. */
 export const tag = {
   copyData: 0x64, // d
   copyDone: 0x63, // c
@@ -33,6 +34,7 @@ export const outputOffset: number = copyHeaderLength + 25;
 /** 2000-01-01 in microseconds since 1970. */
 export const postgresEpochMicros = 946_684_800_000_000n;
 
+/** The server's sign of life: everything before `walEnd` was sent, as far as the publication asks for it. */
 export interface Keepalive {
   readonly walEnd: Lsn;
   readonly isReplyRequested: boolean;
@@ -47,6 +49,7 @@ export function decodeKeepalive(bytes: Uint8Array, start: number, end: number): 
   };
 }
 
+/** What we report to the server. `nowMicros` is our time, in microseconds since 1970. */
 export interface StandbyStatus {
   readonly receivedLsn: Lsn;
   /** Everything before it may be removed by the server. */

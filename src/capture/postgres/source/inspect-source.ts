@@ -5,6 +5,7 @@ import { planSourceChecks, type InspectedSource } from './plan-source-checks.ts'
 import type { CatalogConnector, SourceCatalog } from './source-catalog.ts';
 import { distinctTables } from './uncopied-tables.ts';
 
+/** What is wanted of the source, and how to reach it. Each connector is called at most once. */
 export interface SourceInspection {
   readonly wanted: InspectedSource['wanted'];
   readonly openCatalog: CatalogConnector;

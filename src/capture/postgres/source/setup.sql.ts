@@ -29,6 +29,7 @@ export function createSlotCommand(slotName: string, serverVersion: number): stri
   return `CREATE_REPLICATION_SLOT ${quoteIdentifier(slotName)} LOGICAL pgoutput ${snapshot}`;
 }
 
+/** Begins the transaction that a slot is created in, so that its snapshot can be looked at. Takes no lock on rows. */
 export const beginSlotTransactionSql = 'begin transaction isolation level repeatable read read only';
 
 /** Whether a table holds a row. Needs SELECT. */

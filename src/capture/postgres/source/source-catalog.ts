@@ -1,5 +1,6 @@
 import type { PublicationFacts, PublishedTable, ServerFacts, SlotFacts } from './source-facts.ts';
 
+/** What one regular look at the source asks for. */
 export interface WatchRequest {
   readonly slotName: string;
   readonly publicationNames: readonly string[];
@@ -7,6 +8,7 @@ export interface WatchRequest {
   readonly canary: string | undefined;
 }
 
+/** What one look found. `slot` is undefined when there is none of that name; missing publications are left out. */
 export interface WatchResult {
   readonly slot: SlotFacts | undefined;
   readonly publications: readonly PublicationFacts[];
@@ -37,4 +39,5 @@ export interface SourceCatalog {
   close(): Promise<void>;
 }
 
+/** Opens a session of its own to the catalogs of the source. @throws HW-SOURCE codes of the connection */
 export type CatalogConnector = (signal: AbortSignal | undefined) => Promise<SourceCatalog>;

@@ -1,6 +1,7 @@
 import { parseLsn, type Lsn } from '../../../model/lsn.ts';
 import type { QueryRow } from '../../../postgres/connection.ts';
 
+/** The server, the database and what the connected role may do there, as one query found them. */
 export interface ServerFacts {
   readonly systemId: string;
   readonly isStandby: boolean;
@@ -26,8 +27,10 @@ export interface ServerFacts {
   readonly senderCountMax: number;
 }
 
+/** Whether the server still has the WAL that a slot needs, as `pg_replication_slots.wal_status` says; `lost` is final. */
 export type WalStatus = 'reserved' | 'extended' | 'unreserved' | 'lost';
 
+/** A replication slot. Byte counts are differences of WAL locations at the time of the query. */
 export interface SlotFacts {
   readonly slotName: string;
   readonly plugin: string | undefined;
@@ -49,6 +52,7 @@ export interface SlotFacts {
   readonly catalogAge: number | undefined;
 }
 
+/** A publication: which tables and which kinds of changes it lets through. */
 export interface PublicationFacts {
   readonly name: string;
   readonly oid: number;
@@ -64,8 +68,10 @@ export interface PublicationFacts {
   readonly age: number;
 }
 
+/** Which columns of an old row the server logs: `REPLICA IDENTITY` of the table. */
 export type IdentityKind = 'default' | 'nothing' | 'full' | 'index';
 
+/** A table of a publication, and whatever may keep its changes from being captured whole. */
 export interface PublishedTable {
   readonly publicationName: string;
   readonly schemaName: string;
@@ -86,6 +92,7 @@ export interface PublishedTable {
   readonly rowEstimate: number;
 }
 
+/** Reads the one row of the server query, whose values are text or null. */
 export function parseServerFacts(row: QueryRow): ServerFacts {
   const insertLsn = row['insert_lsn'];
   return {
@@ -112,6 +119,7 @@ export function parseServerFacts(row: QueryRow): ServerFacts {
   };
 }
 
+/** Reads a row of the slot query. A slot without a position, which was never used, has undefined locations. */
 export function parseSlotFacts(row: QueryRow): SlotFacts {
   const walStatus = parseWalStatus(row['wal_status']);
   return {
@@ -133,6 +141,7 @@ export function parseSlotFacts(row: QueryRow): SlotFacts {
   };
 }
 
+/** Reads a row of the publication query. */
 export function parsePublicationFacts(row: QueryRow): PublicationFacts {
   const generated = row['generated_columns'];
   return {
@@ -149,6 +158,7 @@ export function parsePublicationFacts(row: QueryRow): PublicationFacts {
   };
 }
 
+/** Reads a row of the query for published tables, and works out which identity columns are not published. */
 export function parsePublishedTable(row: QueryRow): PublishedTable {
   const identityColumns = parseNames(row['identity_columns']) ?? [];
   const published = parseNames(row['column_names']);

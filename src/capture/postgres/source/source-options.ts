@@ -7,6 +7,7 @@ import type { ReplicationConnector } from '../replication/replication-connection
 import type { StreamLimits } from '../replication/stream-session.ts';
 import type { CatalogConnector } from './source-catalog.ts';
 
+/** Everything that capture from one PostgreSQL database needs. Validated and defaulted before; read once, at the start. */
 export interface PostgresSourceOptions {
   /** Part of canary messages. */
   readonly installation: string;
