@@ -13,6 +13,7 @@ const CHECKS = [
   'check:dead',
   'check:duplicates',
   'check:api',
+  'check:docs',
   'check:lockfile',
   'test',
 ];

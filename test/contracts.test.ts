@@ -22,7 +22,11 @@ const folder = join(import.meta.dirname, 'golden', 'contracts');
 const contracts: Readonly<Record<string, () => unknown>> = {
   'configuration-1': () => z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }),
   'command-1': () =>
-    commands.map(({ name, usage, options }) => ({ name, usage, options: Object.keys({ ...options, ...sharedOptions }) })),
+    commands.map(({ name, usage, options }) => ({
+      name,
+      usage,
+      options: Object.keys({ ...options, ...sharedOptions }),
+    })),
   'error-codes': () =>
     Object.entries(errorCodes).map(([code, { title, policy, exitCode }]) => ({ code, title, policy, exitCode })),
   'guarantees-1': () => statements,

@@ -17,7 +17,12 @@ export interface PgbenchSettings {
 export function createPgbenchConfig(settings: PgbenchSettings): HeadwaterConfig {
   return {
     installation: 'pgbench',
-    source: { url: settings.sourceUrl, publication: 'pgbench', tables: pgbenchTables.map(qualifiedName), create: 'if-missing' },
+    source: {
+      url: settings.sourceUrl,
+      publication: 'pgbench',
+      tables: pgbenchTables.map(qualifiedName),
+      create: 'if-missing',
+    },
     journal: { directory: settings.journalDirectory },
     lanes: {
       mirror: { sink: postgresSink({ url: settings.mirrorUrl }) },

@@ -32,7 +32,8 @@ try {
   const report = await runPgbenchScenario({
     scale: parseNumber('scale', values.scale),
     seconds: parseNumber('seconds', values.seconds),
-    seed: values.seed === undefined ? Math.floor(systemRandom.next() * 0x1_0000_0000) : parseNumber('seed', values.seed),
+    seed:
+      values.seed === undefined ? Math.floor(systemRandom.next() * 0x1_0000_0000) : parseNumber('seed', values.seed),
     major: parseMajor(values.major),
     signal: interruption.signal,
     note: (line) => process.stderr.write(`${line}\n`),
@@ -40,7 +41,8 @@ try {
   process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : describe(report));
   process.exitCode = report.ok ? 0 : 1;
 } catch (thrown) {
-  const text = thrown instanceof HeadwaterError || !(thrown instanceof Error) ? String(thrown) : (thrown.stack ?? thrown.message);
+  const text =
+    thrown instanceof HeadwaterError || !(thrown instanceof Error) ? String(thrown) : (thrown.stack ?? thrown.message);
   process.stderr.write(`${text}\n`);
   if (values.json) process.stdout.write(`${JSON.stringify({ ok: false, error: String(thrown) })}\n`);
   process.exitCode = interruption.signal.aborted ? 130 : 1;

@@ -142,7 +142,19 @@ class PgbenchScenario implements AsyncDisposable {
     const loadSeconds = this.#elapsedSeconds();
     this.#phase = 'run';
     note(`pgbench runs for ${seconds} s`);
-    const workload = ['-n', '-b', 'tpcb-like@8', '-b', 'simple-update@2', '-c', String(clientCount), '-j', '2', '-T', String(seconds)];
+    const workload = [
+      '-n',
+      '-b',
+      'tpcb-like@8',
+      '-b',
+      'simple-update@2',
+      '-c',
+      String(clientCount),
+      '-j',
+      '2',
+      '-T',
+      String(seconds),
+    ];
     const output = await this.#whileKilling(this.#plan.run, this.#pgbench(workload));
     const transactions = Number(/number of transactions actually processed: (\d+)/.exec(output)?.[1]);
     const endedSeconds = this.#elapsedSeconds();
@@ -223,9 +235,18 @@ class PgbenchScenario implements AsyncDisposable {
     const { note, signal } = this.#options;
     const expected = BigInt(transactions + loadTransactionCount);
     note(`Headwater delivers what is left of ${expected} transactions`);
-    const isDrained = ({ journal, lanes }: { journal: { lastSequence: string }; lanes: readonly { sequence: string }[] }): boolean =>
+    const isDrained = ({
+      journal,
+      lanes,
+    }: {
+      journal: { lastSequence: string };
+      lanes: readonly { sequence: string }[];
+    }): boolean =>
       BigInt(journal.lastSequence) >= expected && lanes.every(({ sequence }) => sequence === journal.lastSequence);
-    const status = await this.#headwater.waitFor('the lanes have drained', isDrained, { timeoutMs: drainTimeoutMs, signal });
+    const status = await this.#headwater.waitFor('the lanes have drained', isDrained, {
+      timeoutMs: drainTimeoutMs,
+      signal,
+    });
     return Number(status.journal.lastSequence) - Number(status.journal.firstSequence) + 1;
   }
 
@@ -253,7 +274,8 @@ class PgbenchScenario implements AsyncDisposable {
     if (commits !== expected) problems.push(`the journal holds ${commits} commits, pgbench made ${expected}`);
     if (this.#kills.length < leastKillCount) problems.push(`only ${this.#kills.length} kills`);
     const loadKillCount = this.#kills.filter(({ phase }) => phase === 'load').length;
-    if (loadKillCount < leastLoadKillCount) problems.push(`only ${loadKillCount} kills during the load: take a larger scale`);
+    if (loadKillCount < leastLoadKillCount)
+      problems.push(`only ${loadKillCount} kills during the load: take a larger scale`);
     const verified = await verifyJournal(this.#stage.settings.journalDirectory, { disk: nodeDisk });
     if (verified.problem !== undefined) problems.push(`the journal: ${verified.problem.message}`);
     return problems;

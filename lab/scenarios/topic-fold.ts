@@ -68,7 +68,8 @@ class PartitionRows {
     }
     if (key === null) throw this.#wrong(`a ${change.op} without a key`);
     const before = this.#byKey.get(key);
-    if ((change.op === 'insert') !== (before === undefined)) throw this.#wrong(`a ${change.op} that does not fit key ${key}`);
+    if ((change.op === 'insert') !== (before === undefined))
+      throw this.#wrong(`a ${change.op} that does not fit key ${key}`);
     if (change.op === 'delete') this.#byKey.delete(key);
     else this.#byKey.set(key, this.#texts(change, before));
   }

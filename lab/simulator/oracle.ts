@@ -41,8 +41,7 @@ export class Oracle {
   countBefore({ sequence, recordCount }: Pick<Checkpoint, 'sequence' | 'recordCount'>): number {
     const expected = this.expected();
     const index = expected.findIndex(
-      (record) =>
-        record.sequence > sequence && (record.sequence > sequence + 1n || record.ordinal >= recordCount),
+      (record) => record.sequence > sequence && (record.sequence > sequence + 1n || record.ordinal >= recordCount),
     );
     return index === -1 ? expected.length : index;
   }
@@ -150,7 +149,8 @@ export class StoreLedger {
       return;
     }
     for (const key of keysOf(change)) {
-      const rivals = key === '*' ? [...this.#lastOfKey.keys()].filter(isRowKey) : key.startsWith('row') ? [key, '*'] : [key];
+      const rivals =
+        key === '*' ? [...this.#lastOfKey.keys()].filter(isRowKey) : key.startsWith('row') ? [key, '*'] : [key];
       for (const rival of rivals) {
         const last = this.#lastOfKey.get(rival);
         if (last !== undefined && last > index) this.#oracle.violate(`${place} came behind a later one of ${rival}`);

@@ -88,7 +88,8 @@ export class SimulatedApplication {
       for (const key of keysOf(change)) transaction.locks.add(key);
       transaction.changes.push({ lsn, change });
     }
-    if (this.#scheduler.chance(0.05)) this.#server.emitLoose(this.#scheduler.chance(0.5) ? 'headwater:1' : 'theirs', 'x');
+    if (this.#scheduler.chance(0.05))
+      this.#server.emitLoose(this.#scheduler.chance(0.5) ? 'headwater:1' : 'theirs', 'x');
   }
 
   /** Events need no lock: their order is that of the commits. */

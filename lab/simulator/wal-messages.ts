@@ -1,5 +1,13 @@
 import { postgresEpochMicros } from '../../src/capture/postgres/replication/wire.ts';
-import { cstring, keepalive, relation, tuple, uint32, uint64, walPiece } from '../../src/capture/testing/stream-bytes.ts';
+import {
+  cstring,
+  keepalive,
+  relation,
+  tuple,
+  uint32,
+  uint64,
+  walPiece,
+} from '../../src/capture/testing/stream-bytes.ts';
 import { unreachable } from '../../src/foundation/assert.ts';
 import { encodeEvent, type SimulatedChange } from './simulated-change.ts';
 

@@ -165,6 +165,8 @@ export class HeadwaterProcess implements AsyncDisposable {
 
 function describePlaces(status: StatusReport | undefined): string {
   if (status === undefined) return 'it never answered';
-  const lanes = status.lanes.map(({ name, sequence, state, error }) => `${name} ${state} at ${sequence} ${error?.message ?? ''}`);
+  const lanes = status.lanes.map(
+    ({ name, sequence, state, error }) => `${name} ${state} at ${sequence} ${error?.message ?? ''}`,
+  );
   return `${status.state}, source ${status.source.state}, journal at ${status.journal.lastSequence}, ${lanes.join(', ')}`;
 }
