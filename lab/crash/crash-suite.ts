@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 
 import { skipReason } from '../../scripts/services/testing.ts';
 import { systemRandom } from '../../src/foundation/random.ts';
@@ -16,6 +16,8 @@ export interface CrashCounts {
 
 /** A kill that fell outside its step proves nothing and is not counted; too many of them mean that the step is missed. */
 const attemptsPerKill = 3;
+/** Every store is read whole after each kill, so its history is kept short. */
+const usesPerStage = 40;
 
 const captureNames: Readonly<Record<CaptureStep, string>> = {
   receive: 'killed while it receives a transaction',
@@ -34,28 +36,59 @@ const sinkNames: Readonly<Record<SinkName, string>> = {
 /** The crash suite, as everyday test and as long one. */
 export async function testCrashes(counts: CrashCounts): Promise<void> {
   const skip = await skipReason('postgres18', 'kafka');
+  const stages = new StageLender();
+  after(() => stages[Symbol.asyncDispose]());
   for (const step of captureSteps) {
     const title = `loses nothing, invents nothing, repeats no effect and keeps order, ${captureNames[step]}`;
-    test(title, { skip }, () => crashRepeatedly([step], counts.perCaptureStep));
+    test(title, { skip }, () => crashRepeatedly(stages, [step], counts.perCaptureStep));
   }
   for (const sink of ['mirror', 'kafka', 'handler'] as const) {
-    test(`repeats no effect and loses none, ${sinkNames[sink]}`, { skip }, () => crashRepeatedly(sinkSteps[sink], counts.perSink));
+    const title = `repeats no effect and loses none, ${sinkNames[sink]}`;
+    test(title, { skip }, () => crashRepeatedly(stages, sinkSteps[sink], counts.perSink));
   }
 }
 
-async function crashRepeatedly(steps: readonly CrashStep[], killCount: number): Promise<void> {
-  const seed = Math.floor(systemRandom.next() * 0x1_0000_0000);
-  process.stdout.write(`${steps.join(', ')}: seed ${seed}\n`);
-  await using stage = await CrashStage.open(seed);
+async function crashRepeatedly(stages: StageLender, steps: readonly CrashStep[], killCount: number): Promise<void> {
   const misses: string[] = [];
   let insideCount = 0;
   for (let attempt = 0; insideCount < killCount; attempt += 1) {
     assert.ok(attempt < killCount * attemptsPerKill, `${insideCount} of ${attempt} kills fell inside: ${misses.slice(-3).join('; ')}`);
     const step = steps[insideCount % steps.length];
     assert.ok(step !== undefined);
-    const outcome = await stage.crashAt(step);
+    const outcome = await stages.use((stage) => stage.crashAt(step));
     if (outcome.kind === 'inside') insideCount += 1;
     else misses.push(`${step}: ${outcome.reason}`);
   }
-  process.stdout.write(`${insideCount} kills inside, ${misses.length} outside\n`);
+  process.stdout.write(`${steps.join(', ')}: ${insideCount} kills inside, ${misses.length} outside\n`);
+}
+
+/** Lends one stage to test after test, and a new one when that has grown old or a promise was broken on it. */
+class StageLender implements AsyncDisposable {
+  #stage: CrashStage | undefined;
+  #useCount = 0;
+
+  async use<Value>(work: (stage: CrashStage) => Promise<Value>): Promise<Value> {
+    if (this.#useCount === usesPerStage) await this[Symbol.asyncDispose]();
+    this.#stage ??= await this.#open();
+    this.#useCount += 1;
+    try {
+      return await work(this.#stage);
+    } catch (thrown) {
+      await this[Symbol.asyncDispose]();
+      throw thrown;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const stage = this.#stage;
+    this.#stage = undefined;
+    this.#useCount = 0;
+    await stage?.[Symbol.asyncDispose]();
+  }
+
+  #open(): Promise<CrashStage> {
+    const seed = Math.floor(systemRandom.next() * 0x1_0000_0000);
+    process.stdout.write(`a new stage with seed ${seed}\n`);
+    return CrashStage.open(seed);
+  }
 }
