@@ -53,7 +53,11 @@ function createEffects(targetUrl: string): SinkDefinition {
         await client.query('begin');
         if (await context.once(client)) {
           const { account, version } = parseVersion(event.payload);
-          await client.query('insert into effect (event_id, account, version) values ($1, $2, $3)', [event.id, account, version]);
+          await client.query('insert into effect (event_id, account, version) values ($1, $2, $3)', [
+            event.id,
+            account,
+            version,
+          ]);
         }
         await client.query('commit');
         client.release();

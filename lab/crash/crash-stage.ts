@@ -97,7 +97,8 @@ export class CrashStage implements AsyncDisposable {
     await rename(`${this.#armFile}.new`, this.#armFile);
     const deadline = systemClock.monotonicMs() + crashTimeoutMs;
     while (this.#headwater.isRunning && systemClock.monotonicMs() < deadline) await this.#trade();
-    if (this.#headwater.isRunning) throw new Error(`${step} was not reached for the ${occurrence}th time in ${crashTimeoutMs} ms`);
+    if (this.#headwater.isRunning)
+      throw new Error(`${step} was not reached for the ${occurrence}th time in ${crashTimeoutMs} ms`);
     const { signal } = await this.#headwater.ended;
     assert.equal(signal, 'SIGKILL', `Headwater ended by itself\n${this.#headwater.logEnd()}`);
     await rm(this.#armFile, { force: true });
@@ -113,12 +114,21 @@ export class CrashStage implements AsyncDisposable {
     const committed = String(this.#shop.committedCount);
     await this.#headwater.waitFor(
       `every lane has delivered ${committed} transactions`,
-      ({ journal, lanes }) => journal.lastSequence === committed && lanes.every(({ sequence }) => sequence === committed),
+      ({ journal, lanes }) =>
+        journal.lastSequence === committed && lanes.every(({ sequence }) => sequence === committed),
     );
     await this.#assertMirror();
-    const versions = await this.#source.query<{ id: number; version: number }>('select id, version from account order by id');
-    const expected = new Map(versions.map(({ id, version }) => [id, Array.from({ length: version }, (_, index) => index + 1)]));
-    assert.deepEqual(await this.#readEffects(), expected, 'the handler took effect once for each event, in order for each key');
+    const versions = await this.#source.query<{ id: number; version: number }>(
+      'select id, version from account order by id',
+    );
+    const expected = new Map(
+      versions.map(({ id, version }) => [id, Array.from({ length: version }, (_, index) => index + 1)]),
+    );
+    assert.deepEqual(
+      await this.#readEffects(),
+      expected,
+      'the handler took effect once for each event, in order for each key',
+    );
     assert.deepEqual(await this.#readTopic(), expected, 'Kafka shows each event once, in order for each key');
     await this.#assertJournal();
   }
@@ -183,7 +193,9 @@ export class CrashStage implements AsyncDisposable {
   async #judgeUnconfirmed({ lastSequence }: VerifyReport): Promise<CrashOutcome> {
     if (lastSequence === 0n) return outside('the journal is empty');
     const confirmed = await this.#confirmedLsn();
-    return confirmed <= this.#shop.floorOf(Number(lastSequence)) ? inside : outside('the end of the journal is confirmed');
+    return confirmed <= this.#shop.floorOf(Number(lastSequence))
+      ? inside
+      : outside('the end of the journal is confirmed');
   }
 
   async #judgeConfirmed({ confirmedLsn = '0' }: CrashMark): Promise<CrashOutcome> {
@@ -208,7 +220,11 @@ export class CrashStage implements AsyncDisposable {
   async #assertMirror(): Promise<void> {
     for (const table of shopTables) {
       const sum = `select count(*)::integer as rows, sum(hashtextextended(t::text, 0))::text as sum from ${table} t`;
-      assert.deepEqual(await this.#target.query(sum), await this.#source.query(sum), `the mirror of ${table} equals its source`);
+      assert.deepEqual(
+        await this.#target.query(sum),
+        await this.#source.query(sum),
+        `the mirror of ${table} equals its source`,
+      );
     }
   }
 
@@ -231,11 +247,14 @@ export class CrashStage implements AsyncDisposable {
     assert.equal(report.problem, undefined, 'the journal is whole');
     const { firstSequence, lastSequence, transactionCount } = report;
     const committed = this.#shop.committedCount;
-    assert.deepEqual({ firstSequence, lastSequence, transactionCount }, {
-      firstSequence: 1n,
-      lastSequence: BigInt(committed),
-      transactionCount: committed,
-    });
+    assert.deepEqual(
+      { firstSequence, lastSequence, transactionCount },
+      {
+        firstSequence: 1n,
+        lastSequence: BigInt(committed),
+        transactionCount: committed,
+      },
+    );
   }
 }
 
@@ -255,7 +274,13 @@ interface StageParts {
   readonly random: Random;
 }
 
-function groupVersions(records: readonly { readonly account: number; readonly version: number }[]): Map<number, number[]> {
+function groupVersions(
+  records: readonly { readonly account: number; readonly version: number }[],
+): Map<number, number[]> {
   const groups = Map.groupBy(records, ({ account }) => account);
-  return new Map([...groups].sort(([one], [other]) => one - other).map(([account, group]) => [account, group.map(({ version }) => version)]));
+  return new Map(
+    [...groups]
+      .sort(([one], [other]) => one - other)
+      .map(([account, group]) => [account, group.map(({ version }) => version)]),
+  );
 }

@@ -52,7 +52,10 @@ async function crashRepeatedly(stages: StageLender, steps: readonly CrashStep[],
   const misses: string[] = [];
   let insideCount = 0;
   for (let attempt = 0; insideCount < killCount; attempt += 1) {
-    assert.ok(attempt < killCount * attemptsPerKill, `${insideCount} of ${attempt} kills fell inside: ${misses.slice(-3).join('; ')}`);
+    assert.ok(
+      attempt < killCount * attemptsPerKill,
+      `${insideCount} of ${attempt} kills fell inside: ${misses.slice(-3).join('; ')}`,
+    );
     const step = steps[insideCount % steps.length];
     assert.ok(step !== undefined);
     const outcome = await stages.use((stage) => stage.crashAt(step));

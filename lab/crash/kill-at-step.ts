@@ -60,7 +60,7 @@ function die(mark: CrashMark): never {
   throw new Error('unreachable');
 }
 
-type Primitive = (...parameters: never[]) => unknown;
+type Primitive = (this: unknown, ...parameters: never[]) => unknown;
 
 /** Puts a wrapper in the place of a primitive, with everything that `promisify` looks for on it. */
 function replace(owner: object, name: string, wrap: (original: Primitive) => Primitive): void {
@@ -89,7 +89,12 @@ replace(fsPromises, 'open', (original) => {
 
 replace(fs, 'writev', (original) => {
   const writev = original as unknown as typeof fs.writev;
-  return ((descriptor: number, buffers: readonly Uint8Array[], position: number, callback: Parameters<typeof fs.writev>[3]) => {
+  return (
+    descriptor: number,
+    buffers: readonly Uint8Array[],
+    position: number,
+    callback: Parameters<typeof fs.writev>[3],
+  ) => {
     if (segments.has(descriptor) && hasCommits) {
       hasCommits = false;
       isWritten = true;
@@ -100,12 +105,12 @@ replace(fs, 'writev', (original) => {
       }
     }
     writev(descriptor, buffers as Uint8Array[], position, callback);
-  }) as unknown as Primitive;
+  };
 });
 
 replace(fs, 'fdatasync', (original) => {
   const fdatasync = original as unknown as typeof fs.fdatasync;
-  return ((descriptor: number, callback: fs.NoParamCallback) => {
+  return (descriptor: number, callback: fs.NoParamCallback) => {
     if (!segments.has(descriptor) || !isWritten) {
       fdatasync(descriptor, callback);
       return;
@@ -117,7 +122,7 @@ replace(fs, 'fdatasync', (original) => {
       isFlushed = true;
       callback(error);
     });
-  }) as unknown as Primitive;
+  };
 });
 
 // The replication stream: it alone is read through a buffer of its own.
@@ -125,16 +130,16 @@ net.Socket = new Proxy(net.Socket, {
   construct(target, parameters: unknown[], newTarget) {
     const options = parameters[0] as SocketConstructorOpts | undefined;
     if (options?.onread === undefined) return Reflect.construct(target, parameters, newTarget) as Socket;
-    const { buffer, callback } = options.onread;
+    const { onread } = options;
     const watched: SocketConstructorOpts = {
       ...options,
       onread: {
-        buffer,
+        buffer: onread.buffer,
         callback: (length, bytes) => {
           const seen = readPassedMessages(Buffer.from(bytes.buffer, bytes.byteOffset, length));
           const occurrence = seen.hasRows ? arriveAt('receive') : 0;
           if (occurrence % 2 === 1) die({ step: 'receive' });
-          const goesOn = callback(length, bytes);
+          const goesOn = onread.callback(length, bytes);
           if (occurrence > 0) die({ step: 'receive' });
           hasCommits ||= seen.hasCommit;
           return goesOn;
@@ -153,35 +158,31 @@ let confirmedLsn = 0n;
 
 const mirrorName = `headwater ${crashInstallation} mirror`;
 const answerPatienceMs = 2_000;
+const passing = { kind: 'pass' } as const;
 
 replace(net.Socket.prototype, 'write', (original) => {
-  return function write(this: Socket, ...parameters: never[]): unknown {
+  return function write(this: unknown, ...parameters: never[]): unknown {
     const [bytes] = parameters as readonly unknown[];
-    if (bytes instanceof Uint8Array) {
-      const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-      if (!speakers.has(this)) speakers.set(this, recognise(view));
-      const flushed = readFlushedLsn(view);
-      if (flushed !== undefined) return sendStatus(this, original, { bytes: view, flushed });
-      if (isEndTxnRequest(view)) {
-        if (arriveAt('kafka-before-commit') > 0) die({ step: 'kafka-before-commit' });
-        awaited.set(this, 'end-txn');
-      }
-      if (speakers.get(this) === 'mirror' && view.includes('commit\0') && arriveAt('mirror-before-commit') > 0) {
-        awaited.set(this, 'checkpoint-moved');
-        setTimeout(() => die({ step: 'mirror-before-commit', isAnswered: false }), answerPatienceMs);
+    const fate = bytes instanceof Uint8Array ? lookAtRequest(this as Socket, viewOf(bytes)) : passing;
+    switch (fate.kind) {
+      case 'pass':
+        return Reflect.apply(original, this, parameters);
+      case 'hold-back':
         return true;
+      case 'pass-and-die': {
+        const sent = (): void => void die(fate.mark);
+        return Reflect.apply(original, this, [bytes, sent] as never[]);
       }
     }
-    return Reflect.apply(original, this, parameters);
-  } as unknown as Primitive;
+  };
 });
 
 replace(net.Socket.prototype, 'push', (original) => {
-  return function push(this: Socket, ...parameters: never[]): unknown {
+  return function push(this: unknown, ...parameters: never[]): unknown {
     const [chunk] = parameters as readonly unknown[];
-    if (chunk instanceof Uint8Array) lookAtAnswer(this, Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+    if (chunk instanceof Uint8Array) lookAtAnswer(this as Socket, viewOf(chunk));
     return Reflect.apply(original, this, parameters);
-  } as unknown as Primitive;
+  };
 });
 
 replace(sqlite.StatementSync.prototype, 'run', (original) => {
@@ -191,7 +192,7 @@ replace(sqlite.StatementSync.prototype, 'run', (original) => {
       die({ step: 'handler-before-checkpoint' });
     }
     return Reflect.apply(original, this, parameters);
-  } as unknown as Primitive;
+  };
 });
 
 syncBuiltinESMExports();
@@ -202,19 +203,44 @@ function recognise(first: Buffer): Speaker {
   return first.includes(handlerApplicationName) ? 'handler' : 'other';
 }
 
-function sendStatus(socket: Socket, write: Primitive, { bytes, flushed }: { readonly bytes: Buffer; readonly flushed: bigint }): unknown {
+/** What becomes of bytes that are to be sent. */
+type RequestFate =
+  | { readonly kind: 'pass' | 'hold-back' }
+  /** Once they are with the kernel. */
+  | { readonly kind: 'pass-and-die'; readonly mark: CrashMark };
+
+function lookAtRequest(socket: Socket, bytes: Buffer): RequestFate {
+  if (!speakers.has(socket)) speakers.set(socket, recognise(bytes));
+  const flushed = readFlushedLsn(bytes);
+  if (flushed !== undefined) return lookAtStatus(flushed);
+  if (isEndTxnRequest(bytes)) {
+    if (arriveAt('kafka-before-commit') > 0) die({ step: 'kafka-before-commit' });
+    awaited.set(socket, 'end-txn');
+  }
+  const isCommit = speakers.get(socket) === 'mirror' && bytes.includes('commit\0');
+  if (!isCommit || arriveAt('mirror-before-commit') === 0) return passing;
+  awaited.set(socket, 'checkpoint-moved');
+  setTimeout(() => die({ step: 'mirror-before-commit', isAnswered: false }), answerPatienceMs);
+  return { kind: 'hold-back' };
+}
+
+function lookAtStatus(flushed: bigint): RequestFate {
   const confirmsCommits = isFlushed && flushed > confirmedLsn;
   confirmedLsn = flushed;
-  if (!confirmsCommits) return Reflect.apply(write, socket, [bytes] as never[]);
+  if (!confirmsCommits) return passing;
   isFlushed = false;
-  if (arriveAt('after-confirm') === 0) return Reflect.apply(write, socket, [bytes] as never[]);
-  const sent = (): void => void die({ step: 'after-confirm', confirmedLsn: String(flushed) });
-  return Reflect.apply(write, socket, [bytes, sent] as never[]);
+  if (arriveAt('after-confirm') === 0) return passing;
+  return { kind: 'pass-and-die', mark: { step: 'after-confirm', confirmedLsn: String(flushed) } };
+}
+
+function viewOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function lookAtAnswer(socket: Socket, answer: Buffer): void {
   const wanted = awaited.get(socket);
-  if (wanted === 'checkpoint-moved' && answer.includes('SELECT 1\0')) die({ step: 'mirror-before-commit', isAnswered: true });
+  if (wanted === 'checkpoint-moved' && answer.includes('SELECT 1\0'))
+    die({ step: 'mirror-before-commit', isAnswered: true });
   if (wanted === 'end-txn') {
     awaited.delete(socket);
     if (arriveAt('kafka-after-commit') > 0) die({ step: 'kafka-after-commit', errorCode: readEndTxnError(answer) });

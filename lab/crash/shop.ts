@@ -83,7 +83,9 @@ export class Shop {
     const first = Math.floor(this.#random.next() * accountCount);
     const count = 1 + Math.floor(this.#random.next() * 3);
     // In ascending order, as an application does that wants no deadlocks.
-    const accounts = [...new Set(Array.from({ length: count }, (_, index) => (first + index) % accountCount))].sort((a, b) => a - b);
+    const accounts = [...new Set(Array.from({ length: count }, (_, index) => (first + index) % accountCount))].sort(
+      (a, b) => a - b,
+    );
     for (const account of accounts) await this.#change(account);
     await this.#visit(first);
     if (this.#attemptCount % rollbackEvery === 0) {
