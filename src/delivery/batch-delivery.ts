@@ -3,17 +3,8 @@ import { HeadwaterError } from '../foundation/error.ts';
 import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.ts';
 import { BatchPlanner } from './batch-planner.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import {
-  countPart,
-  type Delivery,
-  type DeliveryOptions,
-  describePlace,
-  isOversized,
-  selectRecord,
-} from './delivery.ts';
-import type { TailCursor } from './journal-tail.ts';
-import type { DecodedPart } from './decoded-part.ts';
-import { ReadRecovery } from './read-recovery.ts';
+import { type Delivery, type DeliveryOptions, describePlace, isOversized, selectRecord } from './delivery.ts';
+import { awaitOrAbort, type OpenPart, PartIntake } from './part-intake.ts';
 import { decideByHeld, decideRetry } from './retry-decision.ts';
 import type { OutboundBatch, OutboundRecord } from './sink.ts';
 
@@ -28,14 +19,11 @@ const emptyDelayMs = 60_000;
 export class BatchDelivery implements Delivery {
   readonly #options: DeliveryOptions;
   readonly #abort = new AbortController();
-  readonly #recovery: ReadRecovery;
+  readonly #intake: PartIntake;
   #tracker: AcknowledgementTracker;
   #planner: BatchPlanner;
-  #cursor: TailCursor;
   #durable: Checkpoint;
   #wasHeld: boolean;
-  #part: DecodedPart | undefined;
-  #offset = 0;
   /** A record that did not fit into the batch before. */
   #carried: OutboundRecord | undefined;
   /** The batches of a transaction that the sink holds open, acknowledged together at its end. */
@@ -51,12 +39,11 @@ export class BatchDelivery implements Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    this.#recovery = new ReadRecovery(options);
+    this.#intake = new PartIntake(options);
     this.#durable = options.from;
     this.#wasHeld = options.wasHeld;
     this.#tracker = new AcknowledgementTracker(options.from);
     this.#planner = this.#createPlanner(options.from);
-    this.#cursor = options.tail.open(options.from);
   }
 
   get acknowledged(): Checkpoint {
@@ -80,12 +67,12 @@ export class BatchDelivery implements Delivery {
   }
 
   deliver(): void {
-    if (this.#isHalted || this.#recovery.isWaiting) return;
+    if (this.#isHalted || this.#intake.isWaiting) return;
     try {
       let isDry = this.#fill();
       // The next batch fills while this one is written.
       if (this.#dispatch()) isDry = this.#fill();
-      if (isDry) this.#cursor.onReady(() => this.deliver());
+      if (isDry) this.#intake.onReady(() => this.deliver());
     } catch (thrown) {
       this.#interrupt(HeadwaterError.from(thrown));
     }
@@ -93,14 +80,9 @@ export class BatchDelivery implements Delivery {
 
   async halt(giveUp: AbortSignal): Promise<void> {
     this.#isHalted = true;
-    this.#cursor.close();
-    this.#recovery.clear();
+    this.#intake.close();
     for (const timer of [this.#retryTimer, this.#waitTimer, this.#emptyTimer]) timer?.clear();
-    const abort = (): void => this.#abort.abort(giveUp.reason);
-    giveUp.addEventListener('abort', abort, { once: true });
-    if (giveUp.aborted) abort();
-    await this.#inFlightEnd;
-    giveUp.removeEventListener('abort', abort);
+    await awaitOrAbort(this.#inFlightEnd, this.#abort, giveUp);
   }
 
   get #keepsOwn(): boolean {
@@ -114,29 +96,19 @@ export class BatchDelivery implements Delivery {
 
   /** Takes parts until the batch is full. Returns whether the tail had no more to give. */
   #fill(): boolean {
-    for (;;) {
-      if (this.#part === undefined) {
-        if (this.#planner.isFull) return false;
-        this.#part = this.#cursor.take();
-        if (this.#part === undefined) return true;
-        this.#recovery.recover();
-        countPart(this.#options.counts, this.#part);
-        this.#offset = 0;
-      }
-      if (!this.#fillFrom(this.#part)) return false;
-      this.#part = undefined;
-    }
+    return this.#intake.takeParts({ hasRoom: () => !this.#planner.isFull, take: (open) => this.#fillFrom(open) });
   }
 
   /** Adds the rest of a part. Returns whether all of it fitted. */
-  #fillFrom(part: DecodedPart): boolean {
+  #fillFrom(open: OpenPart): boolean {
+    const { part } = open;
     const planner = this.#planner;
-    if (this.#offset === 0 && !planner.begin(part)) return false;
-    for (; this.#offset < part.records.length; this.#offset += 1) {
-      const outbound = this.#carried ?? selectRecord(part, this.#offset, this.#options);
+    if (open.offset === 0 && !planner.begin(part)) return false;
+    for (; open.offset < part.records.length; open.offset += 1) {
+      const outbound = this.#carried ?? selectRecord(part, open.offset, this.#options);
       this.#carried = undefined;
       if (outbound === undefined) {
-        planner.pass(part.header, part.firstOrdinal + this.#offset + 1);
+        planner.pass(part.header, part.firstOrdinal + open.offset + 1);
         continue;
       }
       this.#assertSize(outbound);
@@ -190,7 +162,7 @@ export class BatchDelivery implements Delivery {
   #isDue(): boolean {
     if (this.#planner.isEmpty) return this.#isBehindBy(emptyTransactionsMax);
     const { waitMs } = this.#options.lane.batch;
-    if (waitMs === 0 || this.#hasWaited || this.#planner.isFull || this.#part !== undefined) return true;
+    if (waitMs === 0 || this.#hasWaited || this.#planner.isFull || this.#intake.hasOpenPart) return true;
     this.#waitTimer ??= this.#options.clock.setTimer(waitMs, () => {
       this.#waitTimer = undefined;
       this.#hasWaited = true;
@@ -281,13 +253,11 @@ export class BatchDelivery implements Delivery {
 
   /** Delivers from an earlier place: what was planned is read again. */
   #rewind(place: Checkpoint): void {
-    this.#cursor.close();
-    this.#cursor = this.#options.tail.open(place);
+    this.#intake.rewind(place);
     this.#tracker = new AcknowledgementTracker(place);
     this.#planner = this.#createPlanner(place);
     this.#durable = place;
     this.#openTickets = [];
-    this.#part = undefined;
     this.#carried = undefined;
     this.#inFlight = undefined;
     if (this.#attempt > 0) this.#options.observer.onRecovered();
@@ -297,18 +267,18 @@ export class BatchDelivery implements Delivery {
   /** What was taken stays; behind it the journal is read anew. */
   #interrupt(error: HeadwaterError): void {
     if (this.#isHalted) return;
-    const final = this.#recovery.plan(error, () => {
-      this.#cursor.close();
-      this.#cursor = this.#options.tail.open(this.#planner.to);
-      this.deliver();
-    });
+    const final = this.#intake.recover(
+      error,
+      () => this.#planner.to,
+      () => this.deliver(),
+    );
     if (final !== undefined) this.#fault(final);
   }
 
   #fault(thrown: unknown): void {
     if (this.#isHalted) return;
     this.#isHalted = true;
-    this.#cursor.close();
+    this.#intake.close();
     this.#options.observer.onFault(HeadwaterError.from(thrown), this.#carried?.id);
   }
 }

@@ -4,19 +4,10 @@ import type { TransactionHeader } from '../model/transaction.ts';
 import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.ts';
 import { checkpointAfter } from './batch-planner.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import {
-  countPart,
-  type Delivery,
-  type DeliveryOptions,
-  describePlace,
-  isOversized,
-  selectRecord,
-} from './delivery.ts';
-import type { TailCursor } from './journal-tail.ts';
+import { type Delivery, type DeliveryOptions, describePlace, isOversized, selectRecord } from './delivery.ts';
 import { KeyScheduler } from './key-scheduler.ts';
 import { recordOrder } from './outbound-record.ts';
-import type { DecodedPart } from './decoded-part.ts';
-import { ReadRecovery } from './read-recovery.ts';
+import { awaitOrAbort, type OpenPart, PartIntake } from './part-intake.ts';
 import { decideRetry } from './retry-decision.ts';
 import type { OutboundRecord } from './sink.ts';
 
@@ -36,8 +27,7 @@ export class RecordDelivery implements Delivery {
   readonly #abort = new AbortController();
   readonly #tracker: AcknowledgementTracker;
   readonly #scheduler: KeyScheduler<Unit>;
-  readonly #recovery: ReadRecovery;
-  #cursor: TailCursor;
+  readonly #intake: PartIntake;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #timers = new Set<ClockTimer>();
   /** Units that failed and did not succeed since. */
@@ -45,8 +35,6 @@ export class RecordDelivery implements Delivery {
   /** The end of the last whole transaction, and what was taken behind it. */
   #place: Checkpoint;
   #taken: Checkpoint;
-  #part: DecodedPart | undefined;
-  #offset = 0;
   /** Pending transactions in order, for the age of the oldest. */
   #headers: TransactionHeader[] = [];
   #isHalted = false;
@@ -57,13 +45,12 @@ export class RecordDelivery implements Delivery {
     this.#tracker = new AcknowledgementTracker(options.from);
     this.#place = options.from;
     this.#taken = options.from;
-    this.#recovery = new ReadRecovery(options);
+    this.#intake = new PartIntake(options);
     this.#scheduler = new KeyScheduler({
       concurrencyMax,
       pendingCountMax: batch.recordCountMax,
       pendingByteCountMax: batch.byteCountMax,
     });
-    this.#cursor = options.tail.open(options.from);
   }
 
   get acknowledged(): Checkpoint {
@@ -89,11 +76,11 @@ export class RecordDelivery implements Delivery {
   }
 
   deliver(): void {
-    if (this.#isHalted || this.#recovery.isWaiting) return;
+    if (this.#isHalted || this.#intake.isWaiting) return;
     try {
       const isDry = this.#fill();
       for (let unit = this.#scheduler.next(); unit !== undefined; unit = this.#scheduler.next()) this.#begin(unit);
-      if (isDry) this.#cursor.onReady(() => this.deliver());
+      if (isDry) this.#intake.onReady(() => this.deliver());
     } catch (thrown) {
       this.#interrupt(HeadwaterError.from(thrown));
     }
@@ -101,38 +88,23 @@ export class RecordDelivery implements Delivery {
 
   async halt(giveUp: AbortSignal): Promise<void> {
     this.#isHalted = true;
-    this.#cursor.close();
-    this.#recovery.clear();
+    this.#intake.close();
     for (const timer of this.#timers) timer.clear();
-    const abort = (): void => this.#abort.abort(giveUp.reason);
-    giveUp.addEventListener('abort', abort, { once: true });
-    if (giveUp.aborted) abort();
-    await Promise.all(this.#inFlight);
-    giveUp.removeEventListener('abort', abort);
+    await awaitOrAbort(Promise.all(this.#inFlight), this.#abort, giveUp);
   }
 
   /** Takes parts while there is room. Returns whether the tail had no more to give. */
   #fill(): boolean {
-    for (;;) {
-      if (this.#part === undefined) {
-        if (!this.#scheduler.hasRoom) return false;
-        this.#part = this.#cursor.take();
-        if (this.#part === undefined) return true;
-        this.#recovery.recover();
-        countPart(this.#options.counts, this.#part);
-        this.#offset = 0;
-      }
-      if (!this.#fillFrom(this.#part)) return false;
-      this.#part = undefined;
-    }
+    return this.#intake.takeParts({ hasRoom: () => this.#scheduler.hasRoom, take: (open) => this.#fillFrom(open) });
   }
 
   /** Adds the rest of a part. Returns whether all of it found room. */
-  #fillFrom(part: DecodedPart): boolean {
-    for (; this.#offset < part.records.length; this.#offset += 1) {
+  #fillFrom(open: OpenPart): boolean {
+    const { part } = open;
+    for (; open.offset < part.records.length; open.offset += 1) {
       if (!this.#scheduler.hasRoom) return false;
-      const outbound = selectRecord(part, this.#offset, this.#options);
-      const after = { ...this.#place, recordCount: part.firstOrdinal + this.#offset + 1 };
+      const outbound = selectRecord(part, open.offset, this.#options);
+      const after = { ...this.#place, recordCount: part.firstOrdinal + open.offset + 1 };
       if (outbound === undefined) this.#pass(after);
       else this.#add(outbound, after);
     }
@@ -220,18 +192,18 @@ export class RecordDelivery implements Delivery {
   /** What was taken goes on; behind it the journal is read anew. */
   #interrupt(error: HeadwaterError): void {
     if (this.#isHalted) return;
-    const final = this.#recovery.plan(error, () => {
-      this.#cursor.close();
-      this.#cursor = this.#options.tail.open(this.#taken);
-      this.deliver();
-    });
+    const final = this.#intake.recover(
+      error,
+      () => this.#taken,
+      () => this.deliver(),
+    );
     if (final !== undefined) this.#fault(final, undefined);
   }
 
   #fault(error: HeadwaterError, recordId: string | undefined): void {
     if (this.#isHalted) return;
     this.#isHalted = true;
-    this.#cursor.close();
+    this.#intake.close();
     this.#options.observer.onFault(error, recordId);
   }
 }
