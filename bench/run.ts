@@ -5,8 +5,9 @@
  */
 import { parseArgs } from 'node:util';
 
-import type { BenchmarkOutcome } from './benchmark.ts';
+import type { BenchmarkContext, BenchmarkOutcome } from './benchmark.ts';
 import { benchmarks } from './benchmarks.ts';
+import { withCompiledPrograms } from './measure/compiled-programs.ts';
 import type { CaseSummary, SideSummary } from './measure/summary.ts';
 
 const { values, positionals } = parseArgs({
@@ -27,13 +28,14 @@ if (benchmark === undefined) {
   const interruption = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => interruption.abort(new Error('interrupted')));
   try {
-    const outcome = await benchmark.run({
+    const context: BenchmarkContext = {
       signal: interruption.signal,
       rounds: readNumber('rounds', values.rounds),
       scale: readNumber('scale', values.scale),
       seconds: values.seconds === undefined ? undefined : readNumber('seconds', values.seconds),
       note: (line) => process.stderr.write(`${line}\n`),
-    });
+    };
+    const outcome = await withCompiledPrograms(() => benchmark.run(context));
     process.stdout.write(values.json ? `${JSON.stringify(toJson(benchmark.name, outcome))}\n` : formatTable(outcome));
   } catch (error) {
     if (!interruption.signal.aborted) throw error;

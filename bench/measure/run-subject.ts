@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
+import { compiledPath } from './compiled-programs.ts';
 import { ProcessTreeMeter, type TreeUsage } from './process-tree.ts';
 import type { Run } from './summary.ts';
 
@@ -35,10 +35,9 @@ interface Timing {
 
 const pollMs = 20;
 
-/** A program of this folder, run by the same Node. Its last line of stdout is its result as JSON. */
+/** A program `bench/<path>`, compiled, run by the same Node. Its last line of stdout is its result as JSON. */
 export function program(path: string, args: readonly (string | number)[]): Subject {
-  const file = join(import.meta.dirname, '..', path);
-  return { command: process.execPath, args: [file, ...args.map(String)], printsResult: true };
+  return { command: process.execPath, args: [compiledPath(path), ...args.map(String)], printsResult: true };
 }
 
 /** Runs the subject and measures it, its memory, and the walsender that serves it. */

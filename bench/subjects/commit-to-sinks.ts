@@ -5,12 +5,12 @@
  *   node bench/subjects/commit-to-sinks.ts URL TABLE RATE SECONDS DIRECTORY BROKERS TOPIC
  */
 import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
 
 import { handlerSink } from '../../src/delivery/sinks/handler/handler-sink.ts';
 import { kafkaSink } from '../../src/delivery/sinks/kafka/kafka-sink.ts';
 import { startHeadwater } from '../../src/service/headwater.ts';
 import { benchLogger } from '../measure/bench-logger.ts';
+import { startThread } from '../measure/start-thread.ts';
 import { machineMs } from '../measure/machine-ms.ts';
 import type { ConsumeInput } from '../workload/consume-worker.ts';
 import { OpenLoop } from '../workload/open-loop.ts';
@@ -40,7 +40,7 @@ await using headwater = await startHeadwater({
   logger: benchLogger('service.started', () => {}),
 });
 const input: ConsumeInput = { brokers, topic, arrived: consumed };
-const consumer = new Worker(new URL('../workload/consume-worker.ts', import.meta.url), { workerData: input });
+const consumer = startThread('consume-worker', input);
 await once(consumer, 'message');
 await loop.commitAll();
 await loop.waitForArrivals('handler', handled);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 
+import { startThread } from '../measure/start-thread.ts';
 import { type Percentiles, summarizeLatencies } from '../measure/percentiles.ts';
 
 /** Commits at fixed times, whether or not the ones before have returned. */
@@ -43,7 +43,7 @@ export class OpenLoop {
 
   /** Commits in a thread of its own. Resolves when all have returned. */
   async commitAll(): Promise<void> {
-    const worker = new Worker(new URL('commit-worker.ts', import.meta.url), { workerData: this.#input });
+    const worker = startThread('commit-worker', this.#input);
     await once(worker, 'exit');
     if (this.#input.committed.includes(0)) throw new Error('the committing thread ended before its last commit');
   }
