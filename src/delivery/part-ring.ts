@@ -8,7 +8,8 @@ import type { DecodedPart, PartPlace } from './decoded-part.ts';
 export class PartRing {
   readonly #byteCountMax: number;
   readonly #byteCountKept: number;
-  #parts: DecodedPart[] = [];
+  /** Undefined before the head: what was dropped, and must not be held. */
+  #parts: (DecodedPart | undefined)[] = [];
   #head = 0;
   #firstIndex = 0;
   #byteCount = 0;
@@ -87,6 +88,7 @@ export class PartRing {
     const part = this.#parts[this.#head];
     if (part === undefined) return;
     this.#byteCount -= part.memoryByteCount;
+    this.#parts[this.#head] = undefined;
     this.#head += 1;
     this.#firstIndex += 1;
     if (this.#head < 1024 || this.#head * 2 < this.#parts.length) return;
