@@ -27,9 +27,11 @@ export interface RunPlan {
   readonly lives: readonly { readonly end: LifeEnd; readonly stepCount: number }[];
   /** What happens to the server, each after so many milliseconds. */
   readonly serverFaults: readonly { readonly kind: ServerFault; readonly afterMs: number }[];
-  /** How often a call that changes the disk fails, before the last life. */
+  /** How often a call that changes the disk fails; never in the last life, where an error would end the process. */
   readonly diskErrorChance: number;
   readonly storeFaultChance: number;
+  /** How many steps of the last life still see the faults of server and stores. */
+  readonly lastFaultsStepCount: number;
 }
 
 export function planRun(scheduler: Scheduler): RunPlan {
@@ -74,5 +76,6 @@ export function planRun(scheduler: Scheduler): RunPlan {
     })),
     diskErrorChance: choose([0, 0, 0.003, 0.02]),
     storeFaultChance: choose([0, 0.05, 0.25]),
+    lastFaultsStepCount: scheduler.between(0, 400),
   };
 }

@@ -5,7 +5,7 @@ import { MemoryState } from '../../src/journal/embedded/testing/memory-state-sto
 import { verifyJournal } from '../../src/journal/embedded/verify-journal.ts';
 import { Oracle, StoreLedger } from './oracle.ts';
 import { type LifeEnd, planRun, type RunPlan, type ServerFault } from './run-plan.ts';
-import { Scheduler, type SimulatedProcess } from './scheduler.ts';
+import { Scheduler, settle, type SimulatedProcess } from './scheduler.ts';
 import { SimulatedApplication } from './simulated-application.ts';
 import type { SimulatedChange } from './simulated-change.ts';
 import { SimulatedHeadwater } from './simulated-headwater.ts';
@@ -30,7 +30,7 @@ const stepCountMax = 40_000;
 
 /**
  * One run: an application commits, Headwater takes it to two stores, and everything fails as the seed wants it, several
- * lives long. The last life has no more faults and must bring everything to its end.
+ * lives long. In the last life the faults cease, and without another start it must bring everything to its end.
  */
 export async function simulate(seed: number): Promise<RunResult> {
   const run = new Run(seed);
@@ -78,7 +78,6 @@ class Run {
       await this.#liveOnce(end, stepCount);
       if (this.#isOver) return;
     }
-    this.#calmDown();
     await this.#liveToTheEnd();
     if (!this.#isOver) await this.#checkEnd();
   }
@@ -139,6 +138,7 @@ class Run {
     if (this.#isOver) return;
     if (end === 'stop' && headwater.failure === undefined) {
       headwater.stop();
+      await settle();
       // Whoever stops it does not wait for ever.
       for (let step = 0; step < 2000 && !headwater.isStopped; step += 1) {
         await this.#step();
@@ -149,16 +149,20 @@ class Run {
   }
 
   async #liveToTheEnd(): Promise<void> {
+    this.#disk.setFault(() => ({ kind: 'none' }));
     const headwater = this.#begin();
+    const calmAt = this.#scheduler.stepCount + this.#plan.lastFaultsStepCount;
     while (!this.#isEverythingDelivered && !this.#isOver) {
+      if (!this.#isCalm && this.#scheduler.stepCount >= calmAt) this.#calmDown();
       if (this.#scheduler.stepCount > stepCountMax) {
-        this.#oracle.violate(`without faults it did not come to an end: ${this.#describeProgress()}`);
+        this.#oracle.violate(`without faults it comes to no end: ${this.#describeProgress()}`);
         return;
       }
       await this.#step();
       if (this.#hasEndedByItself(headwater)) this.#oracle.violate('it ended without a fault');
     }
     headwater.stop();
+    await settle();
     for (let step = 0; step < 5000 && !headwater.isStopped && !this.#isOver; step += 1) {
       await this.#step();
       this.#hasEndedByItself(headwater);
@@ -223,7 +227,6 @@ class Run {
 
   #calmDown(): void {
     this.#isCalm = true;
-    this.#disk.setFault(() => ({ kind: 'none' }));
     this.#storeFaults.refuseChance = 0;
     this.#storeFaults.lostReplyChance = 0;
   }

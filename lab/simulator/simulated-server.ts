@@ -135,8 +135,13 @@ export class SimulatedServer {
     this.write();
   }
 
+  /** Every connection ends: now, or as soon as part of what was sent is delivered. */
   cutConnections(): void {
-    for (const sender of this.#senders) sender.close();
+    const isInMidstream = this.scheduler.chance(0.7);
+    for (const sender of this.#senders) {
+      if (isInMidstream) sender.cutInMidstream();
+      else sender.close();
+    }
   }
 
   /** Connections that deliver nothing more and do not end either. */
@@ -160,6 +165,7 @@ export class WalSender {
   #hasSentRelation = false;
   #isDelivering = false;
   #isHung = false;
+  #isCutNext = false;
   #statuses: bigint[] = [];
 
   constructor(server: SimulatedServer, receiver: StreamReceiver, pid: number) {
@@ -223,6 +229,10 @@ export class WalSender {
     receiver?.closed();
   }
 
+  cutInMidstream(): void {
+    this.#isCutNext = true;
+  }
+
   hang(): void {
     this.#isHung = true;
     this.#server.process.schedule('give up a silent client', this.#server.profile.walSenderTimeoutMs, () => {
@@ -256,6 +266,7 @@ export class WalSender {
     const bytes = Buffer.from(this.#queue.subarray(0, count));
     this.#queue = this.#queue.subarray(count);
     receiver.deliver(bytes);
+    if (this.#isCutNext && this.#queue.length > 0) this.close();
   }
 
   #sendNext(): void {

@@ -104,6 +104,7 @@ export class SimulatedSessions {
       readSlot: () => call('read slot').then(() => slotFacts(server)),
       readPublications: () => call('read publications').then(() => [publication]),
       readTables: () => call('read tables').then(() => [publishedTable]),
+      readNamedTables: () => Promise.resolve([]),
       hasTable: () => call('look for a table').then(() => false),
       createPublication: () => Promise.reject(new Error('the publication is there')),
       watch: async ({ canary }): Promise<WatchResult> => {
