@@ -155,6 +155,9 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       const error = await failToStart({ ...sourceOptions(database), recorder: new MemoryRecorder(), tables });
       assert.equal(error.code, 'HW-SOURCE-019');
       assert.match(error.message, /public\.no_key/);
+      // A publication that stayed behind would make PostgreSQL refuse the application's own writes.
+      await database.query('insert into no_key values (1)');
+      await database.query('update no_key set id = 2');
       await database.query('alter table no_key replica identity full');
       await using source = await startTestSource({
         ...sourceOptions(database),

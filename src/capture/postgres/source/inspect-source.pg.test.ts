@@ -38,6 +38,29 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       assert.equal(mended.get('source.published-changes'), 'ok');
     });
 
+    test('names what the first start would refuse, and a configured table that no publication lists', async () => {
+      await using database = await createTestDatabase({ major });
+      await database.query('create table no_key (id int)');
+      await database.query('create table listed (id int primary key)');
+      await database.query('create table parted (id int primary key) partition by range (id)');
+      await database.query('create table parted_1 partition of parted for values from (0) to (9)');
+      const find = async (tables: readonly string[], id: string): Promise<SourceCheck | undefined> =>
+        (await inspect(database.url, tables)).find((check) => check.id === id);
+      const missing = await find(['listed', 'public.not_there'], 'source.publication');
+      assert.equal(missing?.result, 'failed');
+      assert.match(missing.why, /public\.not_there/);
+      const unfit = await find(['no_key', 'listed', 'parted'], 'source.replica-identity');
+      assert.equal(unfit?.result, 'failed');
+      assert.match(unfit.why, /of no_key,/);
+      assert.match(unfit.fix ?? '', /alter table "public"\."no_key" replica identity full;/);
+      await database.query('create publication p for table parted');
+      const unlisted = await find(['listed', 'parted'], 'source.publication');
+      assert.equal(unlisted?.result, 'warning');
+      assert.match(unlisted.why, /not listed of source\.tables/);
+      await database.query(unlisted.fix ?? '');
+      assert.equal((await find(['listed', 'parted'], 'source.publication'))?.result, 'ok');
+    });
+
     test('a role without rights gives failed checks, not an error', async () => {
       await using database = await createTestDatabase({ major });
       const role = `${database.name}_reader`;
@@ -54,13 +77,13 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
   });
 }
 
-function inspect(url: string): Promise<readonly SourceCheck[]> {
+function inspect(url: string, tables: readonly string[] = []): Promise<readonly SourceCheck[]> {
   const options = parseConnectionUrl(url);
   return inspectSource({
     wanted: {
       slotName: 'headwater_test',
       publicationNames: ['p'],
-      tables: [],
+      tables,
       requiredTables: ['public.adopted'],
       outboxTable: 'headwater.outbox',
       create: 'if-missing',

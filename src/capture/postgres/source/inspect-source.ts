@@ -48,6 +48,7 @@ async function readInspectedSource(
     slot: server.isStandby ? undefined : await catalog.readSlot(wanted.slotName),
     publications: await catalog.readPublications(wanted.publicationNames),
     tables: distinctTables(await catalog.readTables(wanted.publicationNames)),
+    named: await catalog.readNamedTables(wanted.tables, wanted.publicationNames),
     hasOutbox: await catalog.hasTable(wanted.outboxTable),
     replicationError: await tryReplication(inspection.openReplication, signal),
     wanted,

@@ -1,9 +1,9 @@
 import type { HeadwaterError } from '../../../foundation/error.ts';
-import { quoteIdentifier, quoteQualified } from '../../../postgres/quote.ts';
+import { parseQualifiedName, quoteIdentifier, quoteQualified } from '../../../postgres/quote.ts';
 import type { SourceCheck } from '../../source-check.ts';
 import { checkPublicationsExist, checkSlotKind } from './compare-source.ts';
 import { addTableSql, createPublicationSql, createSlotSql } from './setup.sql.ts';
-import type { PublicationFacts, PublishedTable, ServerFacts, SlotFacts } from './source-facts.ts';
+import type { NamedTable, PublicationFacts, PublishedTable, ServerFacts, SlotFacts } from './source-facts.ts';
 import {
   findTablesWithHiddenIdentity,
   findTablesWithoutIdentity,
@@ -17,6 +17,8 @@ export interface InspectedSource {
   readonly slot: SlotFacts | undefined;
   readonly publications: readonly PublicationFacts[];
   readonly tables: readonly PublishedTable[];
+  /** The tables that the configuration names. */
+  readonly named: readonly NamedTable[];
   /** Whether Headwater's own outbox table is there. */
   readonly hasOutbox: boolean;
   /** Undefined: a session in replication mode came about. */
@@ -98,10 +100,23 @@ function checkCapacity({ server, slot }: InspectedSource): SourceCheck {
   return ok(id, `${slots} and ${senders} are in use`);
 }
 
-function checkPublications({ publications, tables, wanted }: InspectedSource): SourceCheck {
+function checkPublications({ named, publications, tables, wanted }: InspectedSource): SourceCheck {
   const id = 'source.publication';
   const missing = checkPublicationsExist(wanted.publicationNames, publications);
   const names = wanted.publicationNames.map((name) => `"${name}"`).join(', ');
+  const unknown = named.filter(({ isThere }) => !isThere).map(({ name }) => name);
+  if (unknown.length > 0) {
+    return failed(
+      id,
+      `there is no table ${unknown.join(', ')}`,
+      'create it, or correct source.tables in the configuration',
+    );
+  }
+  const lacking = named.filter(({ isPublished }) => !isPublished).map(({ name }) => name);
+  if (missing === undefined && lacking.length > 0) {
+    const why = `publication ${names} lists ${tables.length} tables, but not ${lacking.join(', ')} of source.tables: changes of it are not captured`;
+    return warning(id, why, lacking.map((name) => addTableSql(wanted.publicationNames[0] ?? '', name)).join(' '));
+  }
   if (missing === undefined) return ok(id, `publication ${names} lists ${tables.length} tables`);
   const sql = wanted.publicationNames
     .filter((name) => !publications.some((publication) => publication.name === name))
@@ -158,9 +173,18 @@ function checkViaRoot({ publications }: InspectedSource): SourceCheck {
   );
 }
 
-function checkIdentities({ publications, tables }: InspectedSource): SourceCheck {
+function checkIdentities({ named, publications, tables, wanted }: InspectedSource): SourceCheck {
   const id = 'source.replica-identity';
   const lacking = findTablesWithoutIdentity(tables, publications);
+  const unfit = named.filter((table) => table.lacksIdentity).map(({ name }) => name);
+  if (unfit.length > 0 && checkPublicationsExist(wanted.publicationNames, publications) !== undefined) {
+    const sql = unfit.map((name) => {
+      const { schemaName, objectName } = parseQualifiedName(name);
+      return `alter table ${quoteQualified(schemaName, objectName)} replica identity full;`;
+    });
+    const why = `PostgreSQL would refuse UPDATE and DELETE of ${unfit.join(', ')}, so it is not published`;
+    return failed(id, why, `add primary keys, or: ${sql.join(' ')}`);
+  }
   if (lacking.length === 0) return ok(id, 'every published table has a replica identity');
   const fix = lacking
     .map(({ schemaName, tableName }) => `alter table ${quoteQualified(schemaName, tableName)} replica identity full;`)

@@ -41,7 +41,7 @@ export interface AcceptedSource {
 
 type PrepareOptions = Pick<
   PostgresSourceOptions,
-  'slotName' | 'publicationNames' | 'tables' | 'requiredTables' | 'outboxTable' | 'create' | 'recorder'
+  'slotName' | 'publicationNames' | 'tables' | 'requiredTables' | 'outboxTable' | 'create' | 'recorder' | 'logger'
 >;
 
 /**
@@ -55,6 +55,7 @@ export async function prepareSource(options: PrepareOptions, sessions: SourceSes
   const server = await catalog.readServer();
   throwIf(checkServer(server, system, replication.serverVersion));
   const publications = await preparePublications(options, catalog);
+  await warnOfUnpublished(options, catalog);
   const tables = distinctTables(await catalog.readTables(options.publicationNames));
   const slot = await catalog.readSlot(options.slotName);
   const { source } = options.recorder.state;
@@ -148,6 +149,9 @@ async function preparePublications(
   // A publication that a history was recorded with is never made anew here: that is a refusal by its oid.
   if (missing.length === 0 || options.recorder.state.source !== undefined) return found;
   const tables = await listTablesToPublish(options, catalog);
+  // Before it is made: PostgreSQL would refuse the application's own writes from that moment on.
+  const named = await catalog.readNamedTables(tables, options.publicationNames);
+  throwIf(refuseWithoutIdentity(named.filter((table) => table.lacksIdentity).map(({ name }) => name)));
   if (options.create === 'never') {
     const sql = missing.map((name) => `${createPublicationSql(name, tables)};`).join(' ');
     throw new HeadwaterError('HW-SOURCE-009', `the publication "${missing.join('", "')}" does not exist`, {
@@ -162,14 +166,32 @@ async function preparePublications(
 async function listTablesToPublish(options: PrepareOptions, catalog: SourceCatalog): Promise<readonly string[]> {
   const hasOutbox = await catalog.hasTable(options.outboxTable);
   const tables = [...options.tables, ...options.requiredTables, ...(hasOutbox ? [options.outboxTable] : [])];
-  return [...new Set(tables.map((name) => (name.includes('.') ? name : `public.${name}`)))];
+  return [...new Set(tables.map(qualify))];
+}
+
+/** A publication that is there is never altered, so a table that the configuration names may be missing in it. */
+async function warnOfUnpublished(options: PrepareOptions, catalog: SourceCatalog): Promise<void> {
+  const named = await catalog.readNamedTables(options.tables, options.publicationNames);
+  for (const { name, isThere } of named.filter((table) => !table.isPublished)) {
+    options.logger.warn('source.table_unpublished', {
+      table: name,
+      error: isThere
+        ? 'source.tables names it and no publication does: its changes are not captured'
+        : 'there is no such table',
+      hint: isThere
+        ? addTableSql(options.publicationNames[0] ?? '', name)
+        : 'correct source.tables, or create and publish it',
+    });
+  }
+}
+
+function qualify(name: string): string {
+  return name.includes('.') ? name : `public.${name}`;
 }
 
 function refuseUnpublished(options: PrepareOptions, tables: readonly PublishedTable[]): HeadwaterError | undefined {
   const published = tableNames(tables);
-  const lacking = options.requiredTables.filter(
-    (name) => !published.includes(name.includes('.') ? name : `public.${name}`),
-  );
+  const lacking = options.requiredTables.filter((name) => !published.includes(qualify(name)));
   if (lacking.length === 0) return undefined;
   const sql = lacking.map((name) => addTableSql(options.publicationNames[0] ?? '', name)).join(' ');
   return new HeadwaterError('HW-SOURCE-036', `${lacking.join(', ')} is not published: its events would be lost`, {
@@ -228,7 +250,10 @@ function refuseTablesWithoutIdentity(
   tables: readonly PublishedTable[],
   publications: readonly PublicationFacts[],
 ): HeadwaterError | undefined {
-  const names = tableNames(findTablesWithoutIdentity(tables, publications));
+  return refuseWithoutIdentity(tableNames(findTablesWithoutIdentity(tables, publications)));
+}
+
+function refuseWithoutIdentity(names: readonly string[]): HeadwaterError | undefined {
   if (names.length === 0) return undefined;
   return new HeadwaterError(
     'HW-SOURCE-019',

@@ -1,4 +1,4 @@
-import type { PublicationFacts, PublishedTable, ServerFacts, SlotFacts } from './source-facts.ts';
+import type { NamedTable, PublicationFacts, PublishedTable, ServerFacts, SlotFacts } from './source-facts.ts';
 
 /** What one regular look at the source asks for. */
 export interface WatchRequest {
@@ -30,6 +30,8 @@ export interface SourceCatalog {
   /** Those that exist. */
   readPublications(names: readonly string[]): Promise<readonly PublicationFacts[]>;
   readTables(publicationNames: readonly string[]): Promise<readonly PublishedTable[]>;
+  /** What the tables of these names, `schema.table`, are to the publications. One for each name. */
+  readNamedTables(names: readonly string[], publicationNames: readonly string[]): Promise<readonly NamedTable[]>;
   /** Whether a table of that name, `schema.table`, exists. */
   hasTable(name: string): Promise<boolean>;
   createPublication(name: string, tables: readonly string[]): Promise<void>;

@@ -107,6 +107,42 @@ select t.pubname::text as publication_name,
  where t.pubname in (select jsonb_array_elements_text($1::jsonb))
  order by 1, 2, 3`;
 
+/**
+ * One row for each named table, published or not. $1 JSON array of `{name, schema_name, table_name}`, $2 JSON array of
+ * publication names. Of a partitioned table its leaves are looked at, for they are what is written.
+ */
+export const namedTablesSql = `
+with published as (
+     select k.oid
+       from pg_publication_tables t
+       join pg_namespace s on s.nspname = t.schemaname
+       join pg_class k on k.relnamespace = s.oid and k.relname = t.tablename
+      where t.pubname in (select jsonb_array_elements_text($2::jsonb)))
+select w.name as name,
+       (c.oid is not null)::text as is_there,
+       coalesce(z.lacks_identity, false)::text as lacks_identity,
+       (c.oid in (select p.oid from published p)
+         or (c.relkind = 'p' and coalesce(z.are_leaves_published, true)))::text as is_published
+  from jsonb_to_recordset($1::jsonb) as w(name text, schema_name text, table_name text)
+  left join pg_namespace n on n.nspname = w.schema_name
+  left join pg_class c on c.relnamespace = n.oid and c.relname = w.table_name
+  left join lateral (
+       select bool_or(case l.relreplident
+                      when 'f' then false
+                      when 'n' then true
+                      else not exists (select from pg_index x
+                                        where x.indrelid = l.oid and x.indisvalid
+                                          and case l.relreplident when 'd' then x.indisprimary else x.indisreplident end)
+                      end) as lacks_identity,
+              bool_and(l.oid in (select p.oid from published p)) as are_leaves_published
+         from (select c.oid, c.relreplident where c.relkind <> 'p'
+               union all
+               select p.oid, p.relreplident
+                 from pg_partition_tree(c.oid) q
+                 join pg_class p on p.oid = q.relid
+                where c.relkind = 'p' and q.isleaf) l
+       ) z on true`;
+
 /** One row. $1 a quoted qualified name. */
 export const tableExistsSql = `select (to_regclass($1) is not null)::text as is_there`;
 

@@ -92,6 +92,16 @@ export interface PublishedTable {
   readonly rowEstimate: number;
 }
 
+/** A table that the configuration names, published or not. */
+export interface NamedTable {
+  /** As it was asked for. */
+  readonly name: string;
+  readonly isThere: boolean;
+  /** PostgreSQL would refuse its UPDATE and DELETE as soon as they are published. */
+  readonly lacksIdentity: boolean;
+  readonly isPublished: boolean;
+}
+
 /** Reads the one row of the server query, whose values are text or null. */
 export function parseServerFacts(row: QueryRow): ServerFacts {
   const insertLsn = row['insert_lsn'];
@@ -178,6 +188,16 @@ export function parsePublishedTable(row: QueryRow): PublishedTable {
     hasRowSecurity: flag(row, 'has_row_security'),
     byteCount: BigInt(row['byte_count'] ?? '0'),
     rowEstimate: Number(row['row_estimate']),
+  };
+}
+
+/** Reads a row of the query for named tables. */
+export function parseNamedTable(row: QueryRow): NamedTable {
+  return {
+    name: text(row, 'name'),
+    isThere: flag(row, 'is_there'),
+    lacksIdentity: flag(row, 'lacks_identity'),
+    isPublished: flag(row, 'is_published'),
   };
 }
 

@@ -7,6 +7,7 @@ import { parseQualifiedName, quoteQualified } from '../../../postgres/quote.ts';
 import { createPublicationSql } from './setup.sql.ts';
 import type { SourceCatalog, WatchRequest, WatchResult } from './source-catalog.ts';
 import {
+  namedTablesSql,
   publicationFactsSql,
   publishedTablesSql,
   serverFactsSql,
@@ -15,10 +16,12 @@ import {
   watchSql,
 } from './source-facts.sql.ts';
 import {
+  parseNamedTable,
   parsePublicationFacts,
   parsePublishedTable,
   parseServerFacts,
   parseSlotFacts,
+  type NamedTable,
   type PublicationFacts,
   type PublishedTable,
   type ServerFacts,
@@ -68,6 +71,16 @@ class SqlSourceCatalog implements SourceCatalog {
     return (await this.#connection.query(publishedTablesSql, [JSON.stringify(publicationNames)])).map(
       parsePublishedTable,
     );
+  }
+
+  async readNamedTables(names: readonly string[], publicationNames: readonly string[]): Promise<readonly NamedTable[]> {
+    if (names.length === 0) return [];
+    const wanted = names.map((name) => {
+      const { schemaName, objectName } = parseQualifiedName(name);
+      return { name, schema_name: schemaName, table_name: objectName };
+    });
+    const values = [JSON.stringify(wanted), JSON.stringify(publicationNames)];
+    return (await this.#connection.query(namedTablesSql, values)).map(parseNamedTable);
   }
 
   async hasTable(name: string): Promise<boolean> {
