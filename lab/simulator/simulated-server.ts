@@ -177,6 +177,8 @@ export class WalSender {
   /** Answers START_REPLICATION: from the slot's own position. */
   start(): void {
     const { slot } = this.#server;
+    // The client left before its command came.
+    if (this.#receiver === undefined) return;
     if (slot === undefined || slot.holder !== undefined) {
       this.#push(errorResponse('55006', 'replication slot is active'));
       return;
