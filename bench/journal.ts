@@ -3,27 +3,31 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Benchmark, BenchmarkContext } from './benchmark.ts';
-import { program, runSubject } from './measure/run-subject.ts';
+import type { Percentiles } from './measure/percentiles.ts';
+import { parseResult, program, runProgram, runSubject } from './measure/run-subject.ts';
 import {
   alternate,
   type CaseSummary,
   compareRuns,
   describeRun,
+  round,
   summarizeCase,
   summarizeSide,
 } from './measure/summary.ts';
 import { recordsPerGroup } from './workload/journal-records.ts';
 
 const groupCount = 2000;
+const lookupByteCount = 10_000_000_000;
+const lookupCount = 10_000;
 const shapes = [
   { name: 'single_record_transactions', recordsPerTransaction: 1 },
   { name: 'large_transactions', recordsPerTransaction: recordsPerGroup },
 ];
 
-/** Appending beside a plain write with equal flushes, and scanning beside a plain read of the same files. */
+/** Appending beside a plain write with equal flushes, scanning beside a plain read of the same files, and look-ups. */
 export const journalBenchmark: Benchmark = {
   name: 'journal',
-  summary: 'append beside a plain sequential write with equal flushes; scan',
+  summary: 'append beside a plain sequential write with equal flushes; scan; event look-up',
   async run(context) {
     const scratch = await mkdtemp(join(tmpdir(), 'headwater-bench-'));
     const cases: CaseSummary[] = [];
@@ -34,12 +38,31 @@ export const journalBenchmark: Benchmark = {
         cases.push(append);
         scan[shape.name] = scanned;
       }
+      const eventLookup = await measureLookups(context, join(scratch, 'events'));
+      return { cases, figures: { scan, eventLookup } };
     } finally {
       await rm(scratch, { recursive: true, force: true });
     }
-    return { cases, figures: { scan } };
   },
 };
+
+/** Looks events up by id in a journal of ten gigabytes. */
+async function measureLookups(context: BenchmarkContext, directory: string): Promise<object> {
+  const byteCount = Math.round(lookupByteCount * context.scale);
+  const subject = program('subjects/locate-events.ts', [directory, byteCount, lookupCount]);
+  const { output, peakMemoryMb, cpuSeconds } = await runProgram(subject, context.signal);
+  const { rows: _rows, seconds: _seconds, ...result } = parseResult(output) as LookupResult;
+  const outcome = { lookups: lookupCount, ...result, peakMemoryMb: round(peakMemoryMb), cpuSeconds: round(cpuSeconds) };
+  context.note(`event look-up: ${JSON.stringify(outcome)}`);
+  return outcome;
+}
+
+interface LookupResult {
+  readonly rows: number;
+  readonly seconds: number;
+  readonly held: Percentiles;
+  readonly absent: Percentiles;
+}
 
 interface Shape {
   readonly name: string;

@@ -12,30 +12,17 @@ import { openReplicationConnection } from '../../src/capture/postgres/replicatio
 import { StreamRecorder } from '../../src/capture/postgres/replication/stream-recorder.ts';
 import { encodeStandbyStatus } from '../../src/capture/postgres/replication/wire.ts';
 import { streamByteLimits } from '../../src/capture/postgres/source/source-options.ts';
-import { systemClock } from '../../src/foundation/clock.ts';
-import { silentLogger } from '../../src/foundation/logger.ts';
-import { nodeDisk } from '../../src/foundation/node-disk.ts';
-import { systemRandom } from '../../src/foundation/random.ts';
-import { openJournal } from '../../src/journal/embedded/open-journal.ts';
 import { lsnZero } from '../../src/model/lsn.ts';
 import type { SourceIdentity } from '../../src/model/source-identity.ts';
 import { parseConnectionUrl } from '../../src/postgres/connection-options.ts';
+import { openBenchJournal, openBenchWriter } from '../workload/filled-journal.ts';
 
 const [url = '', slot = '', publication = '', commits = '0', directory = ''] = process.argv.slice(2);
 const wanted = Number(commits);
 
 const stream = await recordStream();
-await using journal = await openJournal({
-  directory,
-  disk: nodeDisk,
-  clock: systemClock,
-  random: systemRandom,
-  logger: silentLogger,
-  otherReaders: 'none',
-});
-await using writer = await journal.openWriter();
-writer.recordSource(stream.identity, lsnZero, 'initial');
-await writer.flush();
+await using journal = await openBenchJournal(directory);
+await using writer = await openBenchWriter(journal, stream.identity);
 const startedAt = performance.now();
 const rows = await append(writer);
 const seconds = (performance.now() - startedAt) / 1000;

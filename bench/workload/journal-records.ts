@@ -5,9 +5,12 @@ export const recordByteCount = 296;
 /** So many records are flushed at once. */
 export const recordsPerGroup = 1000;
 
+/** What the journal adds to a transaction. */
+export const transactionOverheadBytes: number = frameHeaderLength + commitRecordLength;
+
 /** What a transaction takes in the journal, for a peer that writes just as many bytes. */
 export function transactionByteCount(recordCount: number): number {
-  return frameHeaderLength + commitRecordLength + recordCount * recordByteCount;
+  return transactionOverheadBytes + recordCount * recordByteCount;
 }
 
 /**
