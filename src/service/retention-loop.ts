@@ -22,7 +22,7 @@ const intervalMs = 5000;
 /** From here on the log says that the limit comes near. */
 const nearLimitRatio = 0.7;
 
-/** Looks at the journal's size and age every few seconds, removes what may go, and holds capture at the limit. */
+/** Looks at the journal's size and age every few seconds while it is written to or delivered, else once a minute; removes what may go, and holds capture at the limit. */
 export class RetentionLoop {
   readonly #options: RetentionLoopOptions;
   readonly #retention: ReturnType<OpenedJournal['createRetention']>;
@@ -55,7 +55,7 @@ export class RetentionLoop {
         name: lane.name,
         sequence: lane.status().checkpoint?.sequence ?? sequenceZero,
       }));
-      await this.#act(await this.#retention.run(lanes));
+      if (this.#retention.isDue(lanes)) await this.#act(await this.#retention.run(lanes));
     } catch (thrown) {
       const error = HeadwaterError.from(thrown);
       this.#options.logger.error('journal.retention_failed', { code: error.code, error: error.message });

@@ -196,7 +196,7 @@ async function createOpenedJournal(parts: OpenedParts): Promise<OpenedJournal> {
     search,
     writerInput,
     createRetention: (policy, headroomByteCount) =>
-      new Retention({ files, state, reader, clock, logger, policy, headroomByteCount }),
+      new Retention({ files, state, reader, end, clock, logger, policy, headroomByteCount }),
     openWriter: () => openJournalWriter({ input: writerInput, disk, clock, publisher: end }),
     async [Symbol.asyncDispose]() {
       await reader[Symbol.asyncDispose]();

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
+import { systemClock } from '../../foundation/clock.ts';
+import { silentLogger } from '../../foundation/logger.ts';
 import { MeanDisk } from '../../foundation/testing/mean-disk.ts';
 import { createSeededRandom } from '../../foundation/random.ts';
 import { sequenceZero, toSequence } from '../../model/position.ts';
@@ -13,7 +15,10 @@ import {
   sourceStart,
   testSource,
 } from '../testing/journal-writes.ts';
+import { DurableEndCell } from './durable-end-cell.ts';
+import { journalPaths } from './journal-paths.ts';
 import type { RetentionPolicy } from './plan-retention.ts';
+import { Retention } from './retention.ts';
 import { type EmbeddedEngine, meanGround, openEmbeddedEngine } from './testing/embedded-engine.ts';
 import { MemoryState } from './testing/memory-state-store.ts';
 import { verifyJournal } from './verify-journal.ts';
@@ -90,6 +95,49 @@ describe('retention in a journal', () => {
       firstLost: '6',
       lastLost: String(plan.removals.at(-1)?.segment.lastSequence),
     });
+    await engine.close();
+  });
+
+  it('is not due again before something grew, a lane moved, or a minute passed, and always while capture is held', async () => {
+    const disk = new MeanDisk({ random: createSeededRandom(1) });
+    const engine = await openFilled(disk, new MemoryState());
+    const { sequence, recordedLsn } = engine.reader.durableEnd;
+    const place = { sequence, recordedLsn, segment: 7, offset: 1000 };
+    const end = new DurableEndCell(place);
+    let nowMs = 0;
+    const open = (policy: RetentionPolicy): Retention =>
+      new Retention({
+        files: { disk, paths: journalPaths('/journal'), journalId: engine.journal.journalId },
+        state: engine.state,
+        reader: engine.reader,
+        end,
+        clock: { ...systemClock, monotonicMs: () => nowMs },
+        logger: silentLogger,
+        policy,
+        headroomByteCount: 0,
+      });
+    const lanes = [{ name: 'lane', sequence: toSequence(10n) }];
+    const retention = open({ ...keepNothing, minimumAgeMs: 1e9 });
+    assert.equal(retention.isDue(lanes), true);
+    await retention.run(lanes);
+    end.publish({ ...place, offset: 1032 });
+    assert.equal(retention.isDue(lanes), false);
+    assert.equal(retention.isDue([{ name: 'lane', sequence: toSequence(11n) }]), true);
+    assert.equal(retention.isDue([]), true);
+    nowMs = 60_000;
+    assert.equal(retention.isDue(lanes), true);
+    await retention.run(lanes);
+    end.publish({ ...place, offset: 1_000_000 });
+    assert.equal(retention.isDue(lanes), true);
+    await retention.run(lanes);
+    end.publish({ ...place, segment: 8 });
+    assert.equal(retention.isDue(lanes), true);
+    await retention.run(lanes);
+    for (let flush = 0; flush < 20; flush += 1) end.publish({ ...place, segment: 8 });
+    assert.equal(retention.isDue(lanes), true);
+    const held = open({ ...keepNothing, minimumAgeMs: 1e9, maxByteCount: 1000 });
+    assert.equal((await held.run(lanes)).mayCapture, false);
+    assert.equal(held.isDue(lanes), true);
     await engine.close();
   });
 

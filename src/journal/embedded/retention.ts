@@ -5,6 +5,7 @@ import type { Logger } from '../../foundation/logger.ts';
 import { toSequence } from '../../model/position.ts';
 import type { JournalReader } from '../journal-reader.ts';
 import type { StateStore } from '../state-store.ts';
+import type { DurableEndWatch, DurablePlace } from './durable-place.ts';
 import type { JournalFiles } from './journal-files.ts';
 import { indexPath, segmentPath } from './journal-paths.ts';
 import {
@@ -30,6 +31,7 @@ export interface RetentionOptions {
   readonly files: JournalFiles;
   readonly state: StateStore;
   readonly reader: JournalReader;
+  readonly end: DurableEndWatch;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly policy: RetentionPolicy;
@@ -42,6 +44,18 @@ const spoolKind = 'trim-spool';
 const gapKind = 'lane-gap';
 const totalsName = 'totals';
 const keptTrimRecords = 100;
+/** Of a journal that grows by less and is flushed no more often, no look need be taken for this long. */
+const quietByteCountMax = 65_536;
+const quietVersionStepMax = 8;
+const quietIntervalMs = 60_000;
+
+interface Look {
+  readonly atMs: number;
+  readonly version: number;
+  readonly place: DurablePlace;
+  readonly lanes: readonly RetainingLane[];
+  readonly mayCapture: boolean;
+}
 
 /**
  * Removes whole sealed segments by the declared policy. Each removal is a record in the state and counted before the file
@@ -50,6 +64,7 @@ const keptTrimRecords = 100;
 export class Retention {
   readonly #options: RetentionOptions;
   readonly #sealed = new Map<number, SealedSegment>();
+  #lastLook: Look | undefined;
 
   constructor(options: RetentionOptions) {
     this.#options = options;
@@ -65,9 +80,27 @@ export class Retention {
     };
   }
 
+  /**
+   * False while `run` would decide what it decided last: next to nothing was appended since, no lane moved, capture is not
+   * held, and less than a minute has passed. So the journal of an idle source is left alone.
+   */
+  isDue(lanes: readonly RetainingLane[]): boolean {
+    const { clock, end } = this.#options;
+    const last = this.#lastLook;
+    if (last === undefined || !last.mayCapture || clock.monotonicMs() - last.atMs >= quietIntervalMs) return true;
+    const { segment, offset } = end.place;
+    if (segment !== last.place.segment || offset - last.place.offset > quietByteCountMax) return true;
+    // Spools grow beside the segments, by flushes as well.
+    if (Math.abs(end.version - last.version) > quietVersionStepMax) return true;
+    const before = new Map(last.lanes.map(({ name, sequence }) => [name, sequence]));
+    return lanes.length !== before.size || lanes.some(({ name, sequence }) => before.get(name) !== sequence);
+  }
+
   /** Looks once and removes what may go. @returns what was decided */
   async run(lanes: readonly RetainingLane[]): Promise<RetentionPlan> {
-    const { reader, clock, policy, headroomByteCount, state, logger } = this.#options;
+    const { reader, end, clock, policy, headroomByteCount, state, logger } = this.#options;
+    this.#lastLook = undefined;
+    const seen = { atMs: clock.monotonicMs(), version: end.version, place: end.place, lanes };
     await this.#removeLeftSpools();
     const { byteCount } = await reader.extent();
     const sealed = await this.#listSealed();
@@ -81,6 +114,7 @@ export class Retention {
       logger.error('lane detached', { lane, firstLost, lastLost });
     }
     for (const removal of plan.removals) await this.#remove(removal);
+    this.#lastLook = { ...seen, mayCapture: plan.mayCapture };
     return plan;
   }
 
