@@ -227,6 +227,7 @@ const publishedTable: PublishedTable = {
   schemaName: 'public',
   tableName: 'rows',
   tableOid: 16_400,
+  publishedAs: 'as made',
   identityKind: 'default',
   identityColumns: ['id'],
   columnCount: 3,

@@ -1,4 +1,4 @@
-import type { LaneReport, SourceReport, StatusReport } from '../service/status-report.ts';
+import type { IncompleteTable, LaneReport, SourceReport, StatusReport } from '../service/status-report.ts';
 import type { TextStyle } from './terminal.ts';
 
 /** A status report for people: first whether all is well, then the numbers. Pure. */
@@ -27,15 +27,23 @@ function findProblems(report: StatusReport): string[] {
   if (source.error !== null)
     problems.push(`source: ${source.error.code} ${source.error.message}\n    fix: ${source.error.hint}`);
   for (const table of source.incompleteTables) {
-    problems.push(
-      `table ${table.table} held about ${table.rowEstimate} row(s) that are not in the journal: no copy of it is complete`,
-    );
+    problems.push(`table ${table.table} ${explainIncomplete(table)}: no copy of it is complete`);
   }
   for (const lane of report.lanes) {
     if (lane.error === null) continue;
     problems.push(`lane ${lane.name}: ${lane.error.code} ${lane.error.message}\n    fix: ${lane.error.hint}`);
   }
   return problems;
+}
+
+function explainIncomplete({ reason, rowEstimate }: IncompleteTable): string {
+  if (reason === 'publication-altered') {
+    return 'was not published as before, or not at all, for a while, and changes may be missing in the journal';
+  }
+  const rows = rowEstimate < 0 ? 'row(s) that nobody has counted and' : `about ${rowEstimate} row(s) that`;
+  return reason === 'journal-begins-later'
+    ? `may have held ${rows} are not in the journal`
+    : `held ${rows} are not in the journal`;
 }
 
 function formatSource(source: SourceReport): string {

@@ -1,8 +1,9 @@
 /**
  * Why rows may be missing: the table held rows when Headwater created the slot; the slot is older than the journal, so
- * nobody knows; the table was published later and held rows when that was noticed.
+ * nobody knows; the table was published later and held rows when that was noticed; what is published of it was altered,
+ * or it was left out for a while, so that changes in between may be missing.
  */
-export type UncopiedReason = 'held-rows-at-start' | 'journal-begins-later' | 'published-later';
+export type UncopiedReason = 'held-rows-at-start' | 'journal-begins-later' | 'published-later' | 'publication-altered';
 
 /**
  * A published table that may have held rows before the recorded history began. Those rows are not in the journal, so a
@@ -34,6 +35,11 @@ export interface SourceIdentity {
   readonly sessionSettings: Readonly<Record<string, string>>;
   /** The published tables when this identity was recorded, `schema.table`, sorted. */
   readonly tables: readonly string[];
+  /**
+   * How each of these tables was published, as a digest: another one means that it was dropped from the publication and
+   * added again, or that kinds of changes, rows or columns were left out. Undefined in journals before this was recorded.
+   */
+  readonly publishedAs?: Readonly<Record<string, string>> | undefined;
   /** Tables whose earlier rows the history lacks, as far as it was known when this identity was recorded. */
   readonly uncopiedTables: readonly UncopiedTable[];
 }

@@ -262,6 +262,32 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
         ['later', 'published-later'],
       ]);
     });
+
+    test('a table of which less was published for a while, even while capture was down, is named as incomplete', async () => {
+      await using database = await createCapturedDatabase(major);
+      const recorder = new MemoryRecorder();
+      const options = { ...sourceOptions(database), recorder, canaryIntervalMs: 20 };
+      const source = await startTestSource(options);
+      await database.query('alter table t add column note text');
+      await database.query('insert into t values (1)');
+      await waitUntil(() => recorder.durable.transactions.length === 1, '1 is durable');
+      assert.deepEqual(source.report().uncopiedTables, []);
+      await source.stop();
+      await database.query('alter publication headwater drop table t');
+      await database.query('insert into t values (2)');
+      await database.query('alter publication headwater add table t');
+      await using again = await startTestSource(options);
+      const names = (): string[] =>
+        again.report().uncopiedTables.map(({ tableName, reason }) => `${tableName}: ${reason}`);
+      await waitUntil(() => names().length === 1, 'the table that was dropped and added again is named');
+      assert.deepEqual(names(), ['t: publication-altered']);
+      await database.query('create table u (id bigint primary key)');
+      await database.query('alter publication headwater add table u');
+      await waitUntil(() => recorder.durable.state.source?.tables.includes('public.u') === true, 'u is known');
+      await database.query(`alter publication headwater set (publish = 'insert')`);
+      await waitUntil(() => names().length === 2, 'the table whose updates are left out is named');
+      assert.deepEqual(names(), ['t: publication-altered', 'u: publication-altered']);
+    });
   });
 }
 

@@ -23,12 +23,13 @@ const sourceSchema = z.strictObject({
   publicationOids: z.array(z.int()),
   sessionSettings: z.record(z.string(), z.string()),
   tables: z.array(z.string()),
+  publishedAs: z.record(z.string(), z.string()).optional(),
   uncopiedTables: z.array(
     z.strictObject({
       schemaName: z.string(),
       tableName: z.string(),
       rowEstimate: z.number(),
-      reason: z.enum(['held-rows-at-start', 'journal-begins-later', 'published-later']),
+      reason: z.enum(['held-rows-at-start', 'journal-begins-later', 'published-later', 'publication-altered']),
     }),
   ),
 }) satisfies z.ZodType<SourceIdentity>;

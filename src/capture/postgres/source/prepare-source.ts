@@ -14,7 +14,7 @@ import type { SourceCatalog } from './source-catalog.ts';
 import type { PublicationFacts, PublishedTable, ServerFacts, SlotFacts } from './source-facts.ts';
 import type { PostgresSourceOptions } from './source-options.ts';
 import { checkServer, findTablesWithoutIdentity } from './source-rules.ts';
-import { canSeeRows, distinctTables, tableNames, toUncopiedTable } from './uncopied-tables.ts';
+import { canSeeRows, distinctTables, tableDigests, tableNames, toUncopiedTable } from './uncopied-tables.ts';
 
 /** The two sessions of capture. */
 export interface SourceSessions {
@@ -242,6 +242,7 @@ function createIdentity(
     ),
     sessionSettings: parts.replication.sessionSettings,
     tables: tableNames(tables),
+    publishedAs: tableDigests(tables),
     uncopiedTables,
   };
 }

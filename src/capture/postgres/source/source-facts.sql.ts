@@ -69,8 +69,21 @@ select p.pubname::text as name,
  where p.pubname in (select jsonb_array_elements_text($1::jsonb))
  order by p.pubname`;
 
+/*
+ * A digest of all that decides which changes of a table `c` publication `p` sends. The oid of the membership is part of it:
+ * a table that was dropped from the publication and added again has another one. Only a table of all tables, or of a
+ * schema, has none.
+ */
+const publishedAsSql = `
+       md5(concat_ws(' ', p.oid, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot,
+           to_jsonb(p) ->> 'pubgencols',
+           (select string_agg(concat_ws(' ', r.oid, to_jsonb(r) ->> 'prattrs', to_jsonb(r) ->> 'prqual'), ',' order by r.oid)
+              from pg_publication_rel r
+             where r.prpubid = p.oid
+               and (r.prrelid = c.oid or r.prrelid in (select a.relid from pg_partition_ancestors(c.oid) a)))))`;
+
 /** One row for each published table. $1 JSON array of publication names. */
-export const publishedTablesSql = `
+export const publishedTablesSql: string = `
 select t.pubname::text as publication_name,
        t.schemaname::text as schema_name,
        t.tablename::text as table_name,
@@ -89,9 +102,11 @@ select t.pubname::text as publication_name,
          where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)::text as column_count,
        (select count(*) from pg_attribute a
          where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = 's')::text as generated_count,
+       ${publishedAsSql} as published_as,
        coalesce(z.byte_count, 0)::text as byte_count,
        coalesce(z.row_estimate, -1)::bigint::text as row_estimate
   from pg_publication_tables t
+  join pg_publication p on p.pubname = t.pubname
   join pg_namespace n on n.nspname = t.schemaname
   join pg_class c on c.relnamespace = n.oid and c.relname = t.tablename
   left join lateral (
@@ -157,7 +172,12 @@ export function watchSql(canary: 'emitted' | 'none'): string {
   return `
 select (select coalesce(jsonb_agg(to_jsonb(s)), '[]')::text from (${slotFactsSql}) s) as slots,
        (select coalesce(jsonb_agg(to_jsonb(p)), '[]')::text from (${publicationFactsSql.replace('$1', '$2')}) p) as publications,
-       (select md5(coalesce(string_agg(t.schemaname || '.' || t.tablename, ',' order by t.schemaname, t.tablename), ''))
+       (select md5(coalesce(string_agg(
+                 concat_ws(' ', t.schemaname, t.tablename, ${publishedAsSql}),
+                 ',' order by t.pubname, t.schemaname, t.tablename), ''))
           from pg_publication_tables t
+          join pg_publication p on p.pubname = t.pubname
+          join pg_namespace n on n.nspname = t.schemaname
+          join pg_class c on c.relnamespace = n.oid and c.relname = t.tablename
          where t.pubname in (select jsonb_array_elements_text($2::jsonb))) as tables_digest${emit}`;
 }

@@ -77,6 +77,8 @@ export interface PublishedTable {
   readonly schemaName: string;
   readonly tableName: string;
   readonly tableOid: number;
+  /** Digest of what is published of it. */
+  readonly publishedAs: string;
   readonly identityKind: IdentityKind;
   /** Columns of the primary key or of the chosen index; empty for FULL and NOTHING. */
   readonly identityColumns: readonly string[];
@@ -177,6 +179,7 @@ export function parsePublishedTable(row: QueryRow): PublishedTable {
     schemaName: text(row, 'schema_name'),
     tableName: text(row, 'table_name'),
     tableOid: Number(row['table_oid']),
+    publishedAs: text(row, 'published_as'),
     identityKind: parseIdentityKind(row['identity_kind']),
     identityColumns,
     columnCount: Number(row['column_count']),

@@ -1,5 +1,6 @@
 import type { ClockTimer } from '../../../foundation/clock.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
+import type { SourceIdentity, UncopiedTable } from '../../../model/source-identity.ts';
 import type { SourceReport } from '../../source-report.ts';
 import type { StreamSession } from '../replication/stream-session.ts';
 import { comparePublications } from './compare-source.ts';
@@ -7,7 +8,7 @@ import type { PreparedSource } from './prepare-source.ts';
 import type { SourceCatalog, WatchResult } from './source-catalog.ts';
 import type { PublishedTable, SlotFacts } from './source-facts.ts';
 import { sourceDefaults, type PostgresSourceOptions } from './source-options.ts';
-import { distinctTables, tableNames, toUncopiedTable } from './uncopied-tables.ts';
+import { distinctTables, tableDigests, tableNames, toUncopiedTable } from './uncopied-tables.ts';
 
 /** One connection's session, catalogs and what was found. */
 export interface WatchedSource {
@@ -109,21 +110,44 @@ export class SourceWatch {
     const names = tableNames(tables);
     const added = tables.filter(({ schemaName, tableName }) => !identity.tables.includes(`${schemaName}.${tableName}`));
     const removed = identity.tables.filter((name) => !names.includes(name));
-    if (added.length === 0 && removed.length === 0) return true;
+    const publishedAs = tableDigests(tables);
+    const altered = tables.filter((table) => isAltered(table, identity));
+    if (added.length + removed.length + altered.length === 0 && identity.publishedAs !== undefined) return true;
     const isForAll = source.prepared.publications.some((publication) => publication.isForAllTables);
-    const uncopied = added
+    const uncopied = [
       // A publication for all tables has had each of them since it was made.
-      .map((table) => (isForAll ? undefined : toUncopiedTable(table, 'published-later', undefined)))
-      .filter((table) => table !== undefined);
+      ...added.map((table) => (isForAll ? undefined : toUncopiedTable(table, 'published-later', undefined))),
+      // Nobody knows what was written meanwhile, so an empty table is incomplete too.
+      ...altered.map((table) => toUncopiedTable(table, 'publication-altered', true)),
+    ]
+      .filter((table) => table !== undefined)
+      .filter((table) => !isNamed(table, identity.uncopiedTables));
     const uncopiedTables = [...identity.uncopiedTables, ...uncopied];
     const isRecorded = source.session.record((target) =>
-      target.recordSource({ ...identity, tables: names, uncopiedTables }, sourceStartLsn, 'tables-changed'),
+      target.recordSource(
+        { ...identity, tables: names, publishedAs, uncopiedTables },
+        sourceStartLsn,
+        'tables-changed',
+      ),
     );
-    if (isRecorded) {
-      logger.info('published tables changed', { added: tableNames(added).join(', '), removed: removed.join(', ') });
+    if (isRecorded && added.length + removed.length + altered.length > 0) {
+      logger.warn('published tables changed', {
+        added: tableNames(added).join(', '),
+        removed: removed.join(', '),
+        altered: tableNames(altered).join(', '),
+      });
     }
     return isRecorded;
   }
+}
+
+function isAltered(table: PublishedTable, { publishedAs }: SourceIdentity): boolean {
+  const recorded = publishedAs?.[`${table.schemaName}.${table.tableName}`];
+  return recorded !== undefined && recorded !== table.publishedAs;
+}
+
+function isNamed(table: UncopiedTable, list: readonly UncopiedTable[]): boolean {
+  return list.some((one) => one.schemaName === table.schemaName && one.tableName === table.tableName);
 }
 
 function toSlotStatus(slot: SlotFacts): NonNullable<SourceReport['slot']> {

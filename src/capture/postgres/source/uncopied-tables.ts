@@ -6,6 +6,13 @@ export function tableNames(tables: readonly PublishedTable[]): readonly string[]
   return [...new Set(tables.map(({ schemaName, tableName }) => `${schemaName}.${tableName}`))].toSorted();
 }
 
+/** By `schema.table`: what is published of each. */
+export function tableDigests(tables: readonly PublishedTable[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    tables.map(({ schemaName, tableName, publishedAs }) => [`${schemaName}.${tableName}`, publishedAs]),
+  );
+}
+
 /** Once each. */
 export function distinctTables(tables: readonly PublishedTable[]): readonly PublishedTable[] {
   return tables.filter((table, index) => tables.findIndex(({ tableOid }) => tableOid === table.tableOid) === index);
