@@ -1,6 +1,6 @@
 /**
  * `npm run test:mutants`: applies each planted bug in this folder to a copy of the repository and runs the tests that must
- * notice it. A bug that nobody notices, a patch that no longer applies, and a test that is red without the bug are failures.
+ * notice it, two at a time. A bug that nobody notices, a patch that no longer applies, and a test that is red without the bug are failures.
  *
  *   npm run test:mutants                 all
  *   npm run test:mutants -- torn         those whose file name contains a word
@@ -10,7 +10,7 @@
  */
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -32,17 +32,24 @@ type Verdict = { readonly kind: 'caught' } | { readonly kind: 'missed'; readonly
 
 const words = process.argv.slice(2);
 const mutants = (await readMutants()).filter(({ name }) => words.every((word) => name.includes(word)));
+/** What each test says without a bug, by file and name: many mutants share a test. */
+const verdictsWithoutBug = new Map<string, Promise<TestVerdict>>();
 let passed = 0;
 let failed = 0;
-for (const mutant of mutants) {
-  const verdict = await judge(mutant);
-  if (verdict.kind === 'caught') passed += 1;
-  else failed += 1;
-  const detail = verdict.kind === 'caught' ? `caught by "${mutant.testName}"` : verdict.why;
-  process.stdout.write(`${verdict.kind === 'caught' ? 'ok  ' : 'FAIL'} ${mutant.name}: ${detail}\n`);
-}
+await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, work));
 process.stdout.write(`${passed} passed, ${failed} failed, 0 skipped\n`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+
+/** Judges mutants, one after the other, until none is left. */
+async function work(): Promise<void> {
+  for (let mutant = mutants.shift(); mutant !== undefined; mutant = mutants.shift()) {
+    const verdict = await judge(mutant).catch((error: unknown): Verdict => ({ kind: 'missed', why: String(error) }));
+    if (verdict.kind === 'caught') passed += 1;
+    else failed += 1;
+    const detail = verdict.kind === 'caught' ? `caught by "${mutant.testName}"` : verdict.why;
+    process.stdout.write(`${verdict.kind === 'caught' ? 'ok  ' : 'FAIL'} ${mutant.name}: ${detail}\n`);
+  }
+}
 
 async function readMutants(): Promise<Mutant[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.patch')).toSorted();
@@ -59,19 +66,28 @@ async function readMutants(): Promise<Mutant[]> {
 
 /** Green without the bug and red with it, or the mutant proves nothing. */
 async function judge(mutant: Mutant): Promise<Verdict> {
-  const copy = await mkdtemp(join(tmpdir(), 'headwater-mutant-'));
-  try {
-    for (const name of copied) await cp(join(root, name), join(copy, name), { recursive: true });
-    await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
-    const before = await runTest(copy, mutant);
-    if (!before.isGreen) return { kind: 'missed', why: `the test is red without the bug\n${before.output}` };
+  const key = `${mutant.testFile} :: ${mutant.testName}`;
+  const before = verdictsWithoutBug.get(key) ?? inCopy((copy) => runTest(copy, mutant));
+  verdictsWithoutBug.set(key, before);
+  const { isGreen, output } = await before;
+  if (!isGreen) return { kind: 'missed', why: `the test is red without the bug\n${output}` };
+  return await inCopy(async (copy) => {
     try {
-      await run('git', ['apply', '--whitespace=nowarn', mutant.patch], { cwd: copy });
+      await run('git', ['apply', '--whitespace=nowarn', '-C1', mutant.patch], { cwd: copy });
     } catch (error) {
       return { kind: 'missed', why: `the patch does not apply: ${String(error)}` };
     }
     const after = await runTest(copy, mutant);
     return after.isGreen ? { kind: 'missed', why: `"${mutant.testName}" stays green` } : { kind: 'caught' };
+  });
+}
+
+async function inCopy<Result>(act: (copy: string) => Promise<Result>): Promise<Result> {
+  const copy = await mkdtemp(join(tmpdir(), 'headwater-mutant-'));
+  try {
+    for (const name of copied) await cp(join(root, name), join(copy, name), { recursive: true });
+    await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
+    return await act(copy);
   } finally {
     await rm(copy, { recursive: true, force: true });
   }
