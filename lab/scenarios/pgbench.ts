@@ -40,7 +40,8 @@ try {
   });
   process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : describe(report));
   process.exitCode = report.ok ? 0 : 1;
-} catch (thrown) {
+} catch (caught) {
+  const thrown: unknown = interruption.signal.aborted ? interruption.signal.reason : caught;
   const text =
     thrown instanceof HeadwaterError || !(thrown instanceof Error) ? String(thrown) : (thrown.stack ?? thrown.message);
   process.stderr.write(`${text}\n`);

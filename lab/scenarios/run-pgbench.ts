@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 
 import { findPostgresTool } from '../../scripts/services/postgres-tools.ts';
-import { startScratchPostgres } from '../../scripts/services/postgres.ts';
-import { ServiceOwner } from '../../scripts/services/owner.ts';
+import { explainMissingPostgres, startScratchPostgres } from '../../scripts/services/postgres.ts';
+import { explainMissingKafka, startScratchKafka } from '../../scripts/services/kafka.ts';
 import type { PostgresMajor } from '../../scripts/services/service.ts';
 import { TestTopics } from '../../src/delivery/sinks/kafka/testing/test-topics.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
@@ -75,26 +75,26 @@ export async function runPgbenchScenario(options: PgbenchOptions): Promise<Pgben
   note(`seed ${seed}`);
   const tool = await findPostgresTool('pgbench');
   if (tool.kind === 'missing') throw new Error(tool.reason);
-  await using services = new ServiceOwner();
+  const missing = (await explainMissingPostgres(major)) ?? (await explainMissingKafka());
+  if (missing !== undefined) throw new Error(missing);
   note(`starting two PostgreSQL ${major} and Kafka`);
-  const starts = await Promise.allSettled([
+  const [sourceStart, mirrorStart, kafkaStart] = await Promise.allSettled([
     startScratchPostgres({ major, signal }),
     startScratchPostgres({ major, signal }),
-    services.obtain('kafka', 'the pgbench scenario'),
+    startScratchKafka({ signal }),
   ]);
-  const [sourceStart, mirrorStart, kafkaStart] = starts;
   await using sourceServer = sourceStart.status === 'fulfilled' ? sourceStart.value : undefined;
   await using mirrorServer = mirrorStart.status === 'fulfilled' ? mirrorStart.value : undefined;
-  if (sourceServer === undefined || mirrorServer === undefined || kafkaStart.status === 'rejected') {
-    throw new Error(starts.map((start) => (start.status === 'rejected' ? String(start.reason) : '')).join(' '));
-  }
-  if (kafkaStart.value.kind === 'missing') throw new Error(kafkaStart.value.reason);
+  await using kafka = kafkaStart.status === 'fulfilled' ? kafkaStart.value : undefined;
+  for (const start of [sourceStart, mirrorStart, kafkaStart]) if (start.status === 'rejected') throw start.reason;
+  if (sourceServer === undefined || mirrorServer === undefined || kafka === undefined)
+    throw new Error('a server is missing');
   const directory = await mkdtemp(join(tmpdir(), 'headwater-pgbench-'));
   try {
     const settings: PgbenchSettings = {
       sourceUrl: sourceServer.url,
       mirrorUrl: mirrorServer.url,
-      brokers: kafkaStart.value.address.split(','),
+      brokers: kafka.brokers,
       journalDirectory: join(directory, 'journal'),
       httpPort: await findLoopbackPort(),
     };
