@@ -260,9 +260,8 @@ export class WalSender {
     if (this.#isHung || receiver?.isReading !== true) return;
     const { scheduler } = this.#server;
     const isEager = scheduler.chance(0.4);
-    do {
-      if (this.#hasMore && (this.#queue.length === 0 || isEager)) this.#sendNext();
-    } while (this.#hasMore && isEager && scheduler.chance(0.7));
+    if (this.#queue.length === 0 || isEager) this.#sendNext();
+    while (isEager && this.#hasMore && scheduler.chance(0.7)) this.#sendNext();
     if (this.#queue.length === 0) return;
     const count = scheduler.chance(0.5) ? this.#queue.length : scheduler.between(1, this.#queue.length);
     const bytes = Buffer.from(this.#queue.subarray(0, count));
@@ -272,9 +271,9 @@ export class WalSender {
   }
 
   #sendNext(): void {
-    const item = this.#server.items[this.#next ?? 0];
-    this.#next = (this.#next ?? 0) + 1;
-    if (item === undefined) return;
+    const item = this.#next === undefined ? undefined : this.#server.items[this.#next];
+    if (this.#next === undefined || item === undefined) return;
+    this.#next += 1;
     if (item.kind === 'loose-message') {
       this.#push(encodeLooseMessage(item.at, item.prefix, item.content));
       return;
