@@ -90,7 +90,8 @@ class StageLender implements AsyncDisposable {
   }
 
   #open(): Promise<CrashStage> {
-    const seed = Math.floor(systemRandom.next() * 0x1_0000_0000);
+    const wanted = process.env['HEADWATER_CRASH_SEED'];
+    const seed = wanted === undefined ? Math.floor(systemRandom.next() * 0x1_0000_0000) : Number(wanted);
     process.stdout.write(`a new stage with seed ${seed}\n`);
     return CrashStage.open(seed);
   }
