@@ -41,7 +41,7 @@ export interface EffectGuarantee {
 /** One sentence that is promised, and the test that would turn red if it were false. */
 export interface Claim {
   readonly text: string;
-  /** Full name of a test; `npm run check:claims` fails when no passing test has it. */
+  /** Full name of a test; `npm test` fails when no passing test has it. */
   readonly heldBy: string;
 }
 

@@ -1,5 +1,3 @@
-import type { Lsn } from './lsn.ts';
-
 declare const sequenceBrand: unique symbol;
 /** The number of a transaction in one journal: 1, 2, 3, … without a gap. Zero stands for "before the first". */
 export type Sequence = bigint & { readonly [sequenceBrand]: true };
@@ -12,14 +10,3 @@ export function toSequence(value: bigint): Sequence {
 
 /** Before the first transaction of a journal. */
 export const sequenceZero: Sequence = toSequence(0n);
-
-/**
- * A resumable place in a source. `ordinal` counts the records of a transaction from 0. Message LSNs are no substitute:
- * the rows of one COPY share one, and an older transaction that commits later has lower ones.
- */
-export interface Position {
-  readonly systemId: string;
-  readonly timeline: number;
-  readonly commitEndLsn: Lsn;
-  readonly ordinal: number;
-}

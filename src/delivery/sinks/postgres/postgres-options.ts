@@ -39,8 +39,11 @@ interface CommonOptions {
 }
 
 interface UrlOptions {
-  /** `postgres://user:password@host:port/database`; a function is asked at every connect. Without `sslmode`, TLS is verified. */
-  readonly url: string | (() => string | Promise<string>);
+  /**
+   * `postgres://user:password@host:port/database`; a function is asked at every connect. Without `sslmode`, TLS is verified.
+   * Undefined, as a variable of the environment that is not set, is refused at once.
+   */
+  readonly url: string | (() => string | Promise<string>) | undefined;
   readonly pool?: never;
   readonly target?: string;
 }

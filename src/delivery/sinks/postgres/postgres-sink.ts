@@ -228,7 +228,8 @@ function assertCommitted(command: string | undefined): void {
 
 function assertOptions(options: PostgresSinkOptions): void {
   if ((options.url === undefined) === (options.pool === undefined)) {
-    throw new HeadwaterError('HW-SINK-012', 'postgresSink needs either `url` or `pool`');
+    const hint = 'url' in options ? { hint: 'The address is undefined: set the variable that it is taken from.' } : {};
+    throw new HeadwaterError('HW-SINK-012', 'postgresSink needs either `url` or `pool`', hint);
   }
   if (options.statements !== undefined && (options.tables !== undefined || options.create !== undefined)) {
     throw new HeadwaterError(

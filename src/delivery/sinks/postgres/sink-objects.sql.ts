@@ -64,10 +64,15 @@ grant select on ${version} to ${role};
 `;
 }
 
-/** Whether the schema and the record of versions are there. Neither needs a right. */
+/**
+ * Whether the schema and the record of versions are there. Neither needs a right. Reads the catalogs themselves: a session may
+ * remember from before it waited for the lock that `to_regnamespace` and `to_regclass` found nothing.
+ */
 export function findObjectsSql(schemaName: string): string {
-  return `select (pg_catalog.to_regnamespace(${quoteLiteral(quoteIdentifier(schemaName))}) is not null)::text as has_schema,
-  (pg_catalog.to_regclass(${quoteLiteral(quoteQualified(schemaName, 'sink_schema_version'))}) is not null)::text as has_objects`;
+  const schema = quoteLiteral(schemaName);
+  return `select exists (select 1 from pg_catalog.pg_namespace where nspname = ${schema})::text as has_schema,
+  exists (select 1 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = ${schema} and c.relname = 'sink_schema_version')::text as has_objects`;
 }
 
 /** The newest version that was applied. */

@@ -127,7 +127,7 @@ export interface SessionContext {
 
 /** Opens a session: a connection of its own, or a client that the user's pool lends. @throws HW-SINK codes. */
 export async function openTargetSession(options: PostgresSinkOptions, context: SessionContext): Promise<TargetSession> {
-  const client = options.pool === undefined ? await openOwn(options.url, context) : await borrow(options.pool);
+  const client = options.pool === undefined ? await openOwn(options.url ?? '', context) : await borrow(options.pool);
   return new TargetSession(client, context);
 }
 
