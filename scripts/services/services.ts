@@ -20,13 +20,6 @@ export function obtainService(name: ServiceName): Promise<ServiceAddress> {
   return address;
 }
 
-/** Stops the servers that this process started for itself, sooner than its end would. */
-export async function stopOwnServices(): Promise<void> {
-  known.clear();
-  await ownServices?.[Symbol.asyncDispose]();
-  ownServices = undefined;
-}
-
 function askOrStart(name: ServiceName): Promise<ServiceAddress> {
   const requester = relative(process.cwd(), process.argv[1] ?? 'unknown');
   const socketPath = process.env[brokerVariable];
