@@ -10,13 +10,22 @@ const capabilities: SinkCapabilities = { unit: 'record', checkpointIn: 'lane', r
 /**
  * Describes a function in the process of the application. At least once for the call; effectively once for what the handler
  * writes in a transaction by `context.once(tx)` in that transaction.
+ * @throws HW-CONFIG-001 unless exactly one function is given: a misspelt one would acknowledge what nobody has seen
  */
 export function handlerSink(options: HandlerSinkOptions): SinkDefinition {
+  assertOneFunction(options);
   return {
     kind: 'handler',
     target: options.name,
     open: (context) => Promise.resolve(new HandlerSink(options, context)),
   };
+}
+
+function assertOneFunction(options: HandlerSinkOptions): void {
+  const names = (['handle', 'handleEvent', 'handleChange'] as const).filter((name) => options[name] !== undefined);
+  if (names.length === 1 && names.every((name) => typeof options[name] === 'function')) return;
+  const message = `handlerSink "${options.name}" takes exactly one function: handleEvent, handleChange or handle`;
+  throw new HeadwaterError('HW-CONFIG-001', message, { details: { given: Object.keys(options).join(', ') } });
 }
 
 type Outcome = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly thrown: unknown };
