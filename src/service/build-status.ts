@@ -41,7 +41,7 @@ export function buildStatus(parts: StatusParts): StatusReport {
       capacityBytes: config.journal.maxBytes,
       oldestCommitAt: extent.oldestCommitMicros === undefined ? null : microsToIso(extent.oldestCommitMicros),
     },
-    lanes: parts.lanes.map(buildLane),
+    lanes: parts.lanes.map((lane) => buildLane(lane, parts)),
   };
 }
 
@@ -72,7 +72,7 @@ function buildSource(config: ResolvedConfig, report: CaptureReport | undefined):
   };
 }
 
-function buildLane(lane: LaneStatus): LaneReport {
+function buildLane(lane: LaneStatus, parts: Pick<StatusParts, 'extent' | 'now'>): LaneReport {
   const failed = lane.condition === 'failed' || lane.condition === 'retrying';
   const error = failed ? lane.lastFailure?.error : undefined;
   return {
@@ -83,7 +83,7 @@ function buildLane(lane: LaneStatus): LaneReport {
     since: new Date(lane.since).toISOString(),
     sequence: String(lane.checkpoint?.sequence ?? 0),
     backlogTransactions: String(lane.lag.transactionCount),
-    freshnessMs: lane.lag.ageMs,
+    freshnessMs: freshnessOf(lane, parts),
     deliveredCount: lane.deliveredCount,
     filteredCount: lane.filteredCount,
     retryCount: lane.retryCount,
@@ -92,6 +92,12 @@ function buildLane(lane: LaneStatus): LaneReport {
     incompleteTables: lane.uncopiedTables.map(incompleteTable),
     error: error === undefined ? null : toReportedError(error),
   };
+}
+
+/** A lane that never delivered knows no commit of its own: the oldest in the journal is what it waits with, or older. */
+function freshnessOf({ lag }: LaneStatus, { extent, now }: Pick<StatusParts, 'extent' | 'now'>): number {
+  if (lag.transactionCount === 0n || lag.ageMs > 0 || extent.oldestCommitMicros === undefined) return lag.ageMs;
+  return Math.max(0, now.getTime() - Number(extent.oldestCommitMicros / 1000n));
 }
 
 function incompleteTable(table: UncopiedTable): IncompleteTable {

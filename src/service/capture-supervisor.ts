@@ -76,6 +76,10 @@ export class CaptureSupervisor {
   async #run(started: PromiseWithResolvers<void>): Promise<void> {
     const { signal } = this.#stopping;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
+      if (this.#held !== undefined) {
+        await this.#released.promise;
+        continue;
+      }
       const host = new CaptureHost(this.#options);
       this.#host = host;
       const hasStarted = await host.started.then(
@@ -87,8 +91,7 @@ export class CaptureSupervisor {
         started.resolve();
       }
       const error = await host.finished;
-      if (error === undefined && this.#held !== undefined) await this.#released.promise;
-      else if (error !== undefined && error.policy === 'stop') {
+      if (error !== undefined && error.policy === 'stop') {
         started.reject(error);
         this.#finished.resolve(error);
         return;

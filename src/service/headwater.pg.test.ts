@@ -194,6 +194,17 @@ describe('a running Headwater', { skip }, () => {
     assert.equal((await laneOf(headwater, 'seen')).complete, false);
   });
 
+  it('ends a cancelled start with the reason of the cancel, and leaves the journal to the next one', async () => {
+    const cancel = new AbortController();
+    const reason = new Error('enough');
+    const starting = startHeadwater(configure({}, 'postgres://nobody@127.0.0.1:1/nowhere'), { signal: cancel.signal });
+    await waitUntil('a first attempt', () => logger.lines.some((line) => line.startsWith('source connection lost')));
+    cancel.abort(reason);
+    await assert.rejects(starting, (thrown) => thrown === reason);
+    await using headwater = await startHeadwater(configure());
+    assert.equal((await headwater.status()).state, 'running');
+  });
+
   it('holds capture at the journal’s limit, says who is behind, and goes on without loss', async () => {
     const config = configure();
     await using headwater = await startHeadwater({

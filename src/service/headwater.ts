@@ -62,7 +62,7 @@ export interface StartOptions {
  * Starts Headwater in this process: journal, capture in a worker thread, one lane for each sink, HTTP. Resolves when the
  * source streams and every lane delivers, waits for its sink, or has failed by name. Installs no signal handlers, prints
  * nothing, keeps no global state; a second start on the same journal is refused.
- * @throws HW-CONFIG, HW-JOURNAL, HW-SOURCE, HW-SERVICE codes; nothing is left running then
+ * @throws HW-CONFIG, HW-JOURNAL, HW-SOURCE, HW-SERVICE codes, `signal.reason` on cancel; nothing is left running then
  */
 export async function startHeadwater(config: HeadwaterConfig, options: StartOptions = {}): Promise<Headwater> {
   return await startResolved(resolveConfig(config), options);
@@ -77,6 +77,7 @@ export async function startResolved(config: ResolvedConfig, options: StartOption
     return running;
   } catch (thrown) {
     await running.stop();
+    options.signal?.throwIfAborted();
     throw thrown;
   }
 }

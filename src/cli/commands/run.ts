@@ -1,6 +1,7 @@
 import { systemClock } from '../../foundation/clock.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import { startResolved, type Headwater } from '../../service/headwater.ts';
+import type { ResolvedConfig } from '../../service/config-types.ts';
 import { configOptions, type Command, type CommandInput } from '../command.ts';
 import { loadConfig } from '../load-config.ts';
 import { createTerminalLogger } from '../log-lines.ts';
@@ -25,7 +26,8 @@ export const runCommand: Command = {
     const config = await loadConfig(input.text('config'), terminal.environment);
     const form = input.json || input.flag('log-json') || !process.stderr.isTTY ? 'json' : 'text';
     const logger = config.logger ?? createTerminalLogger(terminal, form, () => new Date(systemClock.now()));
-    await using headwater = await startResolved({ ...config, logger }, { signal: input.signal });
+    await using headwater = await startUnlessInterrupted({ ...config, logger }, input.signal);
+    if (headwater === undefined) return 0;
     if (input.json) terminal.out(JSON.stringify({ version: 1, event: 'started', http: headwater.httpUrl ?? null }));
     if (input.flag('drain')) {
       await headwater.drain(input.signal);
@@ -34,6 +36,16 @@ export const runCommand: Command = {
     return await waitForEnd(headwater, input);
   },
 };
+
+/** Undefined: it was asked to stop before it ran, and nothing is left running. */
+async function startUnlessInterrupted(config: ResolvedConfig, signal: AbortSignal): Promise<Headwater | undefined> {
+  try {
+    return await startResolved(config, { signal });
+  } catch (thrown) {
+    if (signal.aborted) return undefined;
+    throw thrown;
+  }
+}
 
 /** A stop that was asked for is a success; the end of capture by itself is not. */
 async function waitForEnd(headwater: Headwater, { signal, terminal }: CommandInput): Promise<number> {
