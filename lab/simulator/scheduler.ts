@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import type { Random } from '../../src/foundation/random.ts';
+import { SimulatedProcess } from './simulated-process.ts';
 
 /** Something that waits to happen: an I/O call's end, a timer. */
 interface PendingStep {
@@ -117,45 +118,6 @@ export class Scheduler {
     if (dueCount === 0 || (earliest !== undefined && this.chance(slowChance))) return earliest;
     let left = Math.floor(this.random.next() * dueCount);
     return this.#pending.findIndex(({ notBeforeMs }) => notBeforeMs <= this.#nowMs && left-- === 0);
-  }
-}
-
-/** Whose steps end with it: after `kill` nothing that it waited for happens any more, so its code never goes on. */
-export class SimulatedProcess {
-  readonly name: string;
-  readonly #scheduler: Scheduler;
-  #isAlive = true;
-
-  constructor(scheduler: Scheduler, name: string) {
-    this.#scheduler = scheduler;
-    this.name = name;
-  }
-
-  get isAlive(): boolean {
-    return this.#isAlive;
-  }
-
-  get nowMs(): number {
-    return this.#scheduler.nowMs;
-  }
-
-  /** Resolves when the scheduler lets it, at or after `delayMs` of virtual time. */
-  step(label: string, delayMs = 0): Promise<void> {
-    return new Promise((resolve) => {
-      this.schedule(label, delayMs, resolve);
-    });
-  }
-
-  /** Calls `happen` when the scheduler lets it. The returned function takes it back. */
-  schedule(label: string, delayMs: number, happen: () => void): () => void {
-    if (!this.#isAlive) return () => {};
-    return this.#scheduler.add({ label, owner: this, notBeforeMs: this.#scheduler.nowMs + delayMs, happen });
-  }
-
-  kill(): void {
-    this.#isAlive = false;
-    this.#scheduler.forget(this);
-    this.#scheduler.record(`${this.name} is killed`);
   }
 }
 

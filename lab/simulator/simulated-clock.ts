@@ -1,5 +1,5 @@
 import { toInstant, type Clock } from '../../src/foundation/clock.ts';
-import type { SimulatedProcess } from './scheduler.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
 
 /** 2026-01-01T00:00:00Z: where virtual time begins. */
 const epochMs = 1_767_225_600_000;

@@ -16,7 +16,7 @@ import { openJournal, type OpenedJournal } from '../../src/journal/embedded/open
 import type { MemoryState } from '../../src/journal/embedded/testing/memory-state-store.ts';
 import type { StateStore } from '../../src/journal/state-store.ts';
 import type { Oracle } from './oracle.ts';
-import type { SimulatedProcess } from './scheduler.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
 import { createSimulatedClock } from './simulated-clock.ts';
 import type { SimulatedServer } from './simulated-server.ts';
 import { publicationName, SimulatedSessions, slotName } from './simulated-sessions.ts';

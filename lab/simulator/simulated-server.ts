@@ -259,9 +259,10 @@ export class WalSender {
     const receiver = this.#receiver;
     if (this.#isHung || receiver?.isReading !== true) return;
     const { scheduler } = this.#server;
-    const isEager = scheduler.chance(0.4);
-    if (this.#queue.length === 0 || isEager) this.#sendNext();
-    while (isEager && this.#hasMore && scheduler.chance(0.7)) this.#sendNext();
+    if (this.#queue.length === 0) this.#sendNext();
+    if (scheduler.chance(0.4))
+      do this.#sendNext();
+      while (this.#hasMore && scheduler.chance(0.7));
     if (this.#queue.length === 0) return;
     const count = scheduler.chance(0.5) ? this.#queue.length : scheduler.between(1, this.#queue.length);
     const bytes = Buffer.from(this.#queue.subarray(0, count));

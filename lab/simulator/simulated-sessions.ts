@@ -12,8 +12,9 @@ import type {
 } from '../../src/capture/postgres/source/source-facts.ts';
 import { HeadwaterError } from '../../src/foundation/error.ts';
 import { toLsn } from '../../src/model/lsn.ts';
-import type { SimulatedProcess } from './scheduler.ts';
-import type { SimulatedServer, WalSender } from './simulated-server.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
+import type { SimulatedServer } from './simulated-server.ts';
+import type { WalSender } from './wal-sender.ts';
 
 const systemId = '7385000000000000001';
 export const slotName = 'headwater_simulator';

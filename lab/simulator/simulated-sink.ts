@@ -2,8 +2,9 @@ import type { Checkpoint } from '../../src/delivery/checkpoint.ts';
 import { isSameCheckpoint } from '../../src/delivery/checkpoint.ts';
 import type { OutboundBatch, OutboundRecord, Sink, SinkCapabilities, SinkDefinition } from '../../src/delivery/sink.ts';
 import { HeadwaterError } from '../../src/foundation/error.ts';
-import type { StoreLedger } from './oracle.ts';
-import type { Scheduler, SimulatedProcess } from './scheduler.ts';
+import type { StoreLedger } from './store-ledger.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
 import { applyChange, type SimulatedRow, toChange } from './simulated-change.ts';
 
 /** The mechanisms by which a record takes effect once. */

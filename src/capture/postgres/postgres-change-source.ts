@@ -204,6 +204,8 @@ class PostgresChangeSource implements ChangeSource {
   async #streamOnce(sessions: SourceSessions, onStreaming: () => void): Promise<HeadwaterError | undefined> {
     const { logger, recorder } = this.#options;
     const prepared = await prepareSource(this.#options, sessions);
+    // A stop found no session to end so far; from here on it finds one.
+    this.#abort.signal.throwIfAborted();
     this.#prepared = prepared;
     const session = this.#createSession(sessions.replication, prepared);
     this.#session = session;
