@@ -2,7 +2,7 @@ import { createPgoutputDecoder } from '../../src/capture/postgres/pgoutput/pgout
 import { toOutboundRecord } from '../../src/delivery/outbound-record.ts';
 import { PartReader } from '../../src/delivery/part-reader.ts';
 import { toOutboundMessages } from '../../src/delivery/sinks/kafka/outbound-message.ts';
-import type { BatchRecord } from '../../src/delivery/sinks/kafka/record-batch.ts';
+import { type BatchRecord, encodeHeaders } from '../../src/delivery/sinks/kafka/record-batch.ts';
 import { HeaderWriter } from '../../src/delivery/sinks/kafka/record-headers.ts';
 import type { JournalReader } from '../../src/journal/journal-reader.ts';
 import { sequenceZero } from '../../src/model/position.ts';
@@ -28,10 +28,12 @@ export async function readLaneRecords(reader: JournalReader, topic: string, coun
       const outbound = toOutboundRecord(record, part.header, {});
       const messages = outbound === undefined ? [] : toOutboundMessages(outbound, topic);
       for (const { id, key, value, operation, contentType, table } of messages) {
+        const written = headers.write({ id, operation, contentType, record, table, header: part.header });
         records.push({
           key: key === null ? null : Buffer.from(key),
           value: typeof value === 'string' ? Buffer.from(value) : value,
-          ...headers.write({ id, operation, contentType, record, table, header: part.header }),
+          sharedHeaders: [...written.sharedHeaders, encodeHeaders(written.headers)],
+          headers: [],
         });
       }
     }
