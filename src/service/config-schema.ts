@@ -202,8 +202,12 @@ const laneSchema = z.strictObject({
   filter: functionSchema<RecordFilter>()
     .optional()
     .describe('Which records the lane takes. Left-out records are counted.'),
-  route: functionSchema<RecordRoute>().optional().describe('Topic or table of a record. Default: what the sink says.'),
-  map: functionSchema<RecordMap>().optional().describe('What the sink writes for a record. Default: its own form.'),
+  route: functionSchema<RecordRoute>()
+    .optional()
+    .describe('Topic of a record, for Kafka. Default: what the sink says.'),
+  map: functionSchema<RecordMap>()
+    .optional()
+    .describe('What Kafka gets for a record, and a handler as `context.value`. Default: the form of the sink.'),
   key: functionSchema<RecordKey>()
     .optional()
     .describe('The key whose order must hold. Default: the event key, or table and primary key.'),
@@ -296,6 +300,19 @@ const laneNameSchema = z
   .regex(/^[a-z][a-z0-9_-]{0,62}$/, 'expected a name of lower-case letters, digits, - and _')
   .refine((name) => name !== cleanUpLaneName, 'this name is taken by the clean-up of adopted outbox tables');
 
+/** Functions that a kind of sink never calls: whoever sets one would believe that it takes effect. */
+const unusedByKind: Readonly<Record<string, readonly ('route' | 'map')[]>> = {
+  postgres: ['route', 'map'],
+  handler: ['route'],
+};
+
+const usefulLaneSchema = laneSchema.superRefine((lane, context) => {
+  for (const name of unusedByKind[lane.sink.kind] ?? []) {
+    if (lane[name] === undefined) continue;
+    context.addIssue({ code: 'custom', path: [name], message: `a ${lane.sink.kind} sink has no use for it` });
+  }
+});
+
 /** The one schema of the configuration: checks, defaults and the reference page come from it, and it must fit the types. */
 export const configSchema: z.ZodType<ResolvedConfig> = z.strictObject({
   installation: identifierSchema
@@ -310,7 +327,7 @@ export const configSchema: z.ZodType<ResolvedConfig> = z.strictObject({
   source: sourceSchema,
   journal: journalSchema.prefault({}),
   lanes: z
-    .record(laneNameSchema, laneSchema)
+    .record(laneNameSchema, usefulLaneSchema)
     .default({})
     .meta(about('One lane for each sink, by name.', 'Capture alone is useful too: the journal fills.')),
   http: httpSchema

@@ -22,6 +22,18 @@ function faultOf(config: unknown): string {
 }
 
 describe('the configuration', () => {
+  it('refuses a function that the sink of its lane would never call', () => {
+    const sink = (kind: string): object => ({ kind, target: kind, open: () => undefined });
+    const given = { route: () => 'elsewhere', map: () => 1 };
+    const source = { url: 'postgres://localhost/shop' };
+    const lanes = { copy: { sink: sink('postgres'), ...given }, call: { sink: sink('handler'), ...given } };
+    const fault = faultOf({ source, lanes });
+    assert.match(fault, /3 fault/);
+    for (const path of ['lanes.copy.route', 'lanes.copy.map', 'lanes.call.route']) assert.ok(fault.includes(path));
+    const fitting = { broker: { sink: sink('kafka'), ...given } };
+    assert.deepEqual(Object.keys(resolveConfig({ source, lanes: fitting }).lanes), ['broker']);
+  });
+
   it('needs nothing but the address of the source', () => {
     const resolved = resolveConfig(defineConfig({ source: { url: 'postgres://localhost/shop' } }));
     assert.equal(slotNameOf(resolved), 'headwater_main');
