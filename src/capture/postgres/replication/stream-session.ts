@@ -57,6 +57,8 @@ export class StreamSession {
   #recording: StreamRecorder | undefined;
   /** Bytes that came before the slot was checked. */
   #held: Uint8Array[] = [];
+  /** The server has given the stream; until the slot was checked nothing more is read. Part of an answer is none. */
+  #isAnswered = false;
   #flush: FlushState = initialFlushState;
   #flushing: Promise<void> | undefined;
   #habit: ReadHabit = initialReadHabit;
@@ -189,6 +191,7 @@ export class StreamSession {
           if (message[start] === tag.copyBothResponse) isAnswered = true;
         });
       }
+      this.#isAnswered = isAnswered;
       if (isAnswered) this.#begun.resolve();
       else this.#stream?.resume();
     } catch (thrown) {
@@ -309,7 +312,7 @@ export class StreamSession {
   #checkLiveness(): void {
     if (this.#isEnded) return;
     const { clock, limits } = this.#options;
-    const isReading = !this.#isCrowded && (this.#recording !== undefined || this.#held.length === 0);
+    const isReading = !this.#isCrowded && (this.#recording !== undefined || !this.#isAnswered);
     const silentMs = isReading ? clock.monotonicMs() - this.#lastHeardMs : 0;
     if (silentMs >= limits.livenessTimeoutMs) {
       this.#finish(new HeadwaterError('HW-SOURCE-029', `nothing came from the server for ${Math.round(silentMs)} ms`));
