@@ -1,5 +1,5 @@
 import type { HeadwaterProfile } from './simulated-headwater.ts';
-import type { ServerProfile } from './simulated-server.ts';
+import type { ServerProfile } from './wal-sender.ts';
 import type { StoreKind } from './simulated-sink.ts';
 import type { Scheduler } from './scheduler.ts';
 

@@ -1,16 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import type { Random } from '../../src/foundation/random.ts';
-import { SimulatedProcess } from './simulated-process.ts';
-
-/** Something that waits to happen: an I/O call's end, a timer. */
-interface PendingStep {
-  readonly label: string;
-  readonly owner: SimulatedProcess;
-  /** Virtual milliseconds before which it cannot happen. */
-  readonly notBeforeMs: number;
-  readonly happen: () => void;
-}
+import { type PendingStep, SimulatedProcess, type StepOrder } from './simulated-process.ts';
 
 /** What one call of `advance` brought about. */
 export type StepOutcome = 'stepped' | 'idle';
@@ -24,7 +15,7 @@ const slowChance = 0.03;
  * the smallest thing that can be reordered or cut by a crash. Virtual time moves when nothing else can happen, and now and
  * then before.
  */
-export class Scheduler {
+export class Scheduler implements StepOrder {
   readonly random: Random;
   readonly #trace: string[] = [];
   #pending: PendingStep[] = [];

@@ -1,12 +1,29 @@
-import type { Scheduler } from './scheduler.ts';
+/** Something that waits to happen: an I/O call's end, a timer. */
+export interface PendingStep {
+  readonly label: string;
+  readonly owner: SimulatedProcess;
+  /** Virtual milliseconds before which it cannot happen. */
+  readonly notBeforeMs: number;
+  readonly happen: () => void;
+}
+
+/** What a process needs of the scheduler. */
+export interface StepOrder {
+  readonly nowMs: number;
+  /** The returned function takes the step back. */
+  add(step: PendingStep): () => void;
+  /** Drops every step of a process. */
+  forget(owner: SimulatedProcess): void;
+  record(line: string): void;
+}
 
 /** Whose steps end with it: after `kill` nothing that it waited for happens any more, so its code never goes on. */
 export class SimulatedProcess {
   readonly name: string;
-  readonly #scheduler: Scheduler;
+  readonly #scheduler: StepOrder;
   #isAlive = true;
 
-  constructor(scheduler: Scheduler, name: string) {
+  constructor(scheduler: StepOrder, name: string) {
     this.#scheduler = scheduler;
     this.name = name;
   }

@@ -2,35 +2,21 @@ import { applyChange, isRecord, type SimulatedChange, type SimulatedRow } from '
 import type { Scheduler } from './scheduler.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { CommittedTransaction, WrittenChange } from './wal-messages.ts';
-import { type StreamReceiver, WalSender } from './wal-sender.ts';
-
-/** How one run's server behaves. */
-export interface ServerProfile {
-  /** PostgreSQL 14 also sends transactions without a change. */
-  readonly sendsEmpty: boolean;
-  readonly keepaliveMs: number;
-  readonly walSenderTimeoutMs: number;
-}
-
-/** A replication slot, with what of it survives a crash of the server. */
-export interface SimulatedSlot {
-  readonly startLsn: bigint;
-  confirmedLsn: bigint;
-  /** What the last checkpoint of the server wrote to disk. */
-  savedLsn: bigint;
-  holder: WalSender | undefined;
-}
-
-type WalItem =
-  | { readonly kind: 'transaction'; readonly at: bigint; readonly transaction: CommittedTransaction }
-  | { readonly kind: 'loose-message'; readonly at: bigint; readonly prefix: string; readonly content: string };
+import {
+  type ServerProfile,
+  type SimulatedSlot,
+  type StreamReceiver,
+  type WalItem,
+  WalSender,
+  type WalSource,
+} from './wal-sender.ts';
 
 /**
  * A PostgreSQL as a consumer of one slot sees it: a WAL that only grows, transactions that are sent whole and in the order of
  * their commits, a slot whose confirmations survive a crash only as far as a checkpoint wrote them, and connections that
  * deliver bytes cut anywhere, stall, and end at any place.
  */
-export class SimulatedServer {
+export class SimulatedServer implements WalSource {
   readonly profile: ServerProfile;
   readonly scheduler: Scheduler;
   readonly process: SimulatedProcess;

@@ -1,7 +1,31 @@
 import { uint32 } from '../../src/capture/testing/stream-bytes.ts';
-import type { SimulatedServer } from './simulated-server.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
+import type { CommittedTransaction } from './wal-messages.ts';
 import { encodeBegin, encodeChange, encodeCommit, encodeKeepalive, encodeLooseMessage } from './wal-messages.ts';
 import { encodeRelation, needsRelation } from './wal-messages.ts';
+
+/** How one run's server behaves. */
+export interface ServerProfile {
+  /** PostgreSQL 14 also sends transactions without a change. */
+  readonly sendsEmpty: boolean;
+  readonly keepaliveMs: number;
+  readonly walSenderTimeoutMs: number;
+}
+
+/** A replication slot, with what of it survives a crash of the server. */
+export interface SimulatedSlot {
+  readonly startLsn: bigint;
+  confirmedLsn: bigint;
+  /** What the last checkpoint of the server wrote to disk. */
+  savedLsn: bigint;
+  holder: WalSender | undefined;
+}
+
+/** What stands in the WAL, at its location. */
+export type WalItem =
+  | { readonly kind: 'transaction'; readonly at: bigint; readonly transaction: CommittedTransaction }
+  | { readonly kind: 'loose-message'; readonly at: bigint; readonly prefix: string; readonly content: string };
 
 /** The other end of a connection, on the side of the client. */
 export interface StreamReceiver {
@@ -11,10 +35,22 @@ export interface StreamReceiver {
   closed(): void;
 }
 
+/** What a sender needs of its server. */
+export interface WalSource {
+  readonly profile: ServerProfile;
+  readonly scheduler: Scheduler;
+  readonly process: SimulatedProcess;
+  readonly slot: SimulatedSlot | undefined;
+  readonly items: readonly WalItem[];
+  readonly walEnd: bigint;
+  /** The sender's connection is over: it holds the slot no more. */
+  leave(sender: WalSender): void;
+}
+
 /** The server process of one replication connection. */
 export class WalSender {
   readonly pid: number;
-  readonly #server: SimulatedServer;
+  readonly #server: WalSource;
   #receiver: StreamReceiver | undefined;
   /** Whole messages that were sent and not delivered. */
   #queue: Buffer = Buffer.alloc(0);
@@ -25,7 +61,7 @@ export class WalSender {
   #isCutNext = false;
   #statuses: bigint[] = [];
 
-  constructor(server: SimulatedServer, receiver: StreamReceiver, pid: number) {
+  constructor(server: WalSource, receiver: StreamReceiver, pid: number) {
     this.#server = server;
     this.#receiver = receiver;
     this.pid = pid;
