@@ -74,7 +74,7 @@ async function answer(request: IncomingMessage, options: HttpServerOptions): Pro
       return text(200, 'alive\n');
     case '/readyz': {
       const reasons = notReadyReasons(await options.status());
-      return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
+      return json(reasons.length === 0 ? 200 : 503, { version: 1, ready: reasons.length === 0, reasons });
     }
     case '/status': {
       const report = await options.status();
