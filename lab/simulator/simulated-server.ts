@@ -6,7 +6,7 @@ import {
   type ServerProfile,
   type SimulatedSlot,
   type StreamReceiver,
-  type WalItem,
+  type WalEntry,
   WalSender,
   type WalSource,
 } from './wal-sender.ts';
@@ -26,7 +26,7 @@ export class SimulatedServer implements WalSource {
   slot: SimulatedSlot | undefined;
   /** The largest location that anybody ever confirmed. */
   toldLsn = 0n;
-  readonly #items: WalItem[] = [];
+  readonly #items: WalEntry[] = [];
   readonly #senders = new Set<WalSender>();
   #walEnd = 0x1000n;
   #nextXid = 700;
@@ -42,7 +42,7 @@ export class SimulatedServer implements WalSource {
     return this.#walEnd;
   }
 
-  get items(): readonly WalItem[] {
+  get items(): readonly WalEntry[] {
     return this.#items;
   }
 

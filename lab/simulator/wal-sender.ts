@@ -23,7 +23,7 @@ export interface SimulatedSlot {
 }
 
 /** What stands in the WAL, at its location. */
-export type WalItem =
+export type WalEntry =
   | { readonly kind: 'transaction'; readonly at: bigint; readonly transaction: CommittedTransaction }
   | { readonly kind: 'loose-message'; readonly at: bigint; readonly prefix: string; readonly content: string };
 
@@ -41,7 +41,7 @@ export interface WalSource {
   readonly scheduler: Scheduler;
   readonly process: SimulatedProcess;
   readonly slot: SimulatedSlot | undefined;
-  readonly items: readonly WalItem[];
+  readonly items: readonly WalEntry[];
   readonly walEnd: bigint;
   /** The sender's connection is over: it holds the slot no more. */
   leave(sender: WalSender): void;
