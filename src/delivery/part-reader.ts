@@ -1,6 +1,8 @@
 import { assertInvariant, unreachable } from '../foundation/assert.ts';
-import type { TransactionDecoder } from '../capture/transaction-decoder.ts';
+import type { DecodedBody, TransactionDecoder } from '../capture/transaction-decoder.ts';
+import { HeadwaterError } from '../foundation/error.ts';
 import type { JournalReader, StoredEntry, StoredFragment } from '../journal/journal-reader.ts';
+import { formatLsn } from '../model/lsn.ts';
 import type { DecodedPart, PartPlace } from './decoded-part.ts';
 
 /** What is read, and by whom it is decoded. */
@@ -83,7 +85,7 @@ export class PartReader {
   #decode(fragment: StoredFragment): DecodedPart | undefined {
     const { header, isFirst, isLast, body } = fragment;
     assertInvariant(header.sequence === this.#place.sequence + 1n, 'the journal has no gap in its sequences');
-    const decoded = this.#decoder.decodeBody(fragment.encoding, body, this.#met);
+    const decoded = decodeAt(this.#decoder, fragment, this.#met);
     const firstOrdinal = this.#met;
     const skipped = Math.min(Math.max(this.#skip - firstOrdinal, 0), decoded.records.length);
     this.#met += decoded.records.length;
@@ -107,5 +109,25 @@ export class PartReader {
       counts: decoded.counts,
       memoryByteCount: 512 + body.length * 2 + records.length * 384,
     };
+  }
+}
+
+/** Decodes, and names the place of what cannot be decoded: whoever mends it must find it. */
+function decodeAt(
+  decoder: TransactionDecoder,
+  { header, encoding, body }: StoredFragment,
+  firstOrdinal: number,
+): DecodedBody {
+  try {
+    return decoder.decodeBody(encoding, body, firstOrdinal);
+  } catch (thrown) {
+    const error = HeadwaterError.from(thrown);
+    const commitLsn = formatLsn(header.commitLsn);
+    const place = `in sequence ${header.sequence}, xid ${header.xid}, committed at ${commitLsn}`;
+    throw new HeadwaterError(error.code, `${error.message} (${place})`, {
+      cause: thrown,
+      hint: error.hint,
+      details: { ...error.details, sequence: String(header.sequence), xid: header.xid, commitLsn },
+    });
   }
 }

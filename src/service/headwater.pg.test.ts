@@ -205,6 +205,18 @@ describe('a running Headwater', { skip }, () => {
     assert.equal((await headwater.status()).state, 'running');
   });
 
+  it('stops lanes in front of a message that is no event, and says where it stands', async () => {
+    await using headwater = await startHeadwater(configure());
+    await place('a', 'message');
+    await waitUntil('the first commit', () => seen.length === 2);
+    await database.query(`select pg_logical_emit_message(true, 'headwater:1', 'not an envelope')`);
+    await place('b', 'message');
+    await waitUntil('the refusal', async () => (await laneOf(headwater, 'seen')).state === 'failed');
+    const { error } = await laneOf(headwater, 'seen');
+    assert.match(error?.message ?? '', /in sequence 2, xid \d+, committed at [0-9A-F]+\/[0-9A-F]+/);
+    assert.deepEqual(seen, ['insert a', 'event a']);
+  });
+
   it('holds capture at the journal’s limit, says who is behind, and goes on without loss', async () => {
     const config = configure();
     await using headwater = await startHeadwater({
