@@ -51,7 +51,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       const first = new MemoryRecorder();
       const mortal = await startMortalSource({ ...sourceOptions(database), recorder: first, cutAfterRowCount: 4 });
       await database.query(`copy t (id) from program 'seq 1 10'`);
-      await waitUntil(() => mortal.source.report().receivedByteCount > 400, 'four rows came');
+      await waitUntil(() => mortal.isCut, 'four rows came');
       const second = await mortal.kill();
       assert.equal(second.durable.transactions.length, 0, 'nothing of the cut transaction is visible');
       await using _ = await startTestSource({ ...sourceOptions(database), recorder: second });
@@ -81,7 +81,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       const first = new MemoryRecorder();
       const mortal = await startMortalSource({ ...sourceOptions(database), recorder: first, cutAfterRowCount: 500 });
       await database.query('insert into t select generate_series(1, 1000)');
-      await waitUntil(() => mortal.source.report().receivedByteCount > 500 * 40, 'half of it came');
+      await waitUntil(() => mortal.isCut, 'half of it came');
       const second = await mortal.kill();
       assert.equal(second.durable.transactions.length, 0);
       await using _ = await startTestSource({ ...sourceOptions(database), recorder: second });

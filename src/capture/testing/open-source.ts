@@ -57,6 +57,8 @@ export async function startTestSource(options: SourceTestOptions): Promise<Chang
 /** A source that can be killed: its connection ends at once, and nothing is flushed or confirmed any more. */
 export interface MortalSource {
   readonly source: ChangeSource;
+  /** Whether `cutAfterRowCount` rows came in and nothing more is let through. */
+  readonly isCut: boolean;
   /** Resolves with what the recorder had made durable. */
   kill(): Promise<MemoryRecorder>;
 }
@@ -70,17 +72,21 @@ export async function startMortalSource(
 ): Promise<MortalSource> {
   const connection = parseConnectionUrl(options.url);
   const opened: ReplicationConnection[] = [];
+  const cut = { rowsLeft: options.cutAfterRowCount ?? Number.POSITIVE_INFINITY };
   const source = createTestSource({
     ...options,
     openReplication: async (signal) => {
       const real = await openReplicationConnection(connection, signal);
       opened.push(real);
-      return options.cutAfterRowCount === undefined ? real : cutAfterRows(real, options.cutAfterRowCount);
+      return options.cutAfterRowCount === undefined ? real : cutAfterRows(real, cut);
     },
   });
   await source.start();
   return {
     source,
+    get isCut() {
+      return cut.rowsLeft <= 0;
+    },
     async kill() {
       const survivor = options.recorder.crash();
       options.recorder.failFlushes(new HeadwaterError('HW-INTERNAL-003', 'killed'));
@@ -91,9 +97,8 @@ export async function startMortalSource(
   };
 }
 
-/** Passes whole messages on until `rowCount` inserts, updates or deletes came; then nothing more. */
-function cutAfterRows(connection: ReplicationConnection, rowCount: number): ReplicationConnection {
-  let left = rowCount;
+/** Passes whole messages on until no more inserts, updates or deletes are left to pass; then nothing more. */
+function cutAfterRows(connection: ReplicationConnection, cut: { rowsLeft: number }): ReplicationConnection {
   return {
     backendPid: connection.backendPid,
     serverVersion: connection.serverVersion,
@@ -107,9 +112,9 @@ function cutAfterRows(connection: ReplicationConnection, rowCount: number): Repl
         closed: (error) => listener.closed(error),
         bytes: (bytes, isFull) =>
           framer.push(bytes, (message, from, to) => {
-            if (left <= 0) return;
+            if (cut.rowsLeft <= 0) return;
             const kind = String.fromCharCode(message[from] ?? 0, message[from + outputOffset] ?? 0);
-            if (kind === 'dI' || kind === 'dU' || kind === 'dD') left -= 1;
+            if (kind === 'dI' || kind === 'dU' || kind === 'dD') cut.rowsLeft -= 1;
             listener.bytes(message.slice(from, to), isFull);
           }),
       });

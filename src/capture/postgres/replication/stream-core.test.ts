@@ -198,6 +198,17 @@ describe('stream core', () => {
     assert.equal(transition(known.state, events['begin, new']).state.kind, 'recording');
   });
 
+  test('a slot behind the last recorded commit is not moved before that came again', () => {
+    const start = createStreamState({ recordedLsn: lsn(100), lastCommitEndLsn: lsn(80), slotLsn: lsn(10) });
+    const waiting = transition(start, events['status-due']);
+    assert.deepEqual(waiting.effects, [{ kind: 'send-status', receivedLsn: lsn(100), confirmedLsn: lsn(10) }]);
+    const begun = transition(waiting.state, { kind: 'begin', xid: 7, commitLsn: lsn(60) }).state;
+    const known = transition(begun, events['commit, known']).state;
+    assert.deepEqual(transition(known, events['status-due']).effects, [
+      { kind: 'send-status', receivedLsn: lsn(100), confirmedLsn: lsn(100) },
+    ]);
+  });
+
   test('any stream keeps confirmed ≤ durable ≤ appended ≤ received, appends each commit once, and never goes back', () => {
     fc.assert(
       fc.property(fc.array(stepArbitrary, { maxLength: 60 }), fc.nat(400), (steps, restartAt) => {

@@ -245,7 +245,9 @@ function reportStatus(state: OpenState, isMoveAwaited: boolean): StreamTransitio
 
 function sendStatus(state: OpenState): StreamTransition {
   const { positions } = state;
-  const confirmedLsn = positions.durableLsn;
+  // A slot behind the last recorded commit may be that of a restored server. It is moved only when that commit came again,
+  // or the next session would have nothing left to tell the difference by.
+  const confirmedLsn = positions.awaitedCommitEndLsn === undefined ? positions.durableLsn : positions.confirmedLsn;
   assertInvariant(confirmedLsn >= positions.confirmedLsn, 'I2: a confirmation never goes back');
   assertInvariant(confirmedLsn <= positions.receivedLsn, 'I1: nothing is confirmed that was not received');
   return {
