@@ -4,44 +4,15 @@ import { kafkaBrokers, skipReason } from '../../../../scripts/services/testing.t
 import type { ErrorCode } from '../../../foundation/error-codes.ts';
 import { systemClock } from '../../../foundation/clock.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
-import { retry } from '../../../foundation/retry.ts';
 import { systemRandom } from '../../../foundation/random.ts';
-import { isSameCheckpoint } from '../../checkpoint.ts';
-import type { OutboundBatch, OutboundRecord, Sink } from '../../sink.ts';
+import { deliver, event, idsOf } from './testing/deliver-batches.ts';
 import { openTestSink } from './testing/open-test-sink.ts';
 import { requestKeys, type RequestFate, RequestProxy } from './testing/request-proxy.ts';
-import { sampleBatch, sampleCheckpoint, sampleEvent, sampleOutbound } from './testing/sample-records.ts';
-import { type ConsumedRecord, TestTopics, uniqueName } from './testing/test-topics.ts';
+import { sampleBatch, sampleCheckpoint } from './testing/sample-records.ts';
+import { TestTopics, uniqueName } from './testing/test-topics.ts';
 
 const signal = new AbortController().signal;
 const withCode = (code: ErrorCode) => (error: unknown) => error instanceof HeadwaterError && error.code === code;
-const idsOf = (records: readonly ConsumedRecord[]): (string | undefined)[] =>
-  records.map(({ headers }) => headers.find(([name]) => name === 'headwater-id')?.[1]);
-
-function event(sequence: number): OutboundRecord {
-  return sampleOutbound(sampleEvent({ id: `id-${sequence}`, key: 'k' }), { sequence });
-}
-
-/** Writes as a lane does: after a failure it asks for the place and goes on from there. */
-async function deliver(sink: Sink, batch: OutboundBatch): Promise<void> {
-  let mustAsk = false;
-  await retry(
-    async () => {
-      if (mustAsk) {
-        const held = await sink.readCheckpoint(signal);
-        if (held !== undefined && isSameCheckpoint(held, batch.to)) return;
-      }
-      mustAsk = true;
-      await sink.write(batch, signal);
-    },
-    {
-      policy: { initialDelayMs: 20, maxDelayMs: 200, maxAttempts: 200 },
-      clock: systemClock,
-      random: systemRandom,
-    },
-  );
-}
-
 describe('a batch whose outcome is unknown', { skip: await skipReason('kafka') }, () => {
   const steps: readonly (readonly [keyof typeof requestKeys, RequestFate])[] = [
     ['addPartitionsToTxn', 'lose-request'],

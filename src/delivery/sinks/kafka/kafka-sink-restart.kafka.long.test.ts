@@ -1,44 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { skipReason, startPrivateKafka } from '../../../../scripts/services/testing.ts';
-import { systemClock } from '../../../foundation/clock.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
-import { retry } from '../../../foundation/retry.ts';
-import { systemRandom } from '../../../foundation/random.ts';
-import { isSameCheckpoint } from '../../checkpoint.ts';
-import type { OutboundBatch, OutboundRecord, Sink } from '../../sink.ts';
+import { deliver, event, idsOf } from './testing/deliver-batches.ts';
 import { openTestSink } from './testing/open-test-sink.ts';
-import { sampleBatch, sampleEvent, sampleOutbound } from './testing/sample-records.ts';
-import { type ConsumedRecord, TestTopics, uniqueName } from './testing/test-topics.ts';
+import { sampleBatch } from './testing/sample-records.ts';
+import { TestTopics, uniqueName } from './testing/test-topics.ts';
 
 const signal = new AbortController().signal;
-const idsOf = (records: readonly ConsumedRecord[]): (string | undefined)[] =>
-  records.map(({ headers }) => headers.find(([name]) => name === 'headwater-id')?.[1]);
-
-function event(sequence: number): OutboundRecord {
-  return sampleOutbound(sampleEvent({ id: `id-${sequence}`, key: 'k' }), { sequence });
-}
-
-/** Writes as a lane does: after a failure it asks for the place and goes on from there. */
-async function deliver(sink: Sink, batch: OutboundBatch): Promise<void> {
-  let mustAsk = false;
-  await retry(
-    async () => {
-      if (mustAsk) {
-        const held = await sink.readCheckpoint(signal);
-        if (held !== undefined && isSameCheckpoint(held, batch.to)) return;
-      }
-      mustAsk = true;
-      await sink.write(batch, signal);
-    },
-    {
-      policy: { initialDelayMs: 20, maxDelayMs: 200, maxAttempts: 200 },
-      clock: systemClock,
-      random: systemRandom,
-    },
-  );
-}
-
 describe('a broker of its own', { skip: await skipReason('privateKafka') }, () => {
   test('killed and restarted in mid-stream, wrong passwords refused, each record visible once', async () => {
     await using kafka = await startPrivateKafka({ sasl: { username: 'writer', password: 'right' } });
