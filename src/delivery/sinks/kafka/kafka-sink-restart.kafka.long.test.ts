@@ -7,7 +7,6 @@ import { openTestSink } from './testing/open-test-sink.ts';
 import { sampleBatch } from './testing/sample-records.ts';
 import { TestTopics, uniqueName } from './testing/test-topics.ts';
 
-const signal = new AbortController().signal;
 describe('a broker of its own', { skip: await skipReason('privateKafka') }, () => {
   test('killed and restarted in mid-stream, wrong passwords refused, each record visible once', async () => {
     await using kafka = await startPrivateKafka({ sasl: { username: 'writer', password: 'right' } });
