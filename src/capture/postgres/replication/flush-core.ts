@@ -7,8 +7,10 @@ import { unreachable } from '../../../foundation/assert.ts';
  *   waiting ── due, or enough bytes ──► running
  *   running ── appended meanwhile ──► flush again at its end, by the same rule
  *
- * A flush under way takes no part in what is appended meanwhile, so under load one flush gathers what came during the last:
- * its own duration is the natural batch, and an idle stream is flushed at once.
+ * A flush under way takes no part in what is appended meanwhile, so one flush gathers what came during the last: its own
+ * duration is the natural batch, and an idle stream is flushed at once. While the stream is busy that is too often: each
+ * flush wakes this thread, the disk and every lane, and takes from the server the processor that it decodes with. What waits
+ * in a backlog loses nothing by some milliseconds more, so flushes then start no closer than `busyIntervalMs`.
  */
 
 /** Whether a flush is under way or planned. `lastStartMs` is when the latest one began, by the clock of the events. */
@@ -21,16 +23,25 @@ export type FlushState =
 export interface FlushLimits {
   /** Flushes start no closer than this, unless bytes ask for it. 0: as often as they end. */
   readonly intervalMs: number;
+  /** The same while the stream is busy, if that is longer. */
+  readonly busyIntervalMs: number;
   /** So many waiting bytes are flushed without delay. */
   readonly byteCount: number;
 }
 
-/** What the plan of flushes depends on. `pendingByteCount` counts the bytes that are appended and not durable. */
+/** What decides how soon: `pendingByteCount` counts the bytes that are appended and not durable, `isBusy` says that more keep coming. */
+export interface FlushPressure {
+  readonly nowMs: number;
+  readonly pendingByteCount: number;
+  readonly isBusy: boolean;
+}
+
+/** What the plan of flushes depends on. */
 export type FlushEvent =
   /** Something that others wait for was appended: a commit or progress; or a part of a transaction above the byte limit. */
-  | { readonly kind: 'appended'; readonly nowMs: number; readonly pendingByteCount: number }
+  | ({ readonly kind: 'appended' } & FlushPressure)
   | { readonly kind: 'due'; readonly nowMs: number }
-  | { readonly kind: 'ended'; readonly nowMs: number; readonly pendingByteCount: number };
+  | ({ readonly kind: 'ended' } & FlushPressure);
 
 /** What the driver does next: begin a flush, or come back with `due` after so many milliseconds. */
 export type FlushEffect = { readonly kind: 'flush' } | { readonly kind: 'set-timer'; readonly delayMs: number };
@@ -62,12 +73,9 @@ export function flushTransition(state: FlushState, event: FlushEvent, limits: Fl
   }
 }
 
-function plan(
-  lastStartMs: number,
-  event: { readonly nowMs: number; readonly pendingByteCount: number },
-  limits: FlushLimits,
-): FlushTransition {
-  const delayMs = lastStartMs + limits.intervalMs - event.nowMs;
+function plan(lastStartMs: number, event: FlushPressure, limits: FlushLimits): FlushTransition {
+  const intervalMs = event.isBusy ? Math.max(limits.intervalMs, limits.busyIntervalMs) : limits.intervalMs;
+  const delayMs = lastStartMs + intervalMs - event.nowMs;
   if (delayMs <= 0 || event.pendingByteCount >= limits.byteCount) return start(event.nowMs);
   return { state: { kind: 'waiting', lastStartMs }, effect: { kind: 'set-timer', delayMs } };
 }

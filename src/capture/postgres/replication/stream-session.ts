@@ -9,6 +9,7 @@ import {
   initialFlushState,
   type FlushEvent,
   type FlushLimits,
+  type FlushPressure,
   type FlushState,
 } from './flush-core.ts';
 import { MessageFramer } from './message-framer.ts';
@@ -165,9 +166,8 @@ export class StreamSession {
   /** Lets something else be recorded between two transactions, and flushed. False, and not called, inside one. */
   record(append: (recorder: ChangeRecorder) => void): boolean {
     if (this.#isEnded || this.#isStopping || this.#recording?.state.kind !== 'between') return false;
-    const { clock, recorder } = this.#options;
-    append(recorder);
-    this.#stepFlush({ kind: 'appended', nowMs: clock.monotonicMs(), pendingByteCount: recorder.pendingByteCount });
+    append(this.#options.recorder);
+    this.#stepFlush({ kind: 'appended', ...this.#pressure() });
     return true;
   }
 
@@ -205,10 +205,9 @@ export class StreamSession {
     try {
       const hasAppended = this.#recording.receive(bytes);
       const nowMs = clock.monotonicMs();
-      const { pendingByteCount } = recorder;
-      if (hasAppended) this.#stepFlush({ kind: 'appended', nowMs, pendingByteCount });
-      this.#isCrowded = pendingByteCount > limits.pendingByteCountMax;
+      this.#isCrowded = recorder.pendingByteCount > limits.pendingByteCountMax;
       this.#planReading(nowMs, bytes.length, isFull);
+      if (hasAppended) this.#stepFlush({ kind: 'appended', ...this.#pressure() });
     } catch (thrown) {
       this.#finish(HeadwaterError.from(thrown));
     }
@@ -230,6 +229,16 @@ export class StreamSession {
   #resumeReading(): void {
     if (this.#isEnded || this.#isStopping || this.#isResting || this.#isCrowded) return;
     this.#stream?.resume();
+  }
+
+  /** What decides how soon a flush is due. */
+  #pressure(): FlushPressure {
+    const { clock, recorder } = this.#options;
+    return {
+      nowMs: clock.monotonicMs(),
+      pendingByteCount: recorder.pendingByteCount,
+      isBusy: this.#habit.isBusy,
+    };
   }
 
   #stepFlush(event: FlushEvent): void {
@@ -257,9 +266,8 @@ export class StreamSession {
     }
     this.#flushing = undefined;
     if (this.#isEnded || this.#isStopping) return;
-    const { pendingByteCount } = recorder;
-    this.#stepFlush({ kind: 'ended', nowMs: clock.monotonicMs(), pendingByteCount });
-    if (this.#isCrowded && pendingByteCount <= limits.pendingByteCountMax) {
+    this.#stepFlush({ kind: 'ended', ...this.#pressure() });
+    if (this.#isCrowded && recorder.pendingByteCount <= limits.pendingByteCountMax) {
       this.#isCrowded = false;
       this.#lastHeardMs = clock.monotonicMs();
       this.#resumeReading();
@@ -268,14 +276,11 @@ export class StreamSession {
 
   #statusDue(): void {
     if (this.#isEnded || this.#isStopping || this.#recording === undefined) return;
-    const { clock, limits, recorder } = this.#options;
     this.#isReplyWanted = true;
     const hasAppended = this.#recording.statusDue();
     this.#isReplyWanted = false;
-    if (hasAppended) {
-      this.#stepFlush({ kind: 'appended', nowMs: clock.monotonicMs(), pendingByteCount: recorder.pendingByteCount });
-    }
-    this.#setTimer(limits.statusIntervalMs, () => this.#statusDue());
+    if (hasAppended) this.#stepFlush({ kind: 'appended', ...this.#pressure() });
+    this.#setTimer(this.#options.limits.statusIntervalMs, () => this.#statusDue());
   }
 
   #sendStatus(receivedLsn: Lsn, confirmedLsn: Lsn): void {
