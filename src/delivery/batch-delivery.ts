@@ -2,11 +2,17 @@ import type { ClockTimer } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.ts';
 import { BatchPlanner } from './batch-planner.ts';
-import type { Checkpoint } from './checkpoint.ts';
-import { type Delivery, type DeliveryOptions, describePlace, isOversized, selectRecord } from './delivery.ts';
+import { type Checkpoint, compareCheckpoints } from './checkpoint.ts';
+import { type Delivery, type DeliveryOptions, isOversized, selectRecord } from './delivery.ts';
 import { awaitOrAbort, type OpenPart, PartIntake } from './part-intake.ts';
+import { nameBatch, nameRecord, planNarrowing, poisonOf } from './poisoned-record.ts';
 import { decideByHeld, decideRetry } from './retry-decision.ts';
 import type { OutboundBatch, OutboundRecord } from './sink.ts';
+
+interface PendingStop {
+  readonly error: HeadwaterError;
+  readonly recordId: string | undefined;
+}
 
 /** A checkpoint kept by the sink is moved without records after so many transactions without any, or after so long. */
 const emptyTransactionsMax = 10_000n;
@@ -36,6 +42,10 @@ export class BatchDelivery implements Delivery {
   #emptyTimer: ClockTimer | undefined;
   #hasWaited = false;
   #isHalted = false;
+  /** Batches of so few records until the place is passed: a record in front of it is poisoned. */
+  #narrowed: { readonly recordCountMax: number; readonly until: Checkpoint } | undefined;
+  /** What stops the lane once everything in front of it is delivered. */
+  #stop: PendingStop | undefined;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -68,6 +78,10 @@ export class BatchDelivery implements Delivery {
 
   deliver(): void {
     if (this.#isHalted || this.#intake.isWaiting) return;
+    if (this.#stop !== undefined) {
+      this.#writeInFront(this.#stop);
+      return;
+    }
     try {
       let isDry = this.#fill();
       // The next batch fills while this one is written.
@@ -90,8 +104,13 @@ export class BatchDelivery implements Delivery {
   }
 
   #createPlanner(from: Checkpoint): BatchPlanner {
-    const unit = this.#options.sink.capabilities.unit === 'transaction' ? 'transaction' : 'batch';
-    return new BatchPlanner({ unit, limits: this.#options.lane.batch, from });
+    const planner = new BatchPlanner({ unit: this.#unit, limits: this.#options.lane.batch, from });
+    planner.narrow(this.#narrowed?.recordCountMax);
+    return planner;
+  }
+
+  get #unit(): 'transaction' | 'batch' {
+    return this.#options.sink.capabilities.unit === 'transaction' ? 'transaction' : 'batch';
   }
 
   /** Takes parts until the batch is full. Returns whether the tail had no more to give. */
@@ -118,6 +137,7 @@ export class BatchDelivery implements Delivery {
       }
       planner.add(outbound);
     }
+    if (part.isLast && planner.cutsBeforeEnd) return false;
     if (part.isLast) planner.endTransaction(part.header);
     if (planner.isEmpty) this.#pass();
     return true;
@@ -125,10 +145,10 @@ export class BatchDelivery implements Delivery {
 
   #assertSize(outbound: OutboundRecord): void {
     if (!isOversized(outbound, this.#options.sink)) return;
-    const place = describePlace(outbound.header, outbound.record.ordinal);
     const limit = this.#options.sink.capabilities.recordBytesMax ?? 0;
-    const message = `${place} has about ${outbound.byteCount} bytes, the sink takes ${limit}`;
-    throw new HeadwaterError('HW-SINK-005', message, { details: { byteCount: outbound.byteCount, limit } });
+    const message = `a record has about ${outbound.byteCount} bytes, the sink takes ${limit}`;
+    const details = { byteCount: outbound.byteCount, limit };
+    throw nameRecord(new HeadwaterError('HW-SINK-005', message, { details }), outbound);
   }
 
   /** What has no effect needs no write; but a checkpoint that the sink keeps must not stay behind for ever. */
@@ -195,11 +215,12 @@ export class BatchDelivery implements Delivery {
     this.#attempt = 0;
     this.#inFlight = undefined;
     this.#options.counts.delivered += batch.records.length;
-    const isOpen = this.#options.sink.capabilities.unit === 'transaction' && !batch.endsTransaction;
+    const isOpen = this.#unit === 'transaction' && !batch.endsTransaction;
     if (!isOpen) {
       for (const ticket of this.#openTickets.splice(0)) this.#tracker.acknowledge(ticket);
       this.#durable = batch.to;
       this.#wasHeld = true;
+      this.#widen(batch.to);
       this.#options.observer.onProgress();
     }
     this.deliver();
@@ -212,7 +233,7 @@ export class BatchDelivery implements Delivery {
     const { lane, random, clock, counts, observer } = this.#options;
     const decision = decideRetry({ error, attempt: this.#attempt, policy: lane.retry, chance: random.next() });
     if (decision.kind === 'stop') {
-      this.#fault(decision.error);
+      this.#refused(decision.error);
       return;
     }
     counts.retries += 1;
@@ -220,15 +241,40 @@ export class BatchDelivery implements Delivery {
     this.#retryTimer = clock.setTimer(decision.delayMs, () => this.#run(() => this.#tryAgain()));
   }
 
+  /** What lies in front of a poisoned record is delivered before the lane stops: the batches become smaller. */
+  #refused(error: HeadwaterError): void {
+    const batch = this.#inFlight;
+    if (batch === undefined) {
+      this.#fault(error);
+      return;
+    }
+    const goesOn = this.#openTickets.length > 1 && this.#narrowed === undefined;
+    const recordCountMax = planNarrowing({ error, batch, unit: this.#unit, goesOn });
+    if (recordCountMax !== undefined) {
+      this.#narrowed = { recordCountMax, until: this.#narrowed?.until ?? batch.to };
+      this.#run(() => this.#tryAgain());
+      return;
+    }
+    this.#fault(nameBatch(error, batch), poisonOf({ error, batch })?.id);
+  }
+
+  /** The poisoned part is behind: the batches become as large as they may be. */
+  #widen(passed: Checkpoint): void {
+    if (this.#narrowed === undefined || compareCheckpoints(passed, this.#narrowed.until) < 0) return;
+    this.#narrowed = undefined;
+    this.#planner.narrow(undefined);
+  }
+
   async #tryAgain(): Promise<void> {
     const batch = this.#inFlight;
     if (batch === undefined || this.#isHalted) return;
     if (!this.#keepsOwn) {
-      if (this.#openTickets.length > 1) this.#rewind(this.#tracker.acknowledged);
+      if (this.#openTickets.length > 1 || this.#narrowed !== undefined) this.#rewind(this.#tracker.acknowledged);
       else this.#send(batch);
       return;
     }
     const held = await this.#options.sink.readCheckpoint(this.#abort.signal);
+    if (this.#isHalted) return;
     const decision = decideByHeld({
       held,
       durable: this.#durable,
@@ -241,7 +287,8 @@ export class BatchDelivery implements Delivery {
         this.#succeed(batch);
         break;
       case 'again':
-        this.#send(batch);
+        if (this.#narrowed === undefined) this.#send(batch);
+        else this.#rewind(batch.from);
         break;
       case 'rewind':
         this.#rewind(decision.to);
@@ -260,11 +307,12 @@ export class BatchDelivery implements Delivery {
     this.#openTickets = [];
     this.#carried = undefined;
     this.#inFlight = undefined;
+    this.#stop = undefined;
     if (this.#attempt > 0) this.#options.observer.onRecovered();
     this.deliver();
   }
 
-  /** What was taken stays; behind it the journal is read anew. */
+  /** What was taken stays; behind it the journal is read anew, or the lane stops once what was taken is delivered. */
   #interrupt(error: HeadwaterError): void {
     if (this.#isHalted) return;
     const final = this.#intake.recover(
@@ -272,13 +320,23 @@ export class BatchDelivery implements Delivery {
       () => this.#planner.to,
       () => this.deliver(),
     );
-    if (final !== undefined) this.#fault(final);
+    if (final === undefined) return;
+    const { record } = final.details;
+    this.#stop = { error: final, recordId: typeof record === 'string' ? record : undefined };
+    this.#writeInFront(this.#stop);
   }
 
-  #fault(thrown: unknown): void {
+  #writeInFront({ error, recordId }: PendingStop): void {
+    if (this.#inFlight !== undefined) return;
+    const batch = this.#planner.cutInFront();
+    if (batch === undefined) this.#fault(error, recordId);
+    else this.#write(batch);
+  }
+
+  #fault(error: HeadwaterError, recordId?: string): void {
     if (this.#isHalted) return;
     this.#isHalted = true;
     this.#intake.close();
-    this.#options.observer.onFault(HeadwaterError.from(thrown), this.#carried?.id);
+    this.#options.observer.onFault(error, recordId);
   }
 }

@@ -20,7 +20,7 @@ export interface BatchPlannerOptions {
  * I2  No batch exceeds a limit, except with a single record that does so alone, or by how far the estimated bytes of a whole
  *     transaction differ from those in the journal.
  * I3  With unit `transaction`, a transaction that comes in one part within the limits is never cut, and a transaction that
- *     must be cut begins a batch of its own.
+ *     must be cut shares no batch with another one.
  */
 export class BatchPlanner {
   readonly #options: BatchPlannerOptions;
@@ -31,6 +31,10 @@ export class BatchPlanner {
   #isAtEnd = true;
   #wasCutInside = false;
   #keepsWhole = false;
+  /** Set while a poisoned record is searched for. */
+  #narrowedTo: number | undefined;
+  /** The records of whole transactions, and the place behind them. */
+  #whole: { readonly recordCount: number; readonly to: Checkpoint } | undefined;
 
   constructor(options: BatchPlannerOptions) {
     this.#options = options;
@@ -71,8 +75,21 @@ export class BatchPlanner {
 
   /** A limit is reached: nothing more may begin before a cut. */
   get isFull(): boolean {
-    const { limits } = this.#options;
-    return this.#records.length >= limits.recordCountMax || this.#byteCount >= limits.byteCountMax;
+    return this.#records.length >= this.#recordCountMax || this.#byteCount >= this.#options.limits.byteCountMax;
+  }
+
+  /** Whether a batch ends before the end of its transaction, so that a failure of the end can be told from the record's. */
+  get cutsBeforeEnd(): boolean {
+    return this.#options.unit === 'transaction' && this.#narrowedTo === 1 && this.#records.length > 0;
+  }
+
+  /** Cuts batches of fewer records from now on; undefined: of as many as the limits allow. */
+  narrow(recordCountMax: number | undefined): void {
+    this.#narrowedTo = recordCountMax;
+  }
+
+  get #recordCountMax(): number {
+    return this.#narrowedTo ?? this.#options.limits.recordCountMax;
   }
 
   /** Begins a part; false when the batch must be cut first, to keep a limit or to keep the transaction whole. */
@@ -81,9 +98,10 @@ export class BatchPlanner {
     this.#keepsWhole = false;
     if (this.isFull) return false;
     if (unit !== 'transaction' || !part.isFirst) return true;
+    if (this.#wasCutInside) return false;
     const recordCount = this.#records.length + part.records.length;
     const byteCount = this.#byteCount + part.byteCount;
-    const isWithinLimits = part.isLast && recordCount <= limits.recordCountMax && byteCount <= limits.byteCountMax;
+    const isWithinLimits = part.isLast && recordCount <= this.#recordCountMax && byteCount <= limits.byteCountMax;
     if (!isWithinLimits && this.#records.length > 0) return false;
     this.#keepsWhole = isWithinLimits;
     return true;
@@ -116,6 +134,24 @@ export class BatchPlanner {
     assertInvariant(header.sequence === this.#to.sequence + 1n, 'transactions are ended in journal order');
     this.#to = checkpointAfter(this.#from.journalId, header);
     this.#isAtEnd = true;
+    this.#whole = { recordCount: this.#records.length, to: this.#to };
+  }
+
+  /**
+   * The last batch in front of a record that cannot be delivered; undefined when nothing is left to write. With unit
+   * `transaction` it leaves out what came of the record's own transaction, which nobody may see without it.
+   */
+  cutInFront(): OutboundBatch | undefined {
+    if (this.#options.unit === 'batch') return this.isEmpty ? undefined : this.cut();
+    if (this.#whole === undefined || (this.#whole.recordCount === 0 && !this.#wasCutInside)) return undefined;
+    const { recordCount, to } = this.#whole;
+    const batch = { records: this.#records.slice(0, recordCount), from: this.#from, to, endsTransaction: true };
+    this.#from = to;
+    this.#records = [];
+    this.#byteCount = 0;
+    this.#whole = undefined;
+    this.#wasCutInside = false;
+    return batch;
   }
 
   /** Ends the batch and begins the next one behind it. */
@@ -130,6 +166,7 @@ export class BatchPlanner {
     this.#records = [];
     this.#byteCount = 0;
     this.#from = this.#to;
+    this.#whole = undefined;
     this.#wasCutInside = !this.#isAtEnd && this.#options.unit === 'transaction';
     return batch;
   }

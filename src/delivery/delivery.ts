@@ -1,6 +1,7 @@
 import type { Clock } from '../foundation/clock.ts';
-import type { HeadwaterError } from '../foundation/error.ts';
+import { HeadwaterError } from '../foundation/error.ts';
 import type { Random } from '../foundation/random.ts';
+import type { JournalRecord } from '../model/journal-record.ts';
 import type { TransactionHeader } from '../model/transaction.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { JournalTail } from './journal-tail.ts';
@@ -8,7 +9,8 @@ import type { ResolvedLaneOptions } from './lane-options.ts';
 import type { LaneCounts } from './lane-status.ts';
 import type { OutboundRecord, Sink } from './sink.ts';
 import type { DecodedPart } from './decoded-part.ts';
-import { toOutboundRecord } from './outbound-record.ts';
+import { recordId, toOutboundRecord } from './outbound-record.ts';
+import { nameRecord } from './poisoned-record.ts';
 
 /** What a delivery tells the lane that it works for. None of these calls back into the delivery at once. */
 export interface DeliveryObserver {
@@ -52,7 +54,10 @@ export interface Delivery {
   halt(giveUp: AbortSignal): Promise<void>;
 }
 
-/** What the lane's functions and the sink make of a record; undefined and counted when it is left out. */
+/**
+ * What the lane's functions and the sink make of a record; undefined and counted when it is left out.
+ * @throws HW-LANE-010, HW-LANE-011 with the place of the record.
+ */
 export function selectRecord(
   part: DecodedPart,
   index: number,
@@ -61,9 +66,21 @@ export function selectRecord(
   const record = part.records[index];
   if (record === undefined) return undefined;
   const isAccepted = sink.accepts?.(record) ?? true;
-  const outbound = isAccepted ? toOutboundRecord(record, part.header, lane) : undefined;
+  const outbound = isAccepted ? mapRecord(record, part.header, lane) : undefined;
   if (outbound === undefined) counts.filtered += 1;
   return outbound;
+}
+
+function mapRecord(
+  record: JournalRecord,
+  header: TransactionHeader,
+  lane: DeliveryOptions['lane'],
+): OutboundRecord | undefined {
+  try {
+    return toOutboundRecord(record, header, lane);
+  } catch (thrown) {
+    throw nameRecord(HeadwaterError.from(thrown), { record, header, id: recordId(record, header) });
+  }
 }
 
 /** Adds what decoding a part left out. */
@@ -77,9 +94,4 @@ export function countPart(counts: LaneCounts, part: DecodedPart): void {
 export function isOversized(record: OutboundRecord, sink: Sink): boolean {
   const { recordBytesMax } = sink.capabilities;
   return recordBytesMax !== undefined && record.byteCount > recordBytesMax;
-}
-
-/** For messages: where a record stands. */
-export function describePlace(header: TransactionHeader, ordinal: number): string {
-  return `record ${ordinal} of sequence ${header.sequence}`;
 }

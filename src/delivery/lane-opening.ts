@@ -1,7 +1,9 @@
 import { HeadwaterError } from '../foundation/error.ts';
 import type { JournalReader } from '../journal/journal-reader.ts';
+import { readLaneGap, removeLaneGap } from '../journal/lane-gap.ts';
 import type { StateStore } from '../journal/state-store.ts';
 import { toInstant } from '../foundation/clock.ts';
+import type { Sequence } from '../model/position.ts';
 import { type Checkpoint, isSameCheckpoint } from './checkpoint.ts';
 import { decideIdentity, describeStart, type LaneIdentity } from './lane-identity.ts';
 import type { ResolvedLaneOptions } from './lane-options.ts';
@@ -48,6 +50,7 @@ export async function recordLane(place: LanePlace): Promise<RecordedLane> {
   });
   const { name, sinkKind, target } = configured;
   const identity = { name, sinkKind, target, revision, start: describeStart(start), origin: checkpoint.sequence };
+  removeLaneGap(states, laneName);
   // The identity comes last: without it, the next start resolves the start again.
   writeCheckpoint(states, laneName, checkpoint);
   writeLane(states, identity);
@@ -65,7 +68,7 @@ export interface FoundStart {
 /**
  * Where an open sink goes on: at its own checkpoint if it keeps one, else at the recorded one.
  * @throws HW-LANE-001 other journal, HW-LANE-002 ahead of it, HW-LANE-003 behind its oldest transaction, HW-LANE-008 a sink
- * that lost its checkpoint; HW-SINK codes of the sink.
+ * that lost its checkpoint, HW-JOURNAL-014 when retention gave the lane up; HW-SINK codes of the sink.
  */
 export async function findStart(
   place: LanePlace,
@@ -80,8 +83,20 @@ export async function findStart(
   }
   const from = held ?? recorded;
   const { first } = await place.reader.extent();
+  assertAttached(place, from, first);
   assertCheckpointFits(from, { journalId: place.reader.journalId, first, last: place.reader.durableEnd.sequence });
   return { from: isSameCheckpoint(from, recorded) ? recorded : from, wasHeld: held !== undefined };
+}
+
+/** A lane that was given up is refused as that, not as one that found the journal too short. */
+function assertAttached({ states, laneName }: LanePlace, from: Checkpoint, first: Sequence): void {
+  const gap = readLaneGap(states, laneName, from.sequence);
+  if (gap === undefined) return;
+  const lastLost = first - 1n > gap.lastLost ? first - 1n : gap.lastLost;
+  const message = `lane "${laneName}" was detached at sequence ${from.sequence}: ${from.sequence + 1n}–${lastLost} are gone`;
+  throw new HeadwaterError('HW-JOURNAL-014', message, {
+    details: { lane: laneName, gapFrom: String(from.sequence + 1n), gapTo: String(lastLost) },
+  });
 }
 
 /** A store that cannot say goodbye changes nothing: what it acknowledged, it has. */

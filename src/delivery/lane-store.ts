@@ -1,4 +1,5 @@
 import { HeadwaterError } from '../foundation/error.ts';
+import { removeLaneGap } from '../journal/lane-gap.ts';
 import type { StateStore } from '../journal/state-store.ts';
 import { type Sequence, toSequence } from '../model/position.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -26,6 +27,7 @@ export function writeLane(store: StateStore, lane: LaneIdentity): void {
 /** Gives a lane up: it holds the journal no longer, and its name may be used anew. */
 export function removeLane(store: StateStore, name: string): void {
   store.remove(checkpointKind, name);
+  removeLaneGap(store, name);
   store.remove(identityKind, name);
 }
 

@@ -3,7 +3,9 @@ import { describe, test } from 'node:test';
 import { HeadwaterError } from '../foundation/error.ts';
 import { silentLogger } from '../foundation/logger.ts';
 import { createSeededRandom } from '../foundation/random.ts';
+import { writeLaneGap } from '../journal/lane-gap.ts';
 import type { StateStore } from '../journal/state-store.ts';
+import { toSequence } from '../model/position.ts';
 import type { UncopiedTable } from '../model/source-identity.ts';
 import { JournalTail } from './journal-tail.ts';
 import { Lane } from './lane.ts';
@@ -377,6 +379,34 @@ describe('a lane', () => {
     store.checkpoint = kept;
     fixture.journal.trim(fixture.journal.append());
     await assert.rejects(fixture.lane(store).start(), { code: 'HW-LANE-003', details: { gapFrom: '4', gapTo: '5' } });
+  });
+
+  test('refuses to go on once retention gave it up, until another name takes its place', async () => {
+    const fixture = new Fixture();
+    const store = new RecordingStore({ checkpointIn: 'lane' });
+    fixture.journal.append([testEvent('k', '1')]);
+    const lane = fixture.lane(store);
+    await lane.start();
+    await lane.drain();
+    const gap = { firstLost: toSequence(2n), lastLost: toSequence(3n) };
+    for (let count = 2; count <= 5; count += 1) fixture.journal.append();
+    await lane.stop();
+    const states = fixture.states;
+    states.write(
+      'checkpoint',
+      'a',
+      (states.read('checkpoint', 'a') ?? '').replace(/"sequence":"\d+"/, '"sequence":"1"'),
+    );
+    writeLaneGap(states, 'a', { ...gap, atMs: 0 });
+    fixture.journal.trim(toSequence(4n));
+    await assert.rejects(fixture.lane(store).start(), {
+      code: 'HW-JOURNAL-014',
+      details: { lane: 'a', gapFrom: '2', gapTo: '4' },
+    });
+    const next = fixture.lane(store, { replaces: 'a' }, 'b');
+    await next.start();
+    await next.stop();
+    assert.deepEqual(states.list('lane-gap'), []);
   });
 
   test('does not delay another lane while its sink hangs', async () => {

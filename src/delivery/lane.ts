@@ -9,7 +9,7 @@ import type { StateStore } from '../journal/state-store.ts';
 import type { UncopiedTable } from '../model/source-identity.ts';
 import { BatchDelivery } from './batch-delivery.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { CheckpointKeeper } from './checkpoint-keeper.ts';
+import { CheckpointKeeper, saveIntervalMs } from './checkpoint-keeper.ts';
 import type { Delivery, DeliveryObserver, DeliveryOptions } from './delivery.ts';
 import { DrainQueue } from './drain-queue.ts';
 import { endsWithin } from './ends-within.ts';
@@ -48,10 +48,6 @@ export interface LaneDependencies {
   /** How long a pause or stop waits for what is under way, then gives it up. Default 10,000 ms. */
   readonly stopTimeoutMs?: number;
 }
-
-/** How often the checkpoint is saved beside the journal: where the lane itself keeps it, and where it is a mirror for retention. */
-const ownSaveIntervalMs = 200;
-const mirrorSaveIntervalMs = 1000;
 
 /**
  * The way of one sink behind the journal: reads from its checkpoint, filters, routes and maps, writes in order, retries with
@@ -112,6 +108,11 @@ export class Lane implements Component {
   async stop(): Promise<void> {
     this.#apply({ kind: 'stop' });
     await this.#settled(() => this.#state.kind !== 'halting');
+  }
+
+  /** Stops the lane, visibly failed, for a reason that lies outside of it. */
+  fail(error: HeadwaterError): void {
+    this.#observer.onFault(error, undefined);
   }
 
   /** Ends what is under way and closes the sink. The checkpoint stays, and the journal is held. */
@@ -271,7 +272,7 @@ export class Lane implements Component {
     this.#delivery = unit === 'record' ? new RecordDelivery(options) : new BatchDelivery(options);
     this.#keeper = new CheckpointKeeper(saved, {
       clock,
-      intervalMs: checkpointIn === 'lane' ? ownSaveIntervalMs : mirrorSaveIntervalMs,
+      intervalMs: saveIntervalMs[checkpointIn],
       save: (checkpoint) => writeCheckpoint(states, laneName, checkpoint),
       onFailure: (thrown) => this.#saveFailed(HeadwaterError.from(thrown)),
     });

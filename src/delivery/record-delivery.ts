@@ -4,10 +4,11 @@ import type { TransactionHeader } from '../model/transaction.ts';
 import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.ts';
 import { checkpointAfter } from './batch-planner.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { type Delivery, type DeliveryOptions, describePlace, isOversized, selectRecord } from './delivery.ts';
+import { type Delivery, type DeliveryOptions, isOversized, selectRecord } from './delivery.ts';
 import { KeyScheduler } from './key-scheduler.ts';
 import { recordOrder } from './outbound-record.ts';
 import { awaitOrAbort, type OpenPart, PartIntake } from './part-intake.ts';
+import { nameRecord } from './poisoned-record.ts';
 import { decideRetry } from './retry-decision.ts';
 import type { OutboundRecord } from './sink.ts';
 
@@ -38,6 +39,8 @@ export class RecordDelivery implements Delivery {
   /** Pending transactions in order, for the age of the oldest. */
   #headers: TransactionHeader[] = [];
   #isHalted = false;
+  /** What stops the lane once everything in front of it is delivered. */
+  #stop: { readonly error: HeadwaterError; readonly recordId: string | undefined } | undefined;
 
   constructor(options: DeliveryOptions) {
     const { batch, concurrencyMax } = options.lane;
@@ -78,12 +81,18 @@ export class RecordDelivery implements Delivery {
   deliver(): void {
     if (this.#isHalted || this.#intake.isWaiting) return;
     try {
-      const isDry = this.#fill();
-      for (let unit = this.#scheduler.next(); unit !== undefined; unit = this.#scheduler.next()) this.#begin(unit);
+      const isDry = this.#stop === undefined && this.#fill();
+      this.#beginAll();
+      if (this.#stop !== undefined && this.#scheduler.pendingCount === 0)
+        this.#fault(this.#stop.error, this.#stop.recordId);
       if (isDry) this.#intake.onReady(() => this.deliver());
     } catch (thrown) {
       this.#interrupt(HeadwaterError.from(thrown));
     }
+  }
+
+  #beginAll(): void {
+    for (let unit = this.#scheduler.next(); unit !== undefined; unit = this.#scheduler.next()) this.#begin(unit);
   }
 
   async halt(giveUp: AbortSignal): Promise<void> {
@@ -131,9 +140,8 @@ export class RecordDelivery implements Delivery {
   #begin(unit: Unit): void {
     const { sink } = this.#options;
     if (isOversized(unit.outbound, sink)) {
-      const place = describePlace(unit.outbound.header, unit.outbound.record.ordinal);
-      const message = `${place} has about ${unit.outbound.byteCount} bytes, the sink takes ${sink.capabilities.recordBytesMax}`;
-      this.#fault(new HeadwaterError('HW-SINK-005', message), unit.outbound.id);
+      const message = `a record has about ${unit.outbound.byteCount} bytes, the sink takes ${sink.capabilities.recordBytesMax}`;
+      this.#fault(nameRecord(new HeadwaterError('HW-SINK-005', message), unit.outbound), unit.outbound.id);
       return;
     }
     const attempt = this.#attempt(unit);
@@ -174,7 +182,7 @@ export class RecordDelivery implements Delivery {
     unit.failedCount += 1;
     const decision = decideRetry({ error, attempt: unit.failedCount, policy: lane.retry, chance: random.next() });
     if (decision.kind === 'stop') {
-      this.#fault(decision.error, unit.outbound.id);
+      this.#fault(nameRecord(decision.error, unit.outbound), unit.outbound.id);
       return;
     }
     counts.retries += 1;
@@ -189,7 +197,7 @@ export class RecordDelivery implements Delivery {
     this.deliver();
   }
 
-  /** What was taken goes on; behind it the journal is read anew. */
+  /** What was taken goes on; behind it the journal is read anew, or the lane stops once what was taken is delivered. */
   #interrupt(error: HeadwaterError): void {
     if (this.#isHalted) return;
     const final = this.#intake.recover(
@@ -197,7 +205,10 @@ export class RecordDelivery implements Delivery {
       () => this.#taken,
       () => this.deliver(),
     );
-    if (final !== undefined) this.#fault(final, undefined);
+    if (final === undefined) return;
+    const { record } = final.details;
+    this.#stop = { error: final, recordId: typeof record === 'string' ? record : undefined };
+    this.deliver();
   }
 
   #fault(error: HeadwaterError, recordId: string | undefined): void {

@@ -1,4 +1,4 @@
-import { errorDefinition, type ErrorCode } from './error-codes.ts';
+import { errorDefinition, type ErrorCode, isErrorCode } from './error-codes.ts';
 import type { ErrorPolicy } from './error-definition.ts';
 
 /** What an error says besides its code and its sentence. */
@@ -10,6 +10,9 @@ export interface HeadwaterErrorOptions {
   readonly cause?: unknown;
 }
 
+/** The same symbol in every copy of the package: the command may be installed beside the one that an application imports. */
+const brand = Symbol.for('headwater.error');
+
 /**
  * The one error class of Headwater. `code` comes from a closed list; `headwater explain CODE` prints its page.
  * `message` is a lower-case sentence that names what failed, on what, and the actual value or limit.
@@ -19,6 +22,16 @@ export class HeadwaterError extends Error {
   readonly code: ErrorCode;
   readonly details: Readonly<Record<string, string | number | boolean | null>>;
   readonly hint: string;
+
+  static {
+    Object.defineProperty(this.prototype, brand, { value: true });
+  }
+
+  /** Recognises an error by its brand and a code of this version, so that one made by another copy of the package is known. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (!(typeof value === 'object' && value !== null && brand in value && 'code' in value)) return false;
+    return typeof value.code === 'string' && isErrorCode(value.code);
+  }
 
   constructor(code: ErrorCode, message: string, options: HeadwaterErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });

@@ -66,7 +66,10 @@ export class RetentionLoop {
 
   async #act(plan: RetentionPlan): Promise<void> {
     const { capture, config, lanes, logger } = this.#options;
-    for (const { lane } of plan.detachments) await lanes.find(({ name }) => name === lane)?.stop();
+    for (const { lane, firstLost, lastLost } of plan.detachments) {
+      const message = `lane "${lane}" was detached: ${firstLost}–${lastLost} are gone`;
+      lanes.find(({ name }) => name === lane)?.fail(new HeadwaterError('HW-JOURNAL-014', message));
+    }
     const isNear = plan.usedRatio >= nearLimitRatio;
     if (isNear && !this.#wasNear)
       logger.warn('journal.near_limit', { usedRatio: plan.usedRatio, maxBytes: config.maxBytes });

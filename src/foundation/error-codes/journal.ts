@@ -94,7 +94,7 @@ export const journalErrorCodes = {
   'HW-JOURNAL-014': {
     title: 'the lane was detached because the journal reached its size limit',
     why: 'The policy detach-lane gave up what this lane had not read. Its store lacks the transactions in the message.',
-    fix: 'Copy the store anew and start the lane again. Raise journal.maxBytes, or choose atLimit: stop-capture.',
+    fix: 'Copy the tables into an empty target and give the lane a new name with `replaces`. Raise journal.maxBytes, or choose atLimit: stop-capture.',
     policy: 'stop',
     exitCode: 8,
   },

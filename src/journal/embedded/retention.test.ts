@@ -6,6 +6,7 @@ import { silentLogger } from '../../foundation/logger.ts';
 import { MeanDisk } from '../../foundation/testing/mean-disk.ts';
 import { createSeededRandom } from '../../foundation/random.ts';
 import { sequenceZero, toSequence } from '../../model/position.ts';
+import { writeLaneGap } from '../lane-gap.ts';
 import {
   boundaryOf,
   fragmentOf,
@@ -95,6 +96,15 @@ describe('retention in a journal', () => {
       firstLost: '6',
       lastLost: String(plan.removals.at(-1)?.segment.lastSequence),
     });
+    await engine.close();
+  });
+
+  it('keeps nothing for a lane that was given up, and all for one that began anew behind the gap', async () => {
+    const engine = await openFilled(new MeanDisk({ random: createSeededRandom(1) }), new MemoryState());
+    writeLaneGap(engine.state, 'slow', { firstLost: toSequence(6n), lastLost: toSequence(20n), atMs: 0 });
+    const retention = engine.journal.createRetention(keepNothing, 0);
+    assert.deepEqual((await retention.run([{ name: 'slow', sequence: toSequence(20n) }])).removals, []);
+    assert.ok((await retention.run([{ name: 'slow', sequence: toSequence(5n) }])).removals.length >= 2);
     await engine.close();
   });
 

@@ -4,6 +4,7 @@ import type { Clock } from '../../foundation/clock.ts';
 import type { Logger } from '../../foundation/logger.ts';
 import { toSequence } from '../../model/position.ts';
 import type { JournalReader } from '../journal-reader.ts';
+import { readLaneGap, writeLaneGap } from '../lane-gap.ts';
 import type { StateStore } from '../state-store.ts';
 import type { DurableEndWatch, DurablePlace } from './durable-place.ts';
 import type { JournalFiles } from './journal-files.ts';
@@ -41,7 +42,6 @@ export interface RetentionOptions {
 
 const trimKind = 'trim';
 const spoolKind = 'trim-spool';
-const gapKind = 'lane-gap';
 const totalsName = 'totals';
 const keptTrimRecords = 100;
 /** Of a journal that grows by less and is flushed no more often, no look need be taken for this long. */
@@ -104,13 +104,11 @@ export class Retention {
     await this.#removeLeftSpools();
     const { byteCount } = await reader.extent();
     const sealed = await this.#listSealed();
-    const plan = planRetention({ sealed, byteCount, headroomByteCount, lanes, policy, nowMs: clock.now() });
+    // What was given up holds nothing any more.
+    const attached = lanes.filter(({ name, sequence }) => readLaneGap(state, name, sequence) === undefined);
+    const plan = planRetention({ sealed, byteCount, headroomByteCount, lanes: attached, policy, nowMs: clock.now() });
     for (const { lane, firstLost, lastLost } of plan.detachments) {
-      state.write(
-        gapKind,
-        lane,
-        JSON.stringify({ firstLost: String(firstLost), lastLost: String(lastLost), atMs: clock.now() }),
-      );
+      writeLaneGap(state, lane, { firstLost, lastLost, atMs: clock.now() });
       logger.error('lane detached', { lane, firstLost, lastLost });
     }
     for (const removal of plan.removals) await this.#remove(removal);

@@ -1,0 +1,100 @@
+import type { ErrorCode } from '../foundation/error-codes.ts';
+import { HeadwaterError } from '../foundation/error.ts';
+import type { JournalRecord } from '../model/journal-record.ts';
+import type { TableSchema } from '../model/table-schema.ts';
+import type { TransactionHeader } from '../model/transaction.ts';
+import type { OutboundBatch, OutboundRecord } from './sink.ts';
+
+/** What concerns single records or their places, so that the other records of a batch may well be fit for the sink. */
+const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'HW-SINK-003',
+  'HW-SINK-005',
+  'HW-SINK-006',
+  'HW-SINK-007',
+  'HW-SINK-020',
+  'HW-SINK-021',
+  'HW-SINK-022',
+  'HW-SINK-023',
+  'HW-SINK-024',
+  'HW-SINK-026',
+  'HW-KAFKA-006',
+  'HW-KAFKA-008',
+  'HW-KAFKA-016',
+  'HW-KAFKA-019',
+  'HW-KAFKA-020',
+]);
+
+/** Of a larger transaction that the sink refuses, the record is not searched for: it would be written once for each record. */
+const searchedTransactionMax = 1000;
+
+/** What is known of a batch that a sink refused. */
+export interface RefusedBatch {
+  readonly error: HeadwaterError;
+  readonly batch: OutboundBatch;
+  readonly unit: 'transaction' | 'batch';
+  /** Whether the sink already held open what the transaction began with. */
+  readonly goesOn: boolean;
+}
+
+/**
+ * To how many records the batches are to be narrowed, so that what lies in front of a poisoned record is delivered and the
+ * record is found: half as many at each failure. Undefined: this is it, or no record is to blame. Pure.
+ */
+export function planNarrowing({ error, batch, unit, goesOn }: RefusedBatch): number | undefined {
+  const { records } = batch;
+  if (!recordCodes.has(error.code) || records.length < 2) return undefined;
+  const isOneTransaction = records[0]?.header.sequence === records.at(-1)?.header.sequence;
+  if (unit === 'transaction' && isOneTransaction && (goesOn || records.length > searchedTransactionMax))
+    return undefined;
+  return Math.floor(records.length / 2);
+}
+
+/** The record that a refused batch stands for, when it is one. Pure. */
+export function poisonOf({ error, batch }: Pick<RefusedBatch, 'error' | 'batch'>): OutboundRecord | undefined {
+  return recordCodes.has(error.code) && batch.records.length === 1 ? batch.records[0] : undefined;
+}
+
+/** The error with as much of the place as is known of a batch that cannot be narrowed further. Pure. */
+export function nameBatch(error: HeadwaterError, batch: OutboundBatch): HeadwaterError {
+  const poison = poisonOf({ error, batch });
+  if (poison !== undefined) return nameRecord(error, poison);
+  if (!recordCodes.has(error.code)) return error;
+  // The end of a transaction was refused, or one too large to search: it is the one behind `from`.
+  const sequence = String(batch.from.sequence + 1n);
+  return new HeadwaterError(error.code, `${error.message} (in sequence ${sequence})`, {
+    cause: error,
+    hint: error.hint,
+    details: { ...error.details, sequence },
+  });
+}
+
+/**
+ * The error with the place of the record that it is about: its id, sequence, ordinal, and table or event type. Its key and
+ * values may be personal and stay out of logs; the hint says how to see them.
+ */
+export function nameRecord(
+  error: HeadwaterError,
+  { record, header, id }: Pick<OutboundRecord, 'record' | 'header' | 'id'>,
+): HeadwaterError {
+  const subject = subjectOf(record);
+  const place = `${describePlace(header, record.ordinal)}, ${Object.values(subject).join(' ')}`;
+  return new HeadwaterError(error.code, `${error.message} (${place})`, {
+    cause: error,
+    hint: `${error.hint} The record is shown by: headwater tail --since beginning --no-follow --payload --where "id=${id}"`,
+    details: { ...error.details, record: id, sequence: String(header.sequence), ordinal: record.ordinal, ...subject },
+  });
+}
+
+function describePlace(header: TransactionHeader, ordinal: number): string {
+  return `record ${ordinal} of sequence ${header.sequence}`;
+}
+
+function subjectOf(record: JournalRecord): Readonly<Record<string, string>> {
+  if (record.kind === 'event') return { eventType: record.event.type };
+  if (record.kind === 'truncate') return { table: record.tables.map(nameOf).join(', ') };
+  return { table: nameOf(record.table) };
+}
+
+function nameOf({ schemaName, tableName }: TableSchema): string {
+  return `${schemaName}.${tableName}`;
+}
