@@ -18,6 +18,9 @@ interface PendingStop {
 const emptyTransactionsMax = 10_000n;
 const emptyDelayMs = 60_000;
 
+/** A write under way is given so long to go out before the next batch takes the processor. */
+const aheadDelayMs = 1;
+
 /**
  * Delivers to a sink that takes batches, one at a time and in order. While one is written the next one fills. Nothing polls:
  * the journal's tail, the end of a write and the timers of a retry or a wait are all that moves it.
@@ -40,6 +43,7 @@ export class BatchDelivery implements Delivery {
   #retryTimer: ClockTimer | undefined;
   #waitTimer: ClockTimer | undefined;
   #emptyTimer: ClockTimer | undefined;
+  #aheadTimer: ClockTimer | undefined;
   #hasWaited = false;
   #isHalted = false;
   /** Batches of so few records until the place is passed: a record in front of it is poisoned. */
@@ -83,9 +87,9 @@ export class BatchDelivery implements Delivery {
       return;
     }
     try {
-      let isDry = this.#fill();
-      // The next batch fills while this one is written.
-      if (this.#dispatch()) isDry = this.#fill();
+      const isDry = this.#fill();
+      if (this.#dispatch()) this.#fillAhead();
+      else if (this.#inFlight !== undefined) this.#prepareNext();
       if (isDry) this.#intake.onReady(() => this.deliver());
     } catch (thrown) {
       this.#interrupt(HeadwaterError.from(thrown));
@@ -95,7 +99,7 @@ export class BatchDelivery implements Delivery {
   async halt(giveUp: AbortSignal): Promise<void> {
     this.#isHalted = true;
     this.#intake.close();
-    for (const timer of [this.#retryTimer, this.#waitTimer, this.#emptyTimer]) timer?.clear();
+    for (const timer of [this.#retryTimer, this.#waitTimer, this.#emptyTimer, this.#aheadTimer]) timer?.clear();
     await awaitOrAbort(this.#inFlightEnd, this.#abort, giveUp);
   }
 
@@ -177,6 +181,18 @@ export class BatchDelivery implements Delivery {
     this.#hasWaited = false;
     this.#write(this.#planner.cut());
     return true;
+  }
+
+  /** The next batch fills while this one is written, but not before its first bytes are on their way. */
+  #fillAhead(): void {
+    this.#aheadTimer?.clear();
+    this.#aheadTimer = this.#options.clock.setTimer(aheadDelayMs, () => this.deliver());
+  }
+
+  /** What will be written next, unchanged, may be made ready. */
+  #prepareNext(): void {
+    if (this.#planner.isEmpty || !(this.#planner.isFull || this.#intake.hasOpenPart)) return;
+    this.#options.sink.prepare?.(this.#planner.preview());
   }
 
   #isDue(): boolean {

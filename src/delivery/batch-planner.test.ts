@@ -112,6 +112,24 @@ describe('batches', () => {
     assert.equal(planner.cut().endsTransaction, true);
   });
 
+  test('are cut as they were shown, and shown anew when something was added', () => {
+    const limits = { recordCountMax: 9, byteCountMax: 100 };
+    const planner = new BatchPlanner({ unit: 'batch', limits, from: checkpointBehind('j', toSequence(0n)) });
+    const [part] = partsOf(1, [[1, 1]]);
+    assert.ok(part !== undefined);
+    planner.begin(part);
+    const shown = planner.preview();
+    for (const record of part.records) {
+      const outbound = toOutboundRecord(record, part.header, {});
+      if (outbound !== undefined) planner.add(outbound);
+    }
+    assert.notEqual(planner.preview(), shown);
+    const whole = planner.preview();
+    assert.equal(whole.to.recordCount, 2);
+    assert.equal(planner.cut(), whole);
+    assert.equal(planner.preview().records.length, 0);
+  });
+
   for (const unit of ['transaction', 'batch'] as const) {
     test(`of unit ${unit} join without a gap, keep every record in order, and keep their limits (I1, I2)`, () => {
       fc.assert(

@@ -33,6 +33,8 @@ export class BatchPlanner {
   #keepsWhole = false;
   /** Set while a poisoned record is searched for. */
   #narrowedTo: number | undefined;
+  /** The batch as it would be cut now, once somebody has asked for it. */
+  #preview: OutboundBatch | undefined;
   /** The records of whole transactions, and the place behind them. */
   #whole: { readonly recordCount: number; readonly to: Checkpoint } | undefined;
 
@@ -127,6 +129,7 @@ export class BatchPlanner {
     assertInvariant(isNext && recordCount >= this.#to.recordCount, 'records are added in journal order');
     this.#to = { ...this.#to, journalId, recordCount };
     this.#isAtEnd = false;
+    this.#preview = undefined;
   }
 
   /** Moves past the end of a transaction. */
@@ -134,6 +137,7 @@ export class BatchPlanner {
     assertInvariant(header.sequence === this.#to.sequence + 1n, 'transactions are ended in journal order');
     this.#to = checkpointAfter(this.#from.journalId, header);
     this.#isAtEnd = true;
+    this.#preview = undefined;
     this.#whole = { recordCount: this.#records.length, to: this.#to };
   }
 
@@ -148,21 +152,29 @@ export class BatchPlanner {
     const batch = { records: this.#records.slice(0, recordCount), from: this.#from, to, endsTransaction: true };
     this.#from = to;
     this.#records = [];
+    this.#preview = undefined;
     this.#byteCount = 0;
     this.#whole = undefined;
     this.#wasCutInside = false;
     return batch;
   }
 
-  /** Ends the batch and begins the next one behind it. */
-  cut(): OutboundBatch {
+  /** What `cut` would give now; `cut` gives this very batch when nothing is added before. */
+  preview(): OutboundBatch {
     assertInvariant(compareCheckpoints(this.#from, this.#to) <= 0, 'a batch does not go back');
-    const batch: OutboundBatch = {
+    this.#preview ??= {
       records: this.#records,
       from: this.#from,
       to: this.#to,
       endsTransaction: this.#isAtEnd,
     };
+    return this.#preview;
+  }
+
+  /** Ends the batch and begins the next one behind it. */
+  cut(): OutboundBatch {
+    const batch = this.preview();
+    this.#preview = undefined;
     this.#records = [];
     this.#byteCount = 0;
     this.#from = this.#to;

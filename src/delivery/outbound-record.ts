@@ -75,8 +75,20 @@ const uuidPattern = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
 /** The record's position as text: `7385…-1-0/16B3748-3`. */
 function recordPlace(record: JournalRecord, header: TransactionHeader): string {
-  return `${header.systemId}-${header.timeline}-${formatLsn(header.commitEndLsn)}-${record.ordinal}`;
+  return `${transactionPlace(header)}-${record.ordinal}`;
 }
+
+/** A transaction's position as text, written once for all of its records. */
+export function transactionPlace(header: TransactionHeader): string {
+  let place = transactionPlaces.get(header);
+  if (place === undefined) {
+    place = `${header.systemId}-${header.timeline}-${formatLsn(header.commitEndLsn)}`;
+    transactionPlaces.set(header, place);
+  }
+  return place;
+}
+
+const transactionPlaces = new WeakMap<TransactionHeader, string>();
 
 function defaultKey(record: JournalRecord): string | null {
   switch (record.kind) {
@@ -99,10 +111,33 @@ function defaultKey(record: JournalRecord): string | null {
  * the whole table is one key and keeps its order.
  */
 function rowKey(table: TableSchema, row: Row): string {
-  const name = `${table.schemaName}.${table.tableName}`;
-  if (table.replicaIdentity === 'full' || table.replicaIdentity === 'nothing') return name;
-  const values = table.columns.flatMap((column, index) => (column.isKey ? [keyText(row[index])] : []));
-  return values.length === 0 ? name : `${name}|${JSON.stringify(values)}`;
+  const { prefix, keyIndexes } = tableKeyOf(table);
+  if (keyIndexes.length === 0) return `${table.schemaName}.${table.tableName}`;
+  return `${prefix}${JSON.stringify(keyIndexes.map((index) => keyText(row[index])))}`;
+}
+
+/** How the default keys of a table's rows begin. */
+export function tableKeyPrefix(table: TableSchema): string {
+  return tableKeyOf(table).prefix;
+}
+
+interface TableKey {
+  readonly prefix: string;
+  /** Of the columns that tell rows apart; empty when none do. */
+  readonly keyIndexes: readonly number[];
+}
+
+const tableKeys = new WeakMap<TableSchema, TableKey>();
+
+function tableKeyOf(table: TableSchema): TableKey {
+  let tableKey = tableKeys.get(table);
+  if (tableKey === undefined) {
+    const hasKey = table.replicaIdentity !== 'full' && table.replicaIdentity !== 'nothing';
+    const keyIndexes = hasKey ? table.columns.flatMap((column, index) => (column.isKey ? [index] : [])) : [];
+    tableKey = { prefix: `${table.schemaName}.${table.tableName}|`, keyIndexes };
+    tableKeys.set(table, tableKey);
+  }
+  return tableKey;
 }
 
 function keyText(value: Row[number] | undefined): string | null {

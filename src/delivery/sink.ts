@@ -61,6 +61,12 @@ export interface Sink extends AsyncDisposable {
    */
   readCheckpoint(signal: AbortSignal): Promise<Checkpoint | undefined>;
   /**
+   * Makes ready what will be written next, in the time of the write before it: the same batch is given to `write` afterwards,
+   * or none at all. May be called again with the same batch. Sends nothing and throws nothing: what is wrong with the batch is
+   * for `write` to say.
+   */
+  prepare?(batch: OutboundBatch): void;
+  /**
    * Resolves when every record took effect durably (and, for `checkpointIn: 'sink'`, the checkpoint with them); with unit
    * `transaction` and `endsTransaction: false`, when the sink has taken the records, durable only with the batch that ends the
    * transaction. A rejection says nothing about what took effect: the lane asks `readCheckpoint` and goes on from there, or

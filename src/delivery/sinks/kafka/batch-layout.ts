@@ -25,8 +25,10 @@ interface PartitionPlan extends PartitionWrites {
   readonly batches: RecordBatchBuilder[];
 }
 
-/** Doubles when it is too small; what the kernel has not touched costs nothing. */
+/** Room of the first record batch; a later one begins with what the largest of the call before it took. */
 const initialCapacityBytes = 32_768;
+/** Half as much again, so that a batch a little larger need not grow. */
+const capacityFactor = 1.5;
 
 /** The messages of all records of a batch, in order. @throws HW-KAFKA-019, HW-KAFKA-020 */
 export function planMessages(batch: OutboundBatch, topic: KafkaTopic | undefined): readonly PlannedRecord[] {
@@ -41,6 +43,7 @@ export function planMessages(batch: OutboundBatch, topic: KafkaTopic | undefined
 export class BatchLayout {
   readonly #headers = new HeaderWriter();
   #rotation = 0;
+  #capacityBytes = initialCapacityBytes;
 
   /** @throws HW-KAFKA-008 for a record that is larger than its topic takes; nothing was sent then. */
   lay(records: readonly PlannedRecord[], limits: (topic: string) => TopicLimits): PartitionWrites[] {
@@ -51,18 +54,21 @@ export class BatchLayout {
         const topicLimits = limits(message.topic);
         const key = message.key === null ? null : Buffer.from(message.key);
         const { partitionCount } = topicLimits;
-        const place = { message, outbound, key, limits: topicLimits, plans };
         if (message.isForAllPartitions) {
           for (let partition = 0; partition < partitionCount; partition += 1) {
-            this.#append({ ...place, partition, id: `${message.id}/${partition}` });
+            const id = `${message.id}/${partition}`;
+            this.#append({ message, outbound, key, limits: topicLimits, plans, partition, id });
           }
         } else {
           const partition = key === null ? this.#rotation % partitionCount : partitionOfKey(key, partitionCount);
-          this.#append({ ...place, partition, id: message.id });
+          this.#append({ message, outbound, key, limits: topicLimits, plans, partition, id: message.id });
         }
       }
     }
-    return [...plans.values()].flat().filter((plan) => plan !== undefined);
+    const laid = [...plans.values()].flat().filter((plan) => plan !== undefined);
+    const largest = Math.max(0, ...laid.flatMap(({ batches }) => batches.map((batch) => batch.byteCount)));
+    this.#capacityBytes = Math.max(initialCapacityBytes, Math.ceil(largest * capacityFactor));
+    return laid;
   }
 
   #append(place: Placement): void {
@@ -80,14 +86,20 @@ export class BatchLayout {
       }),
     };
     const { batches } = planOf(place);
-    const builder = batches.at(-1) ?? startBatch(batches);
+    const builder = batches.at(-1) ?? this.#startBatch(batches);
     const byteCount = builder.append(record);
     if (byteCount > limits.recordBytesMax) throw tooLarge(place, byteCount);
     if (builder.byteCount <= limits.batchBytesMax) return;
     if (builder.recordCount === 1) throw tooLarge(place, byteCount);
     builder.dropLast(byteCount);
-    startBatch(batches);
+    this.#startBatch(batches);
     this.#append(place);
+  }
+
+  #startBatch(batches: RecordBatchBuilder[]): RecordBatchBuilder {
+    const builder = new RecordBatchBuilder(this.#capacityBytes);
+    batches.push(builder);
+    return builder;
   }
 }
 
@@ -105,12 +117,6 @@ function planOf({ message, partition, plans }: Placement): PartitionPlan {
   let partitions = plans.get(message.topic);
   if (partitions === undefined) plans.set(message.topic, (partitions = []));
   return (partitions[partition] ??= { topic: message.topic, partition, batches: [] });
-}
-
-function startBatch(batches: RecordBatchBuilder[]): RecordBatchBuilder {
-  const builder = new RecordBatchBuilder(initialCapacityBytes);
-  batches.push(builder);
-  return builder;
 }
 
 function tooLarge({ limits, message, outbound }: Placement, byteCount: number): HeadwaterError {

@@ -1,7 +1,8 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 import { type Checkpoint, isSameCheckpoint } from '../../checkpoint.ts';
 import type { OutboundBatch, Sink, SinkCapabilities, SinkContext, SinkDefinition } from '../../sink.ts';
-import { BatchLayout, planMessages } from './batch-layout.ts';
+import { BatchLayout } from './batch-layout.ts';
+import { BatchPlan } from './batch-plan.ts';
 import { KafkaCluster } from './cluster.ts';
 import { isFenced, toKafkaError } from './kafka-error.ts';
 import { type KafkaSinkOptions, resolveKafkaOptions, type ResolvedKafkaOptions } from './kafka-options.ts';
@@ -78,6 +79,8 @@ class KafkaSink implements Sink {
   readonly #writer: string;
   #checkpoint: Checkpoint | undefined;
   #wasFenced = false;
+  /** Of the batch that will be written next. */
+  #ahead: BatchPlan | undefined;
 
   constructor(client: KafkaClient, options: ResolvedKafkaOptions, context: SinkContext) {
     const { clock, installation, journalId, laneName, random } = context;
@@ -127,15 +130,26 @@ class KafkaSink implements Sink {
     return this.#checkpoint;
   }
 
+  prepare(batch: OutboundBatch): void {
+    if (this.#ahead?.batch === batch) return;
+    try {
+      const plan = new BatchPlan(batch, this.#options.topic);
+      plan.layAhead(this.#layout, (topic) => this.#topics.limitsOf(topic));
+      this.#ahead = plan;
+    } catch {
+      // `write` meets the same fault when it is the batch's turn, and throws it.
+      this.#ahead = undefined;
+    }
+  }
+
   async write(batch: OutboundBatch, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (!this.#producer.isReady)
       throw new HeadwaterError('HW-KAFKA-010', 'the outcome of an earlier batch is not known');
     this.#assertPlace(batch);
-    const records = planMessages(batch, this.#options.topic);
-    const topics = [...new Set(records.flatMap(({ messages }) => messages.map((message) => message.topic)))];
-    const counts = topics.length === 0 ? undefined : await this.#topics.prepare(topics, signal);
-    const writes = this.#layout.lay(records, (topic) => this.#topics.limitsOf(topic));
+    const plan = this.#takePlan(batch);
+    const counts = plan.topics.length === 0 ? undefined : await this.#topics.prepare(plan.topics, signal);
+    const writes = plan.lay(this.#layout, (topic) => this.#topics.limitsOf(topic));
     const position = encodePosition(this.#owner, { ...this.#ownPosition(), checkpoint: batch.to });
     const countsRecords = counts === undefined ? [] : [encodeCounts(this.#owner, counts)];
     try {
@@ -154,6 +168,12 @@ class KafkaSink implements Sink {
 
   get #isForeign(): boolean {
     return this.#checkpoint !== undefined && this.#checkpoint.journalId !== this.#owner.journalId;
+  }
+
+  #takePlan(batch: OutboundBatch): BatchPlan {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    return ahead?.batch === batch ? ahead : new BatchPlan(batch, this.#options.topic);
   }
 
   #ownPosition(): LanePosition {

@@ -2,6 +2,7 @@ import { unreachable } from '../../../foundation/assert.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { JournalRecord, UpdateChange } from '../../../model/journal-record.ts';
 import type { TableSchema } from '../../../model/table-schema.ts';
+import { tableKeyPrefix } from '../../outbound-record.ts';
 import type { OutboundRecord } from '../../sink.ts';
 import { encodeDelete, encodeRowChange, encodeRowKey, encodeTruncate } from './change-json.ts';
 import { isTopicName, type KafkaTopic } from './kafka-options.ts';
@@ -140,7 +141,7 @@ function encodeMapped(outbound: OutboundRecord): Pick<OutboundMessage, 'value' |
  */
 function toMessageKey(key: string | null, table: TableSchema): string | null {
   if (key === null) return null;
-  const prefix = `${table.schemaName}.${table.tableName}|`;
+  const prefix = tableKeyPrefix(table);
   return key.startsWith(prefix) ? key.slice(prefix.length) : key;
 }
 

@@ -1,9 +1,9 @@
 import { toInstant } from '../../../foundation/clock.ts';
 import type { DomainEvent } from '../../../model/domain-event.ts';
 import type { JournalRecord } from '../../../model/journal-record.ts';
-import { formatLsn } from '../../../model/lsn.ts';
 import type { TableSchema } from '../../../model/table-schema.ts';
 import type { TransactionHeader } from '../../../model/transaction.ts';
+import { transactionPlace } from '../../outbound-record.ts';
 import { encodeHeaderName, encodeHeaders, type EncodedHeaders, type Header, type HeaderName } from './record-batch.ts';
 
 /** Kafka headers version 1: `docs/reference/kafka-headers.md`. */
@@ -59,6 +59,7 @@ export class HeaderWriter {
   #transaction: TransactionHeader | undefined;
   #transactionHeaders: EncodedHeaders = { count: 0, bytes: new Uint8Array() };
   #sourcePrefix = '';
+  #lastOfTable: (Pick<HeaderFacts, 'operation' | 'contentType' | 'table'> & { headers: EncodedHeaders }) | undefined;
   readonly #tables = new WeakMap<TableSchema, Map<string, EncodedHeaders>>();
   readonly #eventNames = new Map<string, HeaderName>();
 
@@ -80,7 +81,7 @@ export class HeaderWriter {
 
   #begin(header: TransactionHeader): void {
     this.#transaction = header;
-    this.#sourcePrefix = `${header.systemId}-${header.timeline}-${formatLsn(header.commitEndLsn)}-`;
+    this.#sourcePrefix = `${transactionPlace(header)}-`;
     this.#transactionHeaders = encodeHeaders([
       { name: names.version, value: kafkaHeadersVersion },
       { name: names.sequence, value: String(header.sequence) },
@@ -89,6 +90,17 @@ export class HeaderWriter {
   }
 
   #ofTable(table: TableSchema, facts: HeaderFacts): EncodedHeaders {
+    const last = this.#lastOfTable;
+    // A change is mostly like the one before it.
+    if (last?.table === table && last.operation === facts.operation && last.contentType === facts.contentType) {
+      return last.headers;
+    }
+    const headers = this.#findOfTable(table, facts);
+    this.#lastOfTable = { table, operation: facts.operation, contentType: facts.contentType, headers };
+    return headers;
+  }
+
+  #findOfTable(table: TableSchema, facts: HeaderFacts): EncodedHeaders {
     let variants = this.#tables.get(table);
     if (variants === undefined) this.#tables.set(table, (variants = new Map<string, EncodedHeaders>()));
     const variant = `${facts.operation} ${facts.contentType ?? ''}`;
