@@ -113,7 +113,7 @@ describe('batches', () => {
   });
 
   test('are cut as they were shown, and shown anew when something was added', () => {
-    const limits = { recordCountMax: 9, byteCountMax: 100 };
+    const limits = { recordCountMax: 9, byteCountMax: 10_000 };
     const planner = new BatchPlanner({ unit: 'batch', limits, from: checkpointBehind('j', toSequence(0n)) });
     const [part] = partsOf(1, [[1, 1]]);
     assert.ok(part !== undefined);
