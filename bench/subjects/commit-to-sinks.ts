@@ -21,11 +21,12 @@ const loop = new OpenLoop({ url, table, ratePerSecond: Number(rate), seconds: Nu
 const handled = loop.createTimes();
 const consumed = loop.createTimes();
 
+// Lanes of a round have names of their own: Kafka remembers a lane's journal, and each round has a new one.
 await using headwater = await startHeadwater({
   source: { url, slot: table, publication: table, tables: [`public.${table}`] },
   journal: { directory },
   lanes: {
-    handler: {
+    [`handler-${table}`]: {
       sink: handlerSink({
         name: 'latency',
         handleChange(change) {
@@ -34,7 +35,7 @@ await using headwater = await startHeadwater({
         },
       }),
     },
-    kafka: { sink: kafkaSink({ brokers, topic }) },
+    [`kafka-${table}`]: { sink: kafkaSink({ brokers, topic }) },
   },
   http: false,
   logger: benchLogger('service.started', () => {}),

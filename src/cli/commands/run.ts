@@ -4,6 +4,7 @@ import { startResolved, type Headwater } from '../../service/headwater.ts';
 import type { ResolvedConfig } from '../../service/config-types.ts';
 import { configOptions, type Command, type CommandInput } from '../command.ts';
 import { loadConfig } from '../load-config.ts';
+import { startLean } from '../lean-start.ts';
 import { createTerminalLogger } from '../log-lines.ts';
 
 /** `headwater run`. */
@@ -40,7 +41,7 @@ export const runCommand: Command = {
 /** Undefined: it was asked to stop before it ran, and nothing is left running. */
 async function startUnlessInterrupted(config: ResolvedConfig, signal: AbortSignal): Promise<Headwater | undefined> {
   try {
-    return await startResolved(config, { signal });
+    return await startLean(() => startResolved(config, { signal }));
   } catch (thrown) {
     if (signal.aborted) return undefined;
     throw thrown;
