@@ -28,7 +28,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
   describe(`restart of capture from PostgreSQL ${major}`, { skip }, () => {
     test('a stop that comes while the source connects again, before it has a session, ends it', async () => {
       await using database = await createCapturedDatabase(major);
-      const connection = parseConnectionUrl(database.url);
+      const connection = parseConnectionUrl(database.urlOf('capture'));
       let isReconnecting = false;
       let replication: ReplicationConnection | undefined;
       let stopping: Promise<void> | undefined;
@@ -208,11 +208,13 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
 async function createCapturedDatabase(major: PostgresMajor): Promise<TestDatabase> {
   const database = await createTestDatabase({ major });
   await database.query('create table t (id bigint primary key)');
+  await database.query('create publication headwater for table t');
+  await database.grantRole('capture');
   return database;
 }
 
 function sourceOptions(database: TestDatabase): { url: string; slotName: string; tables: string[] } {
-  return { url: database.url, slotName: `${database.name}_slot`, tables: ['public.t'] };
+  return { url: database.urlOf('capture'), slotName: `${database.name}_slot`, tables: ['public.t'] };
 }
 
 function slotOf(database: TestDatabase): Promise<{ confirmed: string }[]> {
