@@ -34,6 +34,24 @@ export interface RunPlan {
   readonly lastFaultsStepCount: number;
 }
 
+/** A short run whose process is to live from its first start to the end of a stop, so that each of its awaits can be crashed at. */
+export function planScenario(scheduler: Scheduler): RunPlan {
+  const plan = planRun(scheduler);
+  return {
+    ...plan,
+    transactionCount: scheduler.between(2, 3),
+    sessionCount: scheduler.between(1, 2),
+    server: { ...plan.server, keepaliveMs: Math.max(30, plan.server.keepaliveMs) },
+    lives: [],
+    // A silence would make it long, and say nothing more about what a crash leaves.
+    serverFaults: plan.serverFaults.filter(({ kind }) => kind !== 'hang').slice(0, 2),
+    diskErrorChance: 0,
+    storeFaultChance: Math.min(0.1, plan.storeFaultChance),
+    lastFaultsStepCount: 150,
+  };
+}
+
+/** Everything of a run with several lives, from the chances that its seed gives. */
 export function planRun(scheduler: Scheduler): RunPlan {
   const choose = <Value>(values: readonly Value[]): Value => {
     const value = values[scheduler.between(0, values.length - 1)];

@@ -3,9 +3,6 @@ import { createHash } from 'node:crypto';
 import type { Random } from '../../src/foundation/random.ts';
 import { type PendingStep, SimulatedProcess, type StepOrder } from './simulated-process.ts';
 
-/** What one call of `advance` brought about. */
-export type StepOutcome = 'stepped' | 'idle';
-
 /** How often time moves on although something else could happen: slow I/O, and timers that come early by comparison. */
 const slowChance = 0.03;
 
@@ -64,18 +61,19 @@ export class Scheduler implements StepOrder {
     return this.#trace.slice(-count);
   }
 
-  /** Lets one thing happen and then the code under test run until it waits again. */
-  async advance(): Promise<StepOutcome> {
+  /** Lets one thing happen and then the code under test run until it waits again. Says what it was; undefined: nothing was left. */
+  async advance(): Promise<string | undefined> {
     const index = this.#choose();
     const next = index === undefined ? undefined : this.#pending[index];
-    if (index === undefined || next === undefined) return 'idle';
+    if (index === undefined || next === undefined) return undefined;
     this.#take(index);
     this.#nowMs = Math.max(this.#nowMs, next.notBeforeMs);
     this.#stepCount += 1;
-    this.record(`${this.#stepCount} ${this.#nowMs} ${next.owner.name} ${next.label}`);
+    const line = `${this.#stepCount} ${this.#nowMs} ${next.owner.name} ${next.label}`;
+    this.record(line);
     next.happen();
     await settle();
-    return 'stepped';
+    return line;
   }
 
   add(step: PendingStep): () => void {

@@ -1,5 +1,5 @@
 import { systemClock } from '../../src/foundation/clock.ts';
-import { type RunResult, simulate } from './simulate.ts';
+import { describeViolations, simulate } from './simulate.ts';
 
 /** Which seeds are run, and for how long at most. */
 export interface SeedRange {
@@ -45,19 +45,10 @@ export async function simulateSeeds({ from, count, limitMs }: SeedRange): Promis
   for (let seed = from; seed < from + count; seed += 1) {
     if (limitMs !== undefined && systemClock.monotonicMs() - startedMs > limitMs) break;
     const result = await simulate(seed);
-    if (result.violations.length > 0) throw new Error(describeViolations(result));
+    if (result.violations.length > 0) throw new Error(describeViolations(result, 'lab/simulator/simulator.test.ts'));
     runCount += 1;
     stepCount += result.stepCount;
     for (const [name, pattern] of missing) if (result.story.some((line) => pattern.test(line))) missing.delete(name);
   }
   return { runCount, stepCount, neverMet: [...missing.keys()] };
-}
-
-function describeViolations({ seed, violations, story }: RunResult): string {
-  return [
-    `seed ${seed}: ${violations.slice(0, 3).join('\n  and ')}`,
-    `Alone: HEADWATER_SIMULATOR_SEED=${seed} npm test -- lab/simulator/simulator.test.ts`,
-    'What went before:',
-    ...story.slice(-120),
-  ].join('\n');
 }

@@ -5,14 +5,15 @@ import { MemoryState } from '../../src/journal/embedded/testing/memory-state-sto
 import { verifyJournal } from '../../src/journal/embedded/verify-journal.ts';
 import { Oracle } from './oracle.ts';
 import { StoreLedger } from './store-ledger.ts';
-import { type LifeEnd, planRun, type RunPlan, type ServerFault } from './run-plan.ts';
+import type { CrashPoints } from './crash-points.ts';
+import { type LifeEnd, planRun, planScenario, type RunPlan, type ServerFault } from './run-plan.ts';
 import { Scheduler, settle } from './scheduler.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import { SimulatedApplication } from './simulated-application.ts';
 import type { SimulatedChange } from './simulated-change.ts';
 import { SimulatedHeadwater } from './simulated-headwater.ts';
 import { SimulatedServer } from './simulated-server.ts';
-import { SimulatedStore, type StoreFaults } from './simulated-sink.ts';
+import { SimulatedStore, type StoreFaults, type StoreKind } from './simulated-sink.ts';
 
 /** What a run came to. */
 export interface RunResult {
@@ -21,6 +22,9 @@ export interface RunResult {
   readonly violations: readonly string[];
   readonly traceHash: string;
   readonly stepCount: number;
+  /** Calls of the last life's disk that change something. */
+  readonly diskCallCount: number;
+  readonly storeKinds: readonly StoreKind[];
   /** Lives that ended, in the order of their ends. */
   readonly ends: readonly string[];
   /** For people: what the code warned of, and the last steps. */
@@ -35,13 +39,24 @@ const stepCountMax = 40_000;
  * lives long. In the last life the faults cease, and without another start it must bring everything to its end.
  */
 export async function simulate(seed: number): Promise<RunResult> {
-  const run = new Run(seed);
+  const run = new Run(seed, planRun);
+  await run.live();
+  return run.result();
+}
+
+/**
+ * A short run of one life, from the first start to the end of a stop. When `points` wants a crash, it is that life's only
+ * one; then something more commits, and another life must bring everything to its end.
+ */
+export async function simulateScenario(seed: number, points: CrashPoints): Promise<RunResult> {
+  const run = new Run(seed, planScenario, points);
   await run.live();
   return run.result();
 }
 
 class Run {
   readonly #seed: number;
+  readonly #points: CrashPoints | undefined;
   readonly #scheduler: Scheduler;
   readonly #plan: RunPlan;
   readonly #server: SimulatedServer;
@@ -57,11 +72,14 @@ class Run {
   #headwater: SimulatedHeadwater | undefined;
   #isCalm = false;
   #diskErrorCount = 0;
+  #crash: LifeEnd | undefined;
+  #immediateCallCount = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, plan: (scheduler: Scheduler) => RunPlan, points?: CrashPoints) {
     this.#seed = seed;
+    this.#points = points;
     this.#scheduler = new Scheduler(createSeededRandom(seed));
-    this.#plan = planRun(this.#scheduler);
+    this.#plan = plan(this.#scheduler);
     this.#server = new SimulatedServer(this.#scheduler, this.#plan.server);
     this.#application = new SimulatedApplication(this.#server, this.#plan);
     this.#oracle = new Oracle(this.#server);
@@ -81,6 +99,13 @@ class Run {
       if (this.#isOver) return;
     }
     await this.#liveToTheEnd();
+    if (this.#crash !== undefined && !this.#isOver) {
+      this.#endLife(this.#crash);
+      this.#crash = undefined;
+      // Or a crash behind the last record would leave nothing to do.
+      if (this.#server.slot !== undefined) this.#server.commitNow([afterTheCrash]);
+      await this.#liveToTheEnd();
+    }
     if (!this.#isOver) await this.#checkEnd();
   }
 
@@ -90,6 +115,8 @@ class Run {
       violations: this.#oracle.violations,
       traceHash: this.#scheduler.traceHash(),
       stepCount: this.#scheduler.stepCount,
+      diskCallCount: this.#disk.callNumber,
+      storeKinds: this.#plan.storeKinds,
       ends: this.#ends,
       story: [...this.#story, ...(this.#headwater?.log ?? []), ...this.#scheduler.lastLines(40)],
     };
@@ -123,9 +150,11 @@ class Run {
       oracle: this.#oracle,
       random: this.#scheduler.random,
       profile: this.#plan.headwater,
+      beforeCall: (label) => this.#mayCrashBefore(label),
     });
     this.#headwater = headwater;
     headwater.start();
+    this.#mayCrashAwaiting('before the first step');
     return headwater;
   }
 
@@ -151,10 +180,10 @@ class Run {
   }
 
   async #liveToTheEnd(): Promise<void> {
-    this.#disk.setFault(() => ({ kind: 'none' }));
+    this.#disk.setFault((call) => this.#mayCrashInCall(call));
     const headwater = this.#begin();
     const calmAt = this.#scheduler.stepCount + this.#plan.lastFaultsStepCount;
-    while (!this.#isEverythingDelivered && !this.#isOver) {
+    while (!this.#isEverythingDelivered && !this.#isOver && this.#crash === undefined) {
       if (!this.#isCalm && this.#scheduler.stepCount >= calmAt) this.#calmDown();
       if (this.#scheduler.stepCount > stepCountMax) {
         this.#oracle.violate(`without faults it comes to no end: ${this.#describeProgress()}`);
@@ -163,18 +192,43 @@ class Run {
       await this.#step();
       if (this.#hasEndedByItself(headwater)) this.#oracle.violate('it ended without a fault');
     }
+    if (this.#crash !== undefined) return;
     headwater.stop();
     await settle();
-    for (let step = 0; step < 5000 && !headwater.isStopped && !this.#isOver; step += 1) {
+    for (let step = 0; step < 5000 && !headwater.isStopped && !this.#isOver && this.#crash === undefined; step += 1) {
       await this.#step();
       this.#hasEndedByItself(headwater);
     }
-    if (!headwater.isStopped) this.#oracle.violate('it did not stop');
+    if (!headwater.isStopped && this.#crash === undefined) this.#oracle.violate('it did not stop');
   }
 
   async #step(): Promise<void> {
     if (this.#server.slot !== undefined) this.#application.start();
-    if ((await this.#scheduler.advance()) === 'idle') this.#oracle.violate('nothing moves any more');
+    const step = await this.#scheduler.advance();
+    if (step === undefined) this.#oracle.violate('nothing moves any more');
+    else this.#mayCrashAwaiting(`behind step ${step}`);
+  }
+
+  /** Everything in the process waits. */
+  #mayCrashAwaiting(description: string): void {
+    this.#crash ??= this.#points?.pass('await', description, ['kill', 'power-cut']);
+  }
+
+  /** In the middle of what the code does between two awaits: it does not go on from there, so the call is not made. */
+  #mayCrashBefore(call: string): void {
+    const description = `call ${(this.#immediateCallCount += 1)} without an await, ${call}`;
+    if (this.#points?.pass('immediate-call', description, ['kill']) === undefined) return;
+    this.#crash = 'kill';
+    this.#process.kill();
+  }
+
+  #mayCrashInCall({ kind, number }: DiskCall): DiskFault {
+    const description = `call ${number} of the disk, ${kind}`;
+    const when = this.#points?.pass('disk-call', description, ['before', 'during', 'after']);
+    if (when === undefined) return { kind: 'none' };
+    this.#crash = 'power-cut-in-call';
+    this.#process.kill();
+    return { kind: 'crash', when };
   }
 
   /** An error ends a life early if the disk gave reason for it; else it is a failure of the code. */
@@ -259,8 +313,20 @@ class Run {
   }
 }
 
+const afterTheCrash: SimulatedChange = { kind: 'insert', id: 'z', row: { value: 'after the crash', big: null } };
+
 function describeRows(rows: ReadonlyMap<string, unknown>): string {
   return JSON.stringify([...rows].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** What went wrong in a run, and how to run it alone. */
+export function describeViolations({ seed, violations, story }: RunResult, testFile: string): string {
+  return [
+    `seed ${seed}: ${violations.slice(0, 3).join('\n  and ')}`,
+    `Alone: HEADWATER_SIMULATOR_SEED=${seed} npm test -- ${testFile}`,
+    'What went before:',
+    ...story.slice(-120),
+  ].join('\n');
 }
 
 function describeError(thrown: unknown): string {

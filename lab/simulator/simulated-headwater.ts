@@ -47,6 +47,8 @@ export interface HeadwaterWorld {
   readonly oracle: Oracle;
   readonly random: Random;
   readonly profile: HeadwaterProfile;
+  /** Called before what takes effect at once, without an await: the process may be killed there. */
+  readonly beforeCall: (label: string) => void;
 }
 
 const retry = { initialDelayMs: 10, maxDelayMs: 200, maxAttempts: Number.POSITIVE_INFINITY };
@@ -76,6 +78,7 @@ export class SimulatedHeadwater {
     this.sessions = new SimulatedSessions({
       server: world.server,
       owner: world.process,
+      beforeSend: () => world.beforeCall('a status to the server'),
       onConfirm: (lsn) => world.oracle.checkConfirmed(lsn, this.#journal?.reader.durableEnd.recordedLsn ?? 0n),
     });
   }
@@ -240,9 +243,15 @@ export class SimulatedHeadwater {
     return {
       ...store,
       write: (kind, name, text) => {
+        this.#world.beforeCall(`a write of the state: ${kind} ${name}`);
+        if (!this.#world.process.isAlive) return;
         const owner = this.#world.stores.find((one) => one.kind === name);
         if (kind === 'checkpoint') owner?.ledger.checkCheckpoint(decodeCheckpoint(text));
         store.write(kind, name, text);
+      },
+      remove: (kind, name) => {
+        this.#world.beforeCall(`a removal from the state: ${kind} ${name}`);
+        if (this.#world.process.isAlive) store.remove(kind, name);
       },
     };
   }

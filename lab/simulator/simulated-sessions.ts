@@ -25,6 +25,8 @@ export interface SessionOptions {
   readonly server: SimulatedServer;
   /** Whose steps the answers are. */
   readonly owner: SimulatedProcess;
+  /** Called before a message goes out: the process may be killed there. */
+  readonly beforeSend: () => void;
   /** Called with every location that is confirmed, before the server hears of it. */
   readonly onConfirm: (confirmedLsn: bigint) => void;
 }
@@ -46,7 +48,7 @@ export class SimulatedSessions {
   }
 
   readonly openReplication = async (): Promise<ReplicationConnection> => {
-    const { server, owner, onConfirm } = this.#options;
+    const { server, owner, beforeSend, onConfirm } = this.#options;
     await this.#call('connect for replication');
     const pid = server.assignPid();
     let sender: WalSender | undefined;
@@ -82,6 +84,8 @@ export class SimulatedSessions {
           pause: () => receiver.pause(),
           resume: () => receiver.resume(),
           send: (message) => {
+            beforeSend();
+            if (!owner.isAlive) return;
             const confirmedLsn = readUint64(message, 14);
             onConfirm(confirmedLsn);
             started.confirm(confirmedLsn, message[38] === 1);

@@ -1,6 +1,8 @@
 import { Client, type QueryResultRow } from 'pg';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { systemRandom } from '../../src/foundation/random.ts';
+import type { RolePurpose } from '../../src/postgres/roles.ts';
+import { grantTestRole, testRoleName, testRolePassword, type TestRoleOptions } from './test-roles.ts';
 
 /** A database of one test, made empty and dropped at the end. */
 export interface TestDatabase extends AsyncDisposable {
@@ -10,6 +12,13 @@ export interface TestDatabase extends AsyncDisposable {
   readonly url: string;
   /** The same database for another role. */
   urlFor(role: string, password: string): string;
+  /**
+   * Makes one of the three roles with what `headwater sql` prints for it, as superuser, and returns its URL: what a program of
+   * ours is to connect with. May be called again when tables were added.
+   */
+  grantRole(purpose: RolePurpose, options?: TestRoleOptions): Promise<string>;
+  /** The URL of a role that `grantRole` made. */
+  urlOf(purpose: RolePurpose): string;
   /** Runs one statement as superuser on a connection kept for that; returns its rows. */
   query<Row extends QueryResultRow = QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** A further connection, closed at the end. Default: as superuser. */
@@ -53,6 +62,15 @@ class ServerDatabase implements TestDatabase {
     url.username = role;
     url.password = password;
     return url.href;
+  }
+
+  async grantRole(purpose: RolePurpose, options: TestRoleOptions = {}): Promise<string> {
+    await grantTestRole(purpose, this.name, options, (text) => this.query(text));
+    return this.urlOf(purpose);
+  }
+
+  urlOf(purpose: RolePurpose): string {
+    return this.urlFor(testRoleName(this.name, purpose), testRolePassword);
   }
 
   async query<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {

@@ -7,6 +7,8 @@ import { judgeTestFile, type ProcessEnd, type TestEvent, type TestResult } from 
 export type TestFileRun = {
   readonly file: string;
   readonly results: readonly TestResult[];
+  /** What its tests said about themselves. */
+  readonly remarks: readonly string[];
   readonly durationMs: number;
   /** The end of what the process wrote, for a reader who looks into a failure. */
   readonly output: string;
@@ -37,8 +39,10 @@ export async function runTestFile(file: string, options: TestFileOptions): Promi
   };
   const end = await runProcess(file, options, keep);
   const isFiltered = options.namePattern !== undefined;
-  const results = judgeTestFile(await readEvents(options.eventsPath), end, isFiltered);
-  return { file, results, durationMs: performance.now() - startedMs, output };
+  const events = await readEvents(options.eventsPath);
+  const results = judgeTestFile(events, end, isFiltered);
+  const remarks = events.flatMap((event) => (event.kind === 'remark' ? [event.text] : []));
+  return { file, results, remarks, durationMs: performance.now() - startedMs, output };
 }
 
 function runProcess(file: string, options: TestFileOptions, keep: (chunk: string) => void): Promise<ProcessEnd> {

@@ -50,6 +50,14 @@ test('fails when a test fails, and shows its full name and error', () => {
   assert.match(output, /outer > inner[^]*broken pipe/);
 });
 
+test('shows what a test that passes says about itself', () => {
+  const { output } = runOver({
+    'a.test.ts': "test('fine', (context) => { context.diagnostic('tried 7 of 7 ways'); });",
+  });
+  assert.match(output, /src\/a\.test\.ts {2}1 passed.*\n {7}tried 7 of 7 ways\n/);
+  assert.doesNotMatch(output, /duration_ms/);
+});
+
 test('fails when no test ran at all', () => {
   const { code, lastLine } = runOver({});
   assert.equal(lastLine, '0 passed, 0 failed, 0 skipped');

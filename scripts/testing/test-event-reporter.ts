@@ -5,9 +5,10 @@ import type { TestEvent } from './test-events.ts';
 type ReportedEvent =
   | { readonly type: 'test:pass'; readonly data: EventData.TestPass }
   | { readonly type: 'test:fail'; readonly data: EventData.TestFail }
+  | { readonly type: 'test:diagnostic'; readonly data: EventData.TestDiagnostic }
   | { readonly type: 'test:summary' };
 
-/** A `node:test` reporter that writes one JSON line per verdict, for the process that runs all test files. */
+/** A `node:test` reporter that writes one JSON line per verdict or remark, for the process that runs all test files. */
 export default async function* reportTestEvents(source: AsyncIterable<ReportedEvent>): AsyncGenerator<string> {
   for await (const event of source) {
     const line = describe(event);
@@ -19,6 +20,8 @@ function describe(event: ReportedEvent): TestEvent | undefined {
   switch (event.type) {
     case 'test:summary':
       return { kind: 'ended' };
+    case 'test:diagnostic':
+      return isTotal(event.data) ? undefined : { kind: 'remark', text: event.data.message };
     case 'test:pass':
       return describeResult(event.data, true, undefined);
     case 'test:fail':
@@ -26,6 +29,11 @@ function describe(event: ReportedEvent): TestEvent | undefined {
     default:
       return undefined;
   }
+}
+
+/** The runner's own totals stand for the whole file, so for its first character. */
+function isTotal({ line, column }: EventData.TestDiagnostic): boolean {
+  return line === undefined || (line === 1 && column === 1);
 }
 
 function describeResult(

@@ -13,6 +13,8 @@ export type TestEvent =
       /** True when the only thing wrong with a suite or test is what is inside it, which is reported by itself. */
       readonly isFailedByChildren: boolean;
     }
+  /** What a test says about itself by `context.diagnostic`. */
+  | { readonly kind: 'remark'; readonly text: string }
   | { readonly kind: 'ended' };
 
 export type TestResult = {
@@ -67,7 +69,7 @@ function findTrouble(
 function nameResults(events: readonly TestEvent[]): TestResult[] {
   const waiting: TestResult[][] = [];
   for (const event of events) {
-    if (event.kind === 'ended') continue;
+    if (event.kind !== 'result') continue;
     const children = waiting[event.nesting + 1] ?? [];
     const own = judgeTest(event);
     const named = children.map((child) => ({ ...child, name: `${event.name} > ${child.name}` }));

@@ -17,14 +17,15 @@ export function describeTotal(runs: readonly TestFileRun[]): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 
-/** One line per file as it ends; with `isVerbose` one more per test. */
+/** One line per file as it ends, and one for each remark of its tests; with `isVerbose` one more per test. */
 export function describeFile(run: TestFileRun, isVerbose: boolean): string {
   const { passed, failed, skipped } = countOutcomes([run]);
   const mark = failed > 0 ? 'FAIL' : 'ok  ';
   const counts = [`${passed} passed`, failed > 0 && `${failed} failed`, skipped > 0 && `${skipped} skipped`];
   const line = `${mark} ${run.file}  ${counts.filter(Boolean).join(', ')} (${describeDuration(run.durationMs)})\n`;
-  if (!isVerbose) return line;
-  return line + run.results.map((result) => `       ${result.outcome.padEnd(8)}${result.name}\n`).join('');
+  const remarks = run.remarks.map((remark) => `       ${remark}\n`).join('');
+  if (!isVerbose) return line + remarks;
+  return line + remarks + run.results.map((result) => `       ${result.outcome.padEnd(8)}${result.name}\n`).join('');
 }
 
 /** Every failed test with its file and error, and the output of the files that failed. Empty when none did. */

@@ -11,7 +11,7 @@ import { JournalTail } from './journal-tail.ts';
 import { Lane } from './lane.ts';
 import { type LaneOptions, resolveLaneOptions } from './lane-options.ts';
 import { readPassedSequence } from './lane-store.ts';
-import { FakeClock } from './testing/fake-clock.ts';
+import { FakeClock } from '../foundation/testing/fake-clock.ts';
 import { createMemoryStates, MemoryJournal, testEvent } from './testing/memory-journal.ts';
 import { RecordingStore } from './testing/recording-sink.ts';
 

@@ -36,8 +36,9 @@ export interface SourceIdentity {
   /** The published tables when this identity was recorded, `schema.table`, sorted. */
   readonly tables: readonly string[];
   /**
-   * How each of these tables was published, as a digest: another one means that it was dropped from the publication and
-   * added again, or that kinds of changes, rows or columns were left out. Undefined in journals before this was recorded.
+   * How each of these tables, and each that was published before, was published last, as a digest: another one means that
+   * it was dropped from the publication and added again, or that kinds of changes, rows or columns were left out. Undefined
+   * in journals before this was recorded.
    */
   readonly publishedAs?: Readonly<Record<string, string>> | undefined;
   /** Tables whose earlier rows the history lacks, as far as it was known when this identity was recorded. */

@@ -77,10 +77,7 @@ const grantsOf: Readonly<Record<RolePurpose, (role: RoleContext, options: RoleSq
   sink: (role, options) => [
     grantUsage(role),
     `grant select, insert on ${quoteQualified(role.schemaName, 'inbox')} to ${quoteIdentifier(role.name)}`,
-    ...(options.targetTables ?? []).map(
-      (table) =>
-        `grant select, insert, update, delete, truncate on ${quoteTable(table)} to ${quoteIdentifier(role.name)}`,
-    ),
+    ...(options.targetTables ?? []).flatMap((table) => grantTarget(role.name, table)),
   ],
 };
 
@@ -130,7 +127,23 @@ function grantCleanUp(
   }
 }
 
-function quoteTable(table: string): string {
-  const { schemaName, objectName } = parseQualifiedName(table);
-  return quoteQualified(schemaName, objectName);
+/** The table, its schema, and the sequences that fill its serial columns: an INSERT that leaves one out calls `nextval`. */
+function grantTarget(roleName: string, name: string): readonly string[] {
+  const { schemaName, objectName } = parseQualifiedName(name);
+  const table = quoteQualified(schemaName, objectName);
+  const role = quoteIdentifier(roleName);
+  return [
+    `grant usage on schema ${quoteIdentifier(schemaName)} to ${role}`,
+    `grant select, insert, update, delete, truncate on ${table} to ${role}`,
+    `do $$ declare serial_sequence regclass; begin
+  for serial_sequence in
+    select d.objid::regclass from pg_catalog.pg_depend d
+    where d.classid = 'pg_catalog.pg_class'::regclass and d.refclassid = 'pg_catalog.pg_class'::regclass
+      and d.deptype = 'a' and d.refobjid = ${quoteLiteral(table)}::regclass
+      and exists (select from pg_catalog.pg_class c where c.oid = d.objid and c.relkind = 'S')
+  loop
+    execute pg_catalog.format('grant usage on sequence %s to %I', serial_sequence, ${quoteLiteral(roleName)});
+  end loop;
+end $$`,
+  ];
 }

@@ -25,7 +25,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       await using database = await createOutbox(major);
       const recorder = new MemoryRecorder();
       const slotName = `${database.name}_slot`;
-      await using _ = await startTestSource({ url: database.url, slotName, recorder, tables: ['public.outbox'] });
+      await using _ = await startTestSource({ url: database.urlOf('capture'), slotName, recorder });
       await insertEvent(database, firstId);
       await insertEvent(database, secondId);
       await waitUntil(() => recorder.durable.transactions.length === 2, 'both inserts are durable');
@@ -39,7 +39,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
           [secondId, 'OrderCreated', null],
         ],
       );
-      await using connection = await openConnection(parseConnectionUrl(database.url));
+      await using connection = await openConnection(parseConnectionUrl(database.urlOf('capture')));
       const ids = [firstId, secondId];
       const marker = new AdoptedOutboxCleaner({
         connection,
@@ -49,6 +49,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       });
       assert.equal(await marker.clean(ids), 2);
       assert.equal(await marker.clean(ids), 0, 'a repeated batch writes nothing');
+      await database.grantRole('capture', { adoptedOutboxes: [{ table: 'public.outbox', cleanUp: 'delete' }] });
       const remover = new AdoptedOutboxCleaner({
         connection,
         table: { schemaName: 'public', tableName: 'outbox' },
@@ -76,7 +77,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
     test('a mode of none writes nothing, and a table without id is named', async () => {
       await using database = await createOutbox(major);
       await insertEvent(database, firstId);
-      await using connection = await openConnection(parseConnectionUrl(database.url));
+      await using connection = await openConnection(parseConnectionUrl(database.urlOf('capture')));
       const idle = new AdoptedOutboxCleaner({
         connection,
         table: { schemaName: 'public', tableName: 'outbox' },
@@ -103,6 +104,8 @@ async function createOutbox(major: PostgresMajor): Promise<TestDatabase> {
       payload jsonb not null,
       created_at timestamp default now(),
       published boolean default false)`);
+  await database.query('create publication headwater for table outbox');
+  await database.grantRole('capture', { adoptedOutboxes: [{ table: 'public.outbox', cleanUp: 'mark' }] });
   return database;
 }
 

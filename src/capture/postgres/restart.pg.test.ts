@@ -8,19 +8,58 @@ import {
   type TestDatabase,
 } from '../../../scripts/services/testing.ts';
 import { parseLsn } from '../../model/lsn.ts';
+import { parseConnectionUrl } from '../../postgres/connection-options.ts';
 import { MemoryRecorder } from '../testing/memory-recorder.ts';
 import {
+  createTestSource,
   decodeTransactions,
   insertedIds,
   startMortalSource,
   startTestSource,
   waitUntil,
 } from '../testing/open-source.ts';
+import { openReplicationConnection } from './replication/pg-replication-connection.ts';
+import type { ReplicationConnection } from './replication/replication-connection.ts';
+import { openSourceCatalog } from './source/sql-source-catalog.ts';
 
 /** Numbers in the names are those of the cases that every capture must pass. */
 for (const major of [15, 18] satisfies PostgresMajor[]) {
   const skip = await skipReason(`postgres${major}`);
   describe(`restart of capture from PostgreSQL ${major}`, { skip }, () => {
+    test('a stop that comes while the source connects again, before it has a session, ends it', async () => {
+      await using database = await createCapturedDatabase(major);
+      const connection = parseConnectionUrl(database.urlOf('capture'));
+      let isReconnecting = false;
+      let replication: ReplicationConnection | undefined;
+      let stopping: Promise<void> | undefined;
+      const source = createTestSource({
+        ...sourceOptions(database),
+        recorder: new MemoryRecorder(),
+        openReplication: async (signal) => (replication = await openReplicationConnection(connection, signal)),
+        openCatalog: async (signal) => {
+          const catalog = await openSourceCatalog(connection, signal);
+          const readSlot = catalog.readSlot.bind(catalog);
+          // The last answer before the session is made. What the stop closes is closed by the time the source has it.
+          catalog.readSlot = async (slotName) => {
+            const slot = await readSlot(slotName);
+            if (!isReconnecting || stopping !== undefined) return slot;
+            stopping = source.stop();
+            await replication?.close();
+            return slot;
+          };
+          return catalog;
+        },
+      });
+      await source.start();
+      isReconnecting = true;
+      await database.query(
+        'select pg_terminate_backend(active_pid) from pg_replication_slots where database = current_database()',
+      );
+      await waitUntil(() => stopping !== undefined && source.report().state === 'stopped', 'the source has stopped');
+      await stopping;
+      assert.equal(await source.finished, undefined);
+    });
+
     test('case 1: a transaction that begins where the last one ended is recorded once after a crash between them', async () => {
       await using database = await createCapturedDatabase(major);
       const first = new MemoryRecorder();
@@ -169,11 +208,13 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
 async function createCapturedDatabase(major: PostgresMajor): Promise<TestDatabase> {
   const database = await createTestDatabase({ major });
   await database.query('create table t (id bigint primary key)');
+  await database.query('create publication headwater for table t');
+  await database.grantRole('capture');
   return database;
 }
 
 function sourceOptions(database: TestDatabase): { url: string; slotName: string; tables: string[] } {
-  return { url: database.url, slotName: `${database.name}_slot`, tables: ['public.t'] };
+  return { url: database.urlOf('capture'), slotName: `${database.name}_slot`, tables: ['public.t'] };
 }
 
 function slotOf(database: TestDatabase): Promise<{ confirmed: string }[]> {

@@ -176,11 +176,13 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
 async function createCapturedDatabase(server: EmbeddedPostgres): Promise<TestDatabase> {
   const database = await createTestDatabase({ server });
   await database.query('create table t (id bigint primary key)');
+  await database.query('create publication headwater for table t');
+  await database.grantRole('capture');
   return database;
 }
 
 function sourceOptions(database: TestDatabase): { url: string; slotName: string; tables: string[] } {
-  return { url: database.url, slotName: `${database.name}_slot`, tables: ['public.t'] };
+  return { url: database.urlOf('capture'), slotName: `${database.name}_slot`, tables: ['public.t'] };
 }
 
 async function confirmedLsn(database: TestDatabase): Promise<bigint> {

@@ -52,4 +52,15 @@ end $$;
 grant connect on database "shop" to "headwater_sink";
 grant usage on schema "headwater" to "headwater_sink";
 grant select, insert on "headwater"."inbox" to "headwater_sink";
+grant usage on schema "copy" to "headwater_sink";
 grant select, insert, update, delete, truncate on "copy"."orders" to "headwater_sink";
+do $$ declare serial_sequence regclass; begin
+  for serial_sequence in
+    select d.objid::regclass from pg_catalog.pg_depend d
+    where d.classid = 'pg_catalog.pg_class'::regclass and d.refclassid = 'pg_catalog.pg_class'::regclass
+      and d.deptype = 'a' and d.refobjid = '"copy"."orders"'::regclass
+      and exists (select from pg_catalog.pg_class c where c.oid = d.objid and c.relkind = 'S')
+  loop
+    execute pg_catalog.format('grant usage on sequence %s to %I', serial_sequence, 'headwater_sink');
+  end loop;
+end $$;

@@ -71,8 +71,9 @@ select p.pubname::text as name,
 
 /*
  * A digest of all that decides which changes of a table `c` publication `p` sends. The oid of the membership is part of it:
- * a table that was dropped from the publication and added again has another one. Only a table of all tables, or of a
- * schema, has none.
+ * a table that was dropped from the publication and added again has another one, and so has a schema whose
+ * tables are published. The membership of a schema is found by its dependencies, for PostgreSQL 14 has no catalog of them and
+ * then none are found. Only a publication of all tables has no membership.
  */
 const publishedAsSql = `
        md5(concat_ws(' ', p.oid, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot,
@@ -80,7 +81,15 @@ const publishedAsSql = `
            (select string_agg(concat_ws(' ', r.oid, to_jsonb(r) ->> 'prattrs', to_jsonb(r) ->> 'prqual'), ',' order by r.oid)
               from pg_publication_rel r
              where r.prpubid = p.oid
-               and (r.prrelid = c.oid or r.prrelid in (select a.relid from pg_partition_ancestors(c.oid) a)))))`;
+               and (r.prrelid = c.oid or r.prrelid in (select a.relid from pg_partition_ancestors(c.oid) a))),
+           (select string_agg(m.objid::text, ',' order by m.objid)
+              from pg_depend m
+              join pg_depend s on s.classid = m.classid and s.objid = m.objid
+             where m.classid = to_regclass('pg_catalog.pg_publication_namespace')
+               and m.refclassid = 'pg_publication'::regclass and m.refobjid = p.oid
+               and s.refclassid = 'pg_namespace'::regclass
+               and (s.refobjid = c.relnamespace or s.refobjid in (
+                    select k.relnamespace from pg_partition_ancestors(c.oid) a join pg_class k on k.oid = a.relid)))))`;
 
 /** One row for each published table. $1 JSON array of publication names. */
 export const publishedTablesSql: string = `

@@ -108,10 +108,13 @@ export class SourceWatch {
     const { source: identity, sourceStartLsn } = recorder.state;
     if (identity === undefined) return true;
     const names = tableNames(tables);
-    const added = tables.filter(({ schemaName, tableName }) => !identity.tables.includes(`${schemaName}.${tableName}`));
-    const removed = identity.tables.filter((name) => !names.includes(name));
-    const publishedAs = tableDigests(tables);
     const altered = tables.filter((table) => isAltered(table, identity));
+    const added = tables.filter(
+      (table) => !identity.tables.includes(`${table.schemaName}.${table.tableName}`) && !altered.includes(table),
+    );
+    const removed = identity.tables.filter((name) => !names.includes(name));
+    // A table that was left out is remembered: when it comes back it lacks what happened meanwhile, also if it is empty by then.
+    const publishedAs = { ...identity.publishedAs, ...tableDigests(tables) };
     if (added.length + removed.length + altered.length === 0 && identity.publishedAs !== undefined) return true;
     const isForAll = source.prepared.publications.some((publication) => publication.isForAllTables);
     const uncopied = [

@@ -7,7 +7,6 @@ import {
   startPrivatePostgres,
   type TestDatabase,
 } from '../../../../scripts/services/testing.ts';
-import { applyMigrations } from '../../../postgres/database-objects.ts';
 import { type SinkHarness, testSink } from '../../sink.suite.ts';
 import { FaultProxy, holdsText } from '../../testing/fault-proxy.ts';
 import { killChild } from '../../testing/kill-child.ts';
@@ -20,9 +19,9 @@ const commitReply = holdsText('COMMIT\0');
 async function openHarness(database: TestDatabase, serverUrl: string): Promise<SinkHarness> {
   const { hostname, port } = new URL(serverUrl);
   const proxy = await FaultProxy.start({ host: hostname, port: Number(port) });
-  await applyMigrations((text) => database.query(text));
   await database.query('create table effects (place bigserial primary key, id text)');
-  const pool = new pg.Pool({ connectionString: proxy.reroute(database.url) });
+  const url = await database.grantRole('sink', { targetTables: ['effects'] });
+  const pool = new pg.Pool({ connectionString: proxy.reroute(url) });
   // A client that is taken out has no listener of the pool's; without one, a lost connection ends the program.
   pool.on('connect', (client) => client.on('error', () => undefined));
   pool.on('error', () => undefined);
@@ -39,7 +38,7 @@ async function openHarness(database: TestDatabase, serverUrl: string): Promise<S
     cutBeforeEffect: () => proxy.cutBefore(commitRequest),
     async deliverUntilKilled() {
       const id = places.shift() ?? '';
-      await killChild(childModule, `${database.url} ${id}`, (printed) => printed(`durable ${id}\n`));
+      await killChild(childModule, `${url} ${id}`, (printed) => printed(`durable ${id}\n`));
     },
     async [Symbol.asyncDispose]() {
       await proxy[Symbol.asyncDispose]();

@@ -3,7 +3,6 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { createTestDatabase, skipReason, type TestDatabase } from '../../../../scripts/services/testing.ts';
 import { transactionDrivers } from '../../../application/testing/transaction-drivers.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
-import { applyMigrations } from '../../../postgres/database-objects.ts';
 import type { TransactionLike } from '../../../postgres/transaction-handle.ts';
 import { LaneStage } from '../../testing/lane-stage.ts';
 import { testEvent } from '../../testing/memory-journal.ts';
@@ -15,8 +14,8 @@ describe('context.once', { skip }, () => {
   let database: TestDatabase;
   before(async () => {
     database = await createTestDatabase({ major: 18 });
-    await applyMigrations((text) => database.query(text));
     await database.query('create table effects (id text)');
+    await database.grantRole('sink', { targetTables: ['effects'] });
   });
   after(() => database[Symbol.asyncDispose]());
   beforeEach(async () => {
@@ -28,7 +27,7 @@ describe('context.once', { skip }, () => {
 
   for (const [name, openDriver] of Object.entries(transactionDrivers)) {
     test(`gives an effect in a transaction of ${name} once, although the handler dies after its commit`, async () => {
-      await using driver = openDriver({ url: database.url, connections: 8 });
+      await using driver = openDriver({ url: database.urlOf('sink'), connections: 8 });
       await using stage = new LaneStage();
       const answers: boolean[] = [];
       let deaths = 2;
@@ -53,7 +52,7 @@ describe('context.once', { skip }, () => {
     });
 
     test(`takes the receipt of ${name} back with a rollback`, async () => {
-      await using driver = openDriver({ url: database.url, connections: 8 });
+      await using driver = openDriver({ url: database.urlOf('sink'), connections: 8 });
       await using stage = new LaneStage();
       let rollbacks = 1;
       const sink = handlerSink({
@@ -78,7 +77,7 @@ describe('context.once', { skip }, () => {
     });
 
     test(`refuses everything of ${name} that is no open transaction, and notes nothing`, async () => {
-      await using driver = openDriver({ url: database.url, connections: 8 });
+      await using driver = openDriver({ url: database.urlOf('sink'), connections: 8 });
       const attempts: ((once: (tx: TransactionLike) => Promise<boolean>) => Promise<void>)[] = [
         async (once) => void (await once(driver.root as TransactionLike)),
         async (once) => void (await once(await driver.run(async () => undefined, 'commit'))),

@@ -32,11 +32,11 @@ async function openHarness(
 ): Promise<SinkHarness & { readonly targetUrl: string }> {
   const { hostname, port } = new URL(serverUrl);
   const proxy = await FaultProxy.start({ host: hostname, port: Number(port) });
-  const url = proxy.reroute(database.url);
   await database.query(makeLog);
-  const role = `${database.name}_sink`;
-  await database.query(`create role ${role} login password 'right'`);
-  const wrongUrl = new URL(database.urlFor(role, 'wrong'));
+  const ownUrl = await database.grantRole('sink', { targetTables: ['public.log'] });
+  const url = proxy.reroute(ownUrl);
+  const wrongUrl = new URL(ownUrl);
+  wrongUrl.password = 'wrong';
   let killCount = 0;
   return {
     sink: postgresSink({ url, target: 'log', statementTimeoutMs: 2000 }),
@@ -70,6 +70,7 @@ async function openHarness(
         await database.query('create schema elsewhere');
         await database.query('alter table public.log set schema elsewhere');
         await database.query(`create view public.log as select * from elsewhere.log`);
+        await database.grantRole('sink', { targetTables: ['elsewhere.log'] });
       },
     },
     oversized: { size: 257 * 1024 * 1024, code: 'HW-SINK-005' },

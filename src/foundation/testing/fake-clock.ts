@@ -1,4 +1,4 @@
-import { type Clock, type Instant, toInstant } from '../../foundation/clock.ts';
+import { type Clock, type Instant, toInstant } from '../clock.ts';
 
 /** A clock that moves only when told to. */
 export class FakeClock implements Clock {

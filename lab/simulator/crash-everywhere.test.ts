@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { crashEverywhere } from './crash-everywhere.ts';
+
+/** Short scenarios; between them they have every kind of store, canaries, a cut connection and segments of both sizes. */
+const scenarioSeeds = [7, 15, 16, 40];
+const wantedSeed = process.env['HEADWATER_SIMULATOR_SEED'];
+
+describe('capture, journal and lanes in a simulated world', () => {
+  it('lose, invent, reorder and repeat nothing when they crash at every await in turn', async (context) => {
+    const seeds = wantedSeed === undefined ? scenarioSeeds : [Number(wantedSeed)];
+    const storeKinds = new Set<string>();
+    for (const seed of seeds) {
+      const { crashCount, placeCounts, pointCount, uninterrupted } = await crashEverywhere(seed);
+      for (const kind of uninterrupted.storeKinds) storeKinds.add(kind);
+      context.diagnostic(
+        `seed ${seed}: crashed at ${crashCount} of ${pointCount} points, of ${placeCounts.await} awaits, ` +
+          `${placeCounts['disk-call']} calls of the disk, ${placeCounts['immediate-call']} calls without an await`,
+      );
+      // Counted by the scheduler and the disk, and not where the crashes are decided. One await lies before the first step.
+      assert.equal(placeCounts.await, uninterrupted.stepCount + 1, `seed ${seed}: every await is a point`);
+      assert.equal(placeCounts['disk-call'], uninterrupted.diskCallCount, `seed ${seed}: every call is a point`);
+      assert.ok(placeCounts['immediate-call'] > 0, `seed ${seed}: statuses and checkpoints are points`);
+      const wanted = 2 * placeCounts.await + 3 * placeCounts['disk-call'] + placeCounts['immediate-call'];
+      assert.equal(crashCount, wanted, `seed ${seed}: no point was left out`);
+    }
+    if (wantedSeed === undefined) assert.equal(storeKinds.size, 4, 'every kind of store took part');
+  });
+});
