@@ -68,7 +68,13 @@ describe('flush core', () => {
 
   test('what is appended during a flush is flushed by the next one', () => {
     const more = flushTransition(states.running, events['appended, soon after the last'], limits).state;
-    assert.deepEqual(flushTransition(more, { kind: 'ended', nowMs: 12, pendingByteCount: 50, isBusy: false }, limits).effect, flush);
-    assert.deepEqual(flushTransition(more, { kind: 'ended', nowMs: 4, pendingByteCount: 50, isBusy: false }, limits).effect, timer);
+    assert.deepEqual(
+      flushTransition(more, { kind: 'ended', nowMs: 12, pendingByteCount: 50, isBusy: false }, limits).effect,
+      flush,
+    );
+    assert.deepEqual(
+      flushTransition(more, { kind: 'ended', nowMs: 4, pendingByteCount: 50, isBusy: false }, limits).effect,
+      timer,
+    );
   });
 });
