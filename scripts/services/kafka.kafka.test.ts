@@ -67,6 +67,11 @@ describe('Kafka', { skip: await skipReason('kafka', 'privateKafka') }, () => {
     await kafka.restart();
     assert.equal(await endOffset(kafka), 15n);
 
+    // A second restart must neither stop the first half-way nor be undone by its failure.
+    await Promise.all([kafka.restart(), kafka.restart()]);
+    assert.equal(kafka.isRunning, true);
+    assert.equal(await endOffset(kafka), 15n);
+
     await kafka[Symbol.asyncDispose]();
     await assert.rejects(access(kafka.directory), { code: 'ENOENT' });
   });
