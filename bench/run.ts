@@ -10,33 +10,31 @@ import { benchmarks } from './benchmarks.ts';
 import { withCompiledPrograms } from './measure/compiled-programs.ts';
 import type { CaseSummary, SideSummary } from './measure/summary.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    json: { type: 'boolean', default: false },
-    rounds: { type: 'string', default: '3' },
-    scale: { type: 'string', default: '1' },
-    seconds: { type: 'string' },
-  },
-});
-const benchmark = benchmarks.find((candidate) => candidate.name === positionals[0]);
-if (benchmark === undefined) {
-  process.stderr.write(`Usage: npm run bench -- NAME [--json] [--rounds N] [--scale X] [--seconds S]\n\n`);
-  for (const { name, summary } of benchmarks) process.stderr.write(`  ${name.padEnd(12)} ${summary}\n`);
+const usage = `Usage: npm run bench -- NAME [--json] [--rounds N] [--scale X] [--seconds S]
+
+${benchmarks.map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}`).join('\n')}
+`;
+
+const request = readRequest();
+if (request.kind === 'help') {
+  process.stdout.write(usage);
+} else if (request.kind === 'misuse') {
+  process.stderr.write(`${request.reason}\n\n${usage}`);
   process.exitCode = 2;
 } else {
+  const { benchmark, json } = request;
   const interruption = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => interruption.abort(new Error('interrupted')));
   try {
     const context: BenchmarkContext = {
       signal: interruption.signal,
-      rounds: readNumber('rounds', values.rounds),
-      scale: readNumber('scale', values.scale),
-      seconds: values.seconds === undefined ? undefined : readNumber('seconds', values.seconds),
+      rounds: request.rounds,
+      scale: request.scale,
+      seconds: request.seconds,
       note: (line) => process.stderr.write(`${line}\n`),
     };
     const outcome = await withCompiledPrograms(() => benchmark.run(context));
-    process.stdout.write(values.json ? `${JSON.stringify(toJson(benchmark.name, outcome))}\n` : formatTable(outcome));
+    process.stdout.write(json ? `${JSON.stringify(toJson(benchmark.name, outcome))}\n` : formatTable(outcome));
   } catch (error) {
     if (!interruption.signal.aborted) throw error;
     process.stderr.write('interrupted; everything that was started is stopped\n');
@@ -44,10 +42,54 @@ if (benchmark === undefined) {
   }
 }
 
+type BenchRequest =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'misuse'; readonly reason: string }
+  | {
+      readonly kind: 'run';
+      readonly benchmark: (typeof benchmarks)[number];
+      readonly json: boolean;
+      readonly rounds: number;
+      readonly scale: number;
+      readonly seconds: number | undefined;
+    };
+
+function readRequest(): BenchRequest {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        help: { type: 'boolean', short: 'h', default: false },
+        json: { type: 'boolean', default: false },
+        rounds: { type: 'string', default: '3' },
+        scale: { type: 'string', default: '1' },
+        seconds: { type: 'string' },
+      },
+    });
+    if (values.help) return { kind: 'help' };
+    const [name, ...others] = positionals;
+    const benchmark = benchmarks.find((candidate) => candidate.name === name);
+    if (benchmark === undefined) {
+      return { kind: 'misuse', reason: name === undefined ? 'name a benchmark' : `there is no benchmark "${name}"` };
+    }
+    if (others.length > 0) return { kind: 'misuse', reason: `one benchmark at a time, not also "${others.join(' ')}"` };
+    return {
+      kind: 'run',
+      benchmark,
+      json: values.json,
+      rounds: readNumber('rounds', values.rounds),
+      scale: readNumber('scale', values.scale),
+      seconds: values.seconds === undefined ? undefined : readNumber('seconds', values.seconds),
+    };
+  } catch (error) {
+    return { kind: 'misuse', reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
 function readNumber(name: string, text: string): number {
   const value = Number(text);
   if (Number.isFinite(value) && value > 0) return value;
-  throw new Error(`--${name} takes a number above 0, not "${text}"`);
+  throw new RangeError(`--${name} takes a number above 0, not "${text}"`);
 }
 
 function toJson(name: string, outcome: BenchmarkOutcome): object {

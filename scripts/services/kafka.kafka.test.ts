@@ -64,7 +64,9 @@ describe('Kafka', { skip: await skipReason('kafka', 'privateKafka') }, () => {
     assert.ok(server !== undefined && (await isProcessRunning(server)));
     await kafka.kill();
     assert.equal(await isProcessRunning(server), false);
-    await kafka.restart();
+    // A second restart must neither stop the first half-way nor be undone by its failure.
+    await Promise.all([kafka.restart(), kafka.restart()]);
+    assert.equal(kafka.isRunning, true);
     assert.equal(await endOffset(kafka), 15n);
 
     await kafka[Symbol.asyncDispose]();

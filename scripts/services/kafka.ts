@@ -115,6 +115,9 @@ class ScratchBroker implements PrivateKafka {
   readonly #properties: string;
   readonly #logProperties: string;
   #running: GuardedProcess | undefined;
+  /** One change at a time: two brokers on one directory destroy it. */
+  #latest: Promise<void> = Promise.resolve();
+  #isDisposed = false;
 
   constructor(claim: DirectoryClaim, distribution: KafkaDistribution, plan: BrokerPlan) {
     this.directory = claim.directory;
@@ -152,7 +155,27 @@ class ScratchBroker implements PrivateKafka {
     await run(java, [...flags, ...format], signal === undefined ? {} : { signal });
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    return this.#enqueue(() => this.#stop());
+  }
+
+  /** At once, whatever is under way; that is then over soon. */
+  async kill(): Promise<void> {
+    await this.#running?.kill();
+    await this.#enqueue(() => this.#kill());
+  }
+
+  restart(): Promise<void> {
+    return this.#enqueue(() => this.#restart());
+  }
+
+  #enqueue(change: () => Promise<void>): Promise<void> {
+    const changed = this.#latest.then(change);
+    this.#latest = changed.catch(() => undefined);
+    return changed;
+  }
+
+  async #stop(): Promise<void> {
     const server = this.#running;
     if (server === undefined) return;
     server.sendSignal('SIGTERM');
@@ -160,13 +183,14 @@ class ScratchBroker implements PrivateKafka {
     this.#running = undefined;
   }
 
-  async kill(): Promise<void> {
+  async #kill(): Promise<void> {
     await this.#running?.kill();
     this.#running = undefined;
   }
 
-  async restart(): Promise<void> {
-    await this.stop();
+  async #restart(): Promise<void> {
+    await this.#stop();
+    if (this.#isDisposed) throw new Error('the broker was given up');
     const server = await startGuardedProcess({
       command: [...this.#javaCommand(this.#plan.options.jvmFlags ?? []), 'kafka.Kafka', this.#properties],
       cwd: this.directory,
@@ -181,6 +205,7 @@ class ScratchBroker implements PrivateKafka {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
     await this.kill();
     await rm(this.directory, { recursive: true, force: true, maxRetries: 3 });
   }
@@ -197,7 +222,7 @@ class ScratchBroker implements PrivateKafka {
         ...(signal === undefined ? {} : { signal }),
       });
     } catch (error) {
-      await this.kill();
+      await this.#kill();
       const log = await readFile(this.logFile, 'utf8').catch(() => '');
       throw new Error(`Kafka did not start: ${String(error)}\n${log.slice(-3000)}`, { cause: error });
     }

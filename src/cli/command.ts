@@ -37,6 +37,8 @@ export interface Command {
   /** Paragraphs for `--help`. */
   readonly description: string;
   readonly options: Readonly<Record<string, OptionDefinition>>;
+  /** How many words without dashes it takes at most. Default 0. */
+  readonly wordCountMax?: number;
   readonly examples: readonly string[];
   run(input: CommandInput): Promise<number>;
 }
@@ -58,13 +60,19 @@ export const configOptions: Readonly<Record<string, OptionDefinition>> = {
   },
 };
 
-/** Parses the words behind the command's name. @throws HW-SERVICE-004 for what the command does not know. */
+/** Parses the words behind the command's name. @throws HW-SERVICE-004 for what the command does not know, words too many included. */
 export function parseCommandInput(
   command: Command,
   words: readonly string[],
   context: Pick<CommandInput, 'terminal' | 'signal'>,
 ): CommandInput {
   const { values, positionals } = parseWords(command, words);
+  const [extra] = positionals.slice(command.wordCountMax ?? 0);
+  if (extra !== undefined) {
+    throw new HeadwaterError('HW-SERVICE-004', `headwater ${command.name} does not know what to do with "${extra}"`, {
+      hint: `Read \`headwater ${command.name} --help\`.`,
+    });
+  }
   const text = (name: string): string | undefined => {
     const value = values[name];
     return typeof value === 'string' ? value : undefined;

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 
 import { HeadwaterError } from '../foundation/error.ts';
 import type { JournalRecord } from '../model/journal-record.ts';
-import { fitsWhere, parseWhere } from './where.ts';
+import { eventTermOf, fitsWhere, parseWhere } from './where.ts';
 
 const insert: JournalRecord = {
   kind: 'insert',
@@ -54,10 +54,40 @@ describe('tail --where', () => {
   }
 
   it('fits a table with and without its schema', () => {
-    assert.equal(fitsWhere(parseWhere('table=orders'), insert, null), true);
-    assert.equal(fitsWhere(parseWhere('table=shop.orders and op=insert'), insert, null), true);
-    assert.equal(fitsWhere(parseWhere('table=public.orders'), insert, null), false);
-    assert.equal(fitsWhere(parseWhere('op=delete'), insert, null), false);
-    assert.equal(fitsWhere(parseWhere('key=7'), insert, '7'), true);
+    assert.equal(fitsWhere(parseWhere('table=orders'), { record: insert, key: null, id: '1-1-0/1-0' }), true);
+    assert.equal(
+      fitsWhere(parseWhere('table=shop.orders and op=insert'), { record: insert, key: null, id: '1-1-0/1-0' }),
+      true,
+    );
+    assert.equal(fitsWhere(parseWhere('table=public.orders'), { record: insert, key: null, id: '1-1-0/1-0' }), false);
+    assert.equal(fitsWhere(parseWhere('op=delete'), { record: insert, key: null, id: '1-1-0/1-0' }), false);
+    assert.equal(fitsWhere(parseWhere('key=7'), { record: insert, key: '7', id: '1-1-0/1-0' }), true);
   });
+
+  it('fits an id as a whole', () => {
+    const place = { record: insert, key: null, id: '7385-1-0/16B3748-3' };
+    assert.equal(fitsWhere(parseWhere('id=7385-1-0/16B3748-3'), place), true);
+    assert.equal(fitsWhere(parseWhere('id=7385-1-0/16B3748-30'), place), false);
+  });
+
+  for (const [text, field] of [
+    ['id=0192f7c0-0000-7000-8000-000000000001', 'id'],
+    ['key=order-7', 'key'],
+    ['key=person@example.org and type=order.placed', 'key'],
+    ['key=public.orders and op=event', 'key'],
+  ] as const) {
+    it(`asks the index of events where only an event fits: ${text}`, () =>
+      assert.equal(eventTermOf(parseWhere(text))?.field, field));
+  }
+
+  for (const text of [
+    'id=7385-1-0/16B3748-3',
+    'key=public.orders',
+    'key=person@example.org',
+    'type=order.placed',
+    '',
+  ]) {
+    it(`asks no index where a change may fit, or none can tell: ${text}`, () =>
+      assert.equal(eventTermOf(parseWhere(text)), undefined));
+  }
 });

@@ -1,8 +1,10 @@
 import { HeadwaterError } from '../foundation/error.ts';
+import type { OutboundRecord } from '../delivery/sink.ts';
+import type { EventTerm } from '../journal/journal-search.ts';
 import type { JournalRecord } from '../model/journal-record.ts';
 import type { TableSchema } from '../model/table-schema.ts';
 
-const fields = ['table', 'type', 'key', 'op'] as const;
+const fields = ['table', 'type', 'id', 'key', 'op'] as const;
 type WhereField = (typeof fields)[number];
 
 /** One equality: `table = orders`. */
@@ -14,7 +16,7 @@ export interface WhereTerm {
 const termPattern = /^\s*([a-z]+)\s*=\s*(?:'((?:[^']|'')*)'|"([^"]*)"|([^\s'",=]+))\s*(?:(and\b|,)\s*|$)/i;
 
 /**
- * Reads `table=orders and op=update`: equalities on `table`, `type`, `key` and `op`, joined by `and` or a comma. Values with
+ * Reads `table=orders and op=update`: equalities on `table`, `type`, `id`, `key` and `op`, joined by `and` or a comma. Values with
  * blanks stand in quotes.
  * @throws HW-SERVICE-004 that shows where the text stops making sense.
  */
@@ -34,19 +36,40 @@ export function parseWhere(text: string): readonly WhereTerm[] {
 }
 
 /** Whether a record fits all terms. `table` fits with or without its schema. */
-export function fitsWhere(terms: readonly WhereTerm[], record: JournalRecord, key: string | null): boolean {
+export function fitsWhere(
+  terms: readonly WhereTerm[],
+  { record, key, id }: Pick<OutboundRecord, 'record' | 'key' | 'id'>,
+): boolean {
   return terms.every((term) => {
     switch (term.field) {
       case 'op':
         return record.kind === term.value;
       case 'type':
         return record.kind === 'event' && record.event.type === term.value;
+      case 'id':
+        return id === term.value;
       case 'key':
         return key === term.value;
       case 'table':
         return tablesOf(record).some((table) => isNamed(table, term.value));
     }
   });
+}
+
+/** The place of a record that has no id of its own: system id, timeline, commit, ordinal. */
+const placePattern = /^\d+-\d+-[0-9A-F]+\/[0-9A-F]+-\d+$/;
+
+/**
+ * What an index of events can be asked for these terms; undefined where a change of a row may fit too, since changes are in no
+ * index. The default key of a row begins with `schema.table`.
+ */
+export function eventTermOf(terms: readonly WhereTerm[]): EventTerm | undefined {
+  const id = terms.find((term) => term.field === 'id');
+  if (id !== undefined && !placePattern.test(id.value)) return { field: 'id', value: id.value };
+  const key = terms.find((term) => term.field === 'key');
+  if (key === undefined) return undefined;
+  const isOfEvents = terms.some(({ field, value }) => field === 'type' || (field === 'op' && value === 'event'));
+  return isOfEvents || !key.value.includes('.') ? { field: 'key', value: key.value } : undefined;
 }
 
 function tablesOf(record: JournalRecord): readonly TableSchema[] {

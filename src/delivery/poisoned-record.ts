@@ -5,19 +5,23 @@ import type { TableSchema } from '../model/table-schema.ts';
 import type { TransactionHeader } from '../model/transaction.ts';
 import type { OutboundBatch, OutboundRecord } from './sink.ts';
 
-/** What concerns single records or their places, so that the other records of a batch may well be fit for the sink. */
-const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+/** What concerns the place that records go to: it names that, and not the first record that went there. */
+const placeCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-SINK-003',
-  'HW-SINK-005',
   'HW-SINK-006',
-  'HW-SINK-007',
   'HW-SINK-020',
-  'HW-SINK-021',
   'HW-SINK-022',
   'HW-SINK-023',
+  'HW-KAFKA-006',
+]);
+
+/** What concerns single records, so that the other records of a batch may well be fit for the sink. */
+const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'HW-SINK-005',
+  'HW-SINK-007',
+  'HW-SINK-021',
   'HW-SINK-024',
   'HW-SINK-026',
-  'HW-KAFKA-006',
   'HW-KAFKA-008',
   'HW-KAFKA-016',
   'HW-KAFKA-019',
@@ -42,7 +46,7 @@ export interface RefusedBatch {
  */
 export function planNarrowing({ error, batch, unit, goesOn }: RefusedBatch): number | undefined {
   const { records } = batch;
-  if (!recordCodes.has(error.code) || records.length < 2) return undefined;
+  if (!(recordCodes.has(error.code) || placeCodes.has(error.code)) || records.length < 2) return undefined;
   const isOneTransaction = records[0]?.header.sequence === records.at(-1)?.header.sequence;
   if (unit === 'transaction' && isOneTransaction && (goesOn || records.length > searchedTransactionMax))
     return undefined;

@@ -17,6 +17,7 @@ import type { HeadwaterConfig, ResolvedConfig } from './config-types.ts';
 import { createConfiguredDecoder } from './journal-access.ts';
 import { createCleanUpLane } from './outbox-clean-up.ts';
 import { startHttpServer, type HttpServer } from './http-server.ts';
+import { IndexLoop } from './index-loop.ts';
 import { RetentionLoop } from './retention-loop.ts';
 import { readSecret } from './secret.ts';
 import type { StatusReport } from './status-report.ts';
@@ -82,7 +83,8 @@ export async function startResolved(config: ResolvedConfig, options: StartOption
   }
 }
 
-function openOwnJournal({ journal, logger }: ResolvedConfig): Promise<OpenedJournal> {
+function openOwnJournal(config: ResolvedConfig): Promise<OpenedJournal> {
+  const { journal, logger } = config;
   return openJournal({
     directory: journal.directory,
     segmentByteCount: journal.segmentBytes,
@@ -90,6 +92,7 @@ function openOwnJournal({ journal, logger }: ResolvedConfig): Promise<OpenedJour
     clock: systemClock,
     random: systemRandom,
     logger: logger ?? silentLogger,
+    createDecoder: () => createConfiguredDecoder(config),
   });
 }
 
@@ -102,6 +105,7 @@ class RunningHeadwater implements Headwater {
   readonly #lanes: readonly Lane[];
   readonly #capture: CaptureSupervisor;
   readonly #retention: RetentionLoop;
+  readonly #indexing: IndexLoop;
   #state: StatusReport['state'] = 'starting';
   #uncopiedTables: readonly UncopiedTable[] = [];
   #http: HttpServer | undefined;
@@ -116,6 +120,7 @@ class RunningHeadwater implements Headwater {
     const { journal: settings } = config;
     const parts = { journal, lanes: this.#lanes, capture: this.#capture, clock: systemClock, logger: this.#logger };
     this.#retention = new RetentionLoop({ ...parts, config: settings });
+    this.#indexing = new IndexLoop({ ...parts, quietByteCountMax: settings.segmentBytes });
   }
 
   get httpUrl(): string | undefined {
@@ -151,6 +156,7 @@ class RunningHeadwater implements Headwater {
     }
     this.#state = 'running';
     this.#retention.start();
+    this.#indexing.start();
     void this.#capture.finished.then((error) => this.#noteCaptureEnd(error));
     this.#logger.info('service.started', { installation: this.#config.installation, http: this.httpUrl });
   }
@@ -192,6 +198,7 @@ class RunningHeadwater implements Headwater {
     this.#logger.info('service.stopping');
     await this.#retention.stop();
     await this.#capture.stop();
+    await this.#indexing.stop();
     await Promise.all(this.#lanes.map((lane) => lane.stop()));
     await this.#http?.[Symbol.asyncDispose]();
     await this.#journal[Symbol.asyncDispose]();

@@ -7,6 +7,7 @@ import { type Instant, systemClock } from '../foundation/clock.ts';
 import { nodeDisk } from '../foundation/node-disk.ts';
 import { openJournalReader } from '../journal/embedded/open-journal-reader.ts';
 import type { JournalReader } from '../journal/journal-reader.ts';
+import type { EventTerm, JournalNarrowing, SequenceRange } from '../journal/journal-search.ts';
 import { type Sequence, sequenceZero } from '../model/position.ts';
 import { parseQualifiedName } from '../postgres/quote.ts';
 import type { ResolvedConfig } from './config-types.ts';
@@ -24,7 +25,7 @@ export function createConfiguredDecoder({ installation, source }: ResolvedConfig
 }
 
 /** Opens the configured journal for reading, beside its owner or without one. @throws HW-JOURNAL codes */
-export function openConfiguredReader(config: ResolvedConfig): Promise<JournalReader> {
+export function openConfiguredReader(config: ResolvedConfig): Promise<JournalReader & JournalNarrowing> {
   return openJournalReader({ directory: config.journal.directory, disk: nodeDisk, clock: systemClock });
 }
 
@@ -36,6 +37,8 @@ export interface RecordsOptions {
   readonly start: JournalStart;
   /** True: wait for more at the end. */
   readonly follow: boolean;
+  /** Whatever is certain to hold no such event may be left out. */
+  readonly term?: EventTerm | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -44,20 +47,30 @@ export interface RecordsOptions {
  * @throws HW-JOURNAL and HW-CAPTURE codes; rejects with `signal.reason` on cancel
  */
 export async function* readRecords(
+  reader: JournalReader & JournalNarrowing,
+  decoder: TransactionDecoder,
+  { start, term, follow, signal }: RecordsOptions,
+): AsyncGenerator<OutboundRecord> {
+  const after = await findStart(reader, start);
+  const ranges = term === undefined ? [{ after, last: undefined }] : await reader.narrow(term, after);
+  for (const range of ranges) yield* readRange(reader, decoder, { range, follow, signal });
+}
+
+async function* readRange(
   reader: JournalReader,
   decoder: TransactionDecoder,
-  options: RecordsOptions,
+  { range, follow, signal }: Pick<RecordsOptions, 'follow' | 'signal'> & { readonly range: SequenceRange },
 ): AsyncGenerator<OutboundRecord> {
-  const { follow, signal } = options;
-  const after = await findStart(reader, options.start);
   let ordinal = 0;
-  for await (const entries of reader.read({ after, follow, signal })) {
+  const isOpen = range.last === undefined;
+  for await (const entries of reader.read({ after: range.after, follow: follow && isOpen, signal })) {
     for (const entry of entries) {
       switch (entry.kind) {
         case 'schema':
           decoder.learnSchema(entry.message);
           break;
         case 'fragment': {
+          if (range.last !== undefined && entry.header.sequence > range.last) return;
           const { records } = decoder.decodeBody(entry.encoding, entry.body, ordinal);
           ordinal = entry.isLast ? 0 : ordinal + records.length;
           for (const record of records) {

@@ -100,3 +100,9 @@ export function notReadyReasons(report: StatusReport): readonly string[] {
   if (report.source.state === 'starting') reasons.push('capture has not begun to stream');
   return reasons;
 }
+
+/** Whether the source or a lane has failed, or tries again what failed, the start included: `status` ends with 3 then. */
+export function hasProblem({ source, lanes }: Pick<StatusReport, 'source' | 'lanes'>): boolean {
+  const isSourceWell = source.state !== 'failed' && (source.error === null || source.state === 'streaming');
+  return !isSourceWell || lanes.some(({ state }) => state === 'failed' || state === 'retrying');
+}

@@ -7,6 +7,7 @@ import type { Command, CommandInput } from '../command.ts';
 export const explainCommand: Command = {
   name: 'explain',
   summary: 'print the guarantees of a sink or mode, or the page of an error code',
+  wordCountMax: 1,
   usage: '[SINK | MODE | CODE]',
   description:
     'Prints what a part of Headwater promises: which stronger guarantee it replaces, what remains at each boundary, what a\n' +

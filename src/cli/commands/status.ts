@@ -1,4 +1,4 @@
-import type { StatusReport } from '../../service/status-report.ts';
+import { hasProblem, type StatusReport } from '../../service/status-report.ts';
 import { configOptions, type Command } from '../command.ts';
 import { formatStatus } from '../format-status.ts';
 import { askService, clientOptions } from '../service-client.ts';
@@ -9,8 +9,8 @@ export const statusCommand: Command = {
   summary: 'what the running Headwater does: source, journal, lanes, lag, problems',
   usage: '[options]',
   description:
-    'Asks the running Headwater for its status. Exit code 0: no lane and no source has failed. 3: something has, and the\n' +
-    'first lines say what and how to mend it. 6: nobody answers.',
+    'Asks the running Headwater for its status. Exit code 0: nothing has failed. 3: the source or a lane has, or tries again\n' +
+    'what failed, and the first lines say what and how to mend it. 6: nobody answers.',
   options: { ...configOptions, ...clientOptions },
   examples: ['headwater status', 'headwater status --json | jq .lanes', 'headwater status --url http://127.0.0.1:7070'],
   async run(input) {
@@ -18,7 +18,6 @@ export const statusCommand: Command = {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own server's answer, version 1.
     const report = body as StatusReport;
     input.terminal.out(input.json ? JSON.stringify(report) : formatStatus(report, input.terminal.style));
-    const hasFailed = report.source.state === 'failed' || report.lanes.some((lane) => lane.state === 'failed');
-    return hasFailed ? 3 : 0;
+    return hasProblem(report) ? 3 : 0;
   },
 };

@@ -9,7 +9,7 @@ import {
 import { configOptions, type Command, type CommandInput } from '../command.ts';
 import { loadConfig } from '../load-config.ts';
 import { formatRecord, toRecordJson } from '../record-line.ts';
-import { fitsWhere, parseWhere } from '../where.ts';
+import { eventTermOf, fitsWhere, parseWhere } from '../where.ts';
 
 /** `headwater tail`. */
 export const tailCommand: Command = {
@@ -29,7 +29,7 @@ export const tailCommand: Command = {
     where: {
       type: 'string',
       placeholder: 'TERMS',
-      description: 'Equalities on table, type, key and op, joined by "and": "table=orders and op=update".',
+      description: 'Equalities on table, type, id, key and op, joined by "and": "table=orders and op=update".',
     },
     payload: { type: 'boolean', description: 'Show values and payloads.' },
     limit: { type: 'string', placeholder: 'N', description: 'End after so many records.' },
@@ -50,10 +50,11 @@ export const tailCommand: Command = {
       input.terminal.note('nothing is writing to this journal: no Headwater runs on it');
     }
     const follow = !input.flag('no-follow');
-    const records = readRecords(reader, createConfiguredDecoder(config), { start, follow, signal: input.signal });
+    const options = { start, follow, term: eventTermOf(terms), signal: input.signal };
+    const records = readRecords(reader, createConfiguredDecoder(config), options);
     let count = 0;
     for await (const outbound of records) {
-      if (!fitsWhere(terms, outbound.record, outbound.key)) continue;
+      if (!fitsWhere(terms, outbound)) continue;
       print(input, outbound);
       count += 1;
       if (count >= limit) break;

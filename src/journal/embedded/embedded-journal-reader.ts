@@ -5,12 +5,14 @@ import type { Instant } from '../../foundation/clock.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import { type Sequence, toSequence } from '../../model/position.ts';
 import type { JournalExtent, JournalReader, ReadOptions, StoredEntry, WriterPresence } from '../journal-reader.ts';
+import type { EventTerm, JournalNarrowing, SequenceRange } from '../journal-search.ts';
 import { readFailure } from './disk-failure.ts';
 import type { DurableEndWatch } from './durable-place.ts';
 import type { JournalFiles } from './journal-files.ts';
 import { JournalReading } from './journal-reading.ts';
 import { noPlaces, type PlaceFinder } from './place-finder.ts';
 import { listSegments, readSummary } from './segment-catalog.ts';
+import { SegmentNarrowing } from './segment-narrowing.ts';
 import { SegmentTimes } from './segment-times.ts';
 
 /** Where a reader learns what is durable, and from whom. */
@@ -28,7 +30,7 @@ export interface JournalReaderParts {
 }
 
 /** Reads segments straight from the files, never beyond the durable end. Any number of reads may run at once. */
-export class EmbeddedJournalReader implements JournalReader {
+export class EmbeddedJournalReader implements JournalReader, JournalNarrowing {
   readonly journalId: string;
   readonly #files: JournalFiles;
   readonly #end: ReaderEnd;
@@ -93,6 +95,10 @@ export class EmbeddedJournalReader implements JournalReader {
 
   locateTime(instant: Instant): Promise<Sequence> {
     return this.#times.locate(BigInt(Math.ceil(instant)) * 1000n, this.#end.place);
+  }
+
+  narrow(term: EventTerm, after: Sequence): Promise<readonly SequenceRange[]> {
+    return new SegmentNarrowing(this.#files, this.#end).narrow(term, after);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,6 +3,7 @@ import type { Disk } from '../../foundation/disk.ts';
 import { toLsn } from '../../model/lsn.ts';
 import { toSequence } from '../../model/position.ts';
 import type { JournalReader } from '../journal-reader.ts';
+import type { JournalNarrowing } from '../journal-search.ts';
 import { missingFile } from './corruption.ts';
 import type { DurablePlace } from './durable-place.ts';
 import { EmbeddedJournalReader } from './embedded-journal-reader.ts';
@@ -27,7 +28,7 @@ export interface OpenReaderOptions {
  * Takes no lock and changes nothing.
  * @throws HW-JOURNAL-005, -006, -012, -017 when the directory holds no journal
  */
-export async function openJournalReader(options: OpenReaderOptions): Promise<JournalReader> {
+export async function openJournalReader(options: OpenReaderOptions): Promise<JournalReader & JournalNarrowing> {
   const { disk, clock } = options;
   const paths = journalPaths(options.directory);
   const catalog = await readCatalog(disk, paths, undefined);

@@ -32,7 +32,11 @@ describe('a broker of its own', { skip: await skipReason('privateKafka') }, () =
     ]);
     let restarted: Promise<void> = Promise.resolve();
     for (let from = 0; from < 180; from += 3) {
-      restarted = restarts.get(from)?.() ?? restarted;
+      const restart = restarts.get(from);
+      if (restart !== undefined) {
+        await restarted;
+        restarted = restart();
+      }
       await deliver(sink, sampleBatch([event(from + 1), event(from + 2), event(from + 3)], { from, to: from + 3 }));
     }
     await restarted;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { createTestDatabase, skipReason, type TestDatabase } from '../../../../scripts/services/testing.ts';
+import { HeadwaterError } from '../../../foundation/error.ts';
 import { unchanged } from '../../../model/row.ts';
 import type { TableSchema } from '../../../model/table-schema.ts';
 import type { UnplacedRecord } from '../../testing/memory-journal.ts';
@@ -43,6 +44,8 @@ for (const major of [15, 18] as const) {
         await lane.stop();
       }
     }
+
+    const sqlOf = (hint: string): string => hint.replace(/^Run in the target: /, '');
 
     const rows = (table: string, order = '1'): Promise<Record<string, unknown>[]> =>
       database.query(`select * from ${table} order by ${order}`);
@@ -231,11 +234,17 @@ for (const major of [15, 18] as const) {
         { id: 2, total: null, note: 'y', extra: 5 },
       ]);
       const retyped = testTable('orders', [...wider.columns.slice(0, 3), { name: 'extra', typeOid: oids.timestamptz }]);
-      await assert.rejects(mirror(stage, [[insertRow(retyped, '3', null, 'z', 'infinity')]]), { code: 'HW-SINK-023' });
+      await assert.rejects(mirror(stage, [[insertRow(retyped, '3', null, 'z', 'infinity')]]), {
+        code: 'HW-SINK-023',
+        hint: 'Run in the target: alter table "public"."orders" alter column "extra" type timestamp with time zone using "extra"::text::timestamp with time zone;',
+      });
       await database.query('alter table orders alter column extra type timestamptz using null');
       await mirror(stage, []);
       const dropped = testTable('orders', orders.columns.slice(0, 2));
-      await assert.rejects(mirror(stage, [[insertRow(dropped, '4', null)]]), { code: 'HW-SINK-023' });
+      await assert.rejects(mirror(stage, [[insertRow(dropped, '4', null)]]), {
+        code: 'HW-SINK-023',
+        hint: 'Run in the target: alter table "public"."orders" drop column "note";',
+      });
       await database.query('alter table orders drop column note, drop column extra');
       await mirror(stage, []);
       assert.deepEqual(
@@ -256,15 +265,21 @@ for (const major of [15, 18] as const) {
           'note',
         ],
       ] as const;
+      let advice = '';
       for (const [columns, code, column] of misfits) {
         await using stage = new LaneStage();
         await database.query('drop table if exists orders');
         await database.query(`create table orders (${columns.replace('id::text', "'x'")})`);
-        await assert.rejects(mirror(stage, [[insertRow(orders, '1', null, 'x')]]), {
-          code,
-          details: { table: '"public"."orders"', column },
+        await assert.rejects(mirror(stage, [[insertRow(orders, '1', null, 'x')]]), (error: unknown) => {
+          assert.ok(error instanceof HeadwaterError && error.code === code);
+          assert.deepEqual(error.details, { table: '"public"."orders"', column });
+          advice = error.hint;
+          return true;
         });
-        await database.query(`delete from headwater.checkpoint`);
+        await database.query(sqlOf(advice));
+        await mirror(stage, []);
+        assert.equal((await rows('orders')).length, 1, 'the hint can be run as it stands');
+        await database.query(`delete from headwater.checkpoint; delete from headwater.mirrored_table`);
       }
       await using stage = new LaneStage();
       await database.query('drop table orders');
@@ -280,7 +295,7 @@ for (const major of [15, 18] as const) {
       ]);
       await assert.rejects(mirror(stage, [[insertRow(names, '1', 'abcdef')]]), {
         code: 'HW-SINK-007',
-        details: { sqlState: '22001' },
+        details: { sqlState: '22001', record: '7385-1-0/140-0', sequence: '1', ordinal: 0, table: 'public.names' },
       });
       assert.equal(
         (await database.query(`select to_regclass('names') as name`))[0]?.['name'],

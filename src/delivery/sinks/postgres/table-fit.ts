@@ -14,6 +14,8 @@ export interface FitRequest {
   readonly found: FoundTable;
   /** Undefined: mirrored for the first time. */
   readonly known: KnownColumns | undefined;
+  /** The source's columns as the target declares them, for the SQL of hints. */
+  readonly types: readonly string[];
   /** Whether the table was made here, and columns may be added to it. */
   readonly isOwned: boolean;
 }
@@ -49,9 +51,12 @@ export function fitTable(request: FitRequest): readonly ColumnSchema[] {
   for (const target of found.columns) assertFillable(target, request);
   const [first] = missing;
   if (first === undefined || request.isOwned) return missing;
-  const add = `alter table ${request.targetName} add column ${quoteIdentifier(first.name)} …`;
-  if (known === undefined) throw misfit(request, first.name, 'is missing', `Run: ${add}`);
-  throw changed(request, `column ${first.name} of ${request.sourceName} is new`, `Run in the target: ${add}`);
+  const add = missing
+    .map((column) => `add column ${quoteIdentifier(column.name)} ${typeOf(column, request)}`)
+    .join(', ');
+  const hint = alterTable(request, add);
+  if (known === undefined) throw misfit(request, first.name, 'is missing', hint);
+  throw changed(request, `column ${first.name} of ${request.sourceName} is new`, hint);
 }
 
 function assertNothingDropped(request: FitRequest): void {
@@ -59,17 +64,29 @@ function assertNothingDropped(request: FitRequest): void {
   for (const { name } of known) {
     if (source.columns.some((column) => column.name === name) || !found.columns.some((column) => column.name === name))
       continue;
-    const hint = `Run in the target: alter table ${request.targetName} drop column ${quoteIdentifier(name)}; if it was renamed: rename column … to …`;
-    throw changed(request, `column ${name} of ${request.sourceName} is gone`, hint);
+    const drop = alterTable(request, `drop column ${quoteIdentifier(name)}`);
+    const [added, ...others] = source.columns.filter((column) =>
+      found.columns.every((has) => has.name !== column.name),
+    );
+    const isPerhapsRenamed = added !== undefined && others.length === 0;
+    const rename = isPerhapsRenamed
+      ? ` -- or, if it was renamed: alter table ${request.targetName} rename column ${quoteIdentifier(name)} to ${quoteIdentifier(added.name)};`
+      : '';
+    throw changed(request, `column ${name} of ${request.sourceName} is gone`, `${drop}${rename}`);
   }
 }
 
 function assertColumnFits(column: ColumnSchema, target: FoundColumn, request: FitRequest): void {
-  if (target.isGenerated) throw misfit(request, column.name, 'is generated and cannot be written');
+  const name = quoteIdentifier(column.name);
+  if (target.isGenerated) {
+    const hint = alterTable(request, `alter column ${name} drop expression`);
+    throw misfit(request, column.name, 'is generated and cannot be written', hint);
+  }
   const reason = explainMisfit(column, target);
   if (reason === undefined) return;
   const isKnown = request.known?.some(({ name }) => name === column.name) === true;
-  const hint = `Run in the target: alter table ${request.targetName} alter column ${quoteIdentifier(column.name)} type …`;
+  const type = typeOf(column, request);
+  const hint = alterTable(request, `alter column ${name} type ${type} using ${name}::text::${type}`);
   if (isKnown) throw changed(request, `column ${column.name} of ${request.sourceName} ${reason}`, hint);
   throw misfit(request, column.name, reason, hint);
 }
@@ -94,18 +111,23 @@ function explainMisfit(source: ColumnSchema, target: FoundColumn): string | unde
 
 function assertFillable(target: FoundColumn, request: FitRequest): void {
   if (!target.isRequired || request.source.columns.some(({ name }) => name === target.name)) return;
-  throw misfit(
-    request,
-    target.name,
-    'must be filled, and the source has no such column',
-    'Give it a default, or drop NOT NULL.',
-  );
+  const hint = alterTable(request, `alter column ${quoteIdentifier(target.name)} drop not null`);
+  throw misfit(request, target.name, 'must be filled, and the source has no such column', hint);
 }
 
-function misfit(request: FitRequest, column: string, reason: string, hint?: string): HeadwaterError {
+function typeOf(column: ColumnSchema, { source, types }: FitRequest): string {
+  return types[source.columns.indexOf(column)] ?? 'text';
+}
+
+/** SQL that can be run as it stands. */
+function alterTable({ targetName }: FitRequest, action: string): string {
+  return `Run in the target: alter table ${targetName} ${action};`;
+}
+
+function misfit(request: FitRequest, column: string, reason: string, hint: string): HeadwaterError {
   const message = `column ${column} of ${request.targetName} does not fit ${request.sourceName}: it ${reason}`;
   const details = { table: request.targetName, column };
-  return new HeadwaterError('HW-SINK-020', message, hint === undefined ? { details } : { details, hint });
+  return new HeadwaterError('HW-SINK-020', message, { details, hint });
 }
 
 function changed(request: FitRequest, message: string, hint: string): HeadwaterError {

@@ -66,7 +66,8 @@ export class TableRegistry {
         details: { table: request.targetName },
       });
     }
-    const added = fitTable({ ...request, found, known: mirrored?.columns, isOwned });
+    const types = await declareTypes(source.columns, session, signal);
+    const added = fitTable({ ...request, found, types, known: mirrored?.columns, isOwned });
     if (added.length > 0) {
       await this.#addColumns(request, added, session, signal);
       found = (await this.#readFound(request, session, signal)) ?? found;
