@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { waitUntil } from '../../scripts/services/wait-until.ts';
-import { FakeClock } from '../delivery/testing/fake-clock.ts';
+import { FakeClock } from '../foundation/testing/fake-clock.ts';
 import { silentLogger } from '../foundation/logger.ts';
 import { type EventJournal, openEventJournal } from '../journal/embedded/testing/event-journal.ts';
 import { boundaryOf } from '../journal/testing/journal-writes.ts';
