@@ -1,5 +1,5 @@
 /**
- * The physical limit of reading a slot: reads with the same coalescing as Headwater, frames and counts the messages, throws
+ * The physical limit of reading a slot: reads with the pauses that Headwater makes under a flood, frames and counts the messages, throws
  * them away, and acknowledges once a second. Ends at the given number of commits. A program of its own, so that its memory
  * and CPU are its own.
  *
@@ -18,7 +18,7 @@ await readSlot({
   url,
   slot,
   publication,
-  pauseMs: 1,
+  pauseMs: 8,
   acknowledgedLsn: () => lastEnd,
   message(buffer, offset) {
     const tag = buffer[offset];
