@@ -16,7 +16,7 @@ export type FrameStep =
   /** The checksum holds, so it was written like this, by a release that knows more. */
   | { readonly kind: 'unknown'; readonly reason: string };
 
-const loadByteCount = 512 * 1024;
+const loadByteCountDefault = 512 * 1024;
 
 /** Where a cursor begins and ends. */
 export interface FrameCursorOptions {
@@ -26,6 +26,8 @@ export interface FrameCursorOptions {
   readonly position: number;
   /** Nothing at or behind this offset is looked at. */
   readonly limit: number;
+  /** So much is read at once; more when a frame is larger. Default: 512 KiB. */
+  readonly loadByteCount?: number | undefined;
 }
 
 /**
@@ -35,6 +37,7 @@ export interface FrameCursorOptions {
 export class FrameCursor {
   readonly #file: DiskFile;
   readonly #seed: number;
+  readonly #loadByteCount: number;
   #limit: number;
   #position: number;
   #window: Buffer = Buffer.alloc(0);
@@ -47,6 +50,7 @@ export class FrameCursor {
     this.#seed = options.seed;
     this.#position = options.position;
     this.#limit = options.limit;
+    this.#loadByteCount = options.loadByteCount ?? loadByteCountDefault;
   }
 
   get position(): number {
@@ -84,7 +88,7 @@ export class FrameCursor {
 
   /** Reads the file from the cursor on: at least `byteCount` bytes, when the file has them below the limit. */
   async load(byteCount: number): Promise<void> {
-    const wanted = Math.min(this.#limit - this.#position, Math.max(byteCount, loadByteCount));
+    const wanted = Math.min(this.#limit - this.#position, Math.max(byteCount, this.#loadByteCount));
     const window = Buffer.allocUnsafeSlow(Math.max(0, wanted));
     const length = await readWhole(this.#file, window, this.#position);
     // A file that ends before its limit is cut: the frame that is missing bytes is then found too short.

@@ -85,7 +85,7 @@ export class JournalReading {
   async #openFirst(number: number, place: { readonly segment: number; readonly offset: number }): Promise<SegmentWalk> {
     const start = await this.#places.findSequence(number, this.#options.after + 1n);
     if (start === undefined) return await this.#openWalk(number, place);
-    return await SegmentWalk.openAt(this.#files, number, await this.#limitOf(number, place), start);
+    return await SegmentWalk.openAt(this.#files, number, { limit: await this.#limitOf(number, place), start });
   }
 
   async #limitOf(number: number, place: { readonly segment: number; readonly offset: number }): Promise<number> {
