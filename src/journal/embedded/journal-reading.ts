@@ -2,7 +2,7 @@ import { assertInvariant } from '../../foundation/assert.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { TransactionHeader } from '../../model/transaction.ts';
 import type { ReadOptions, StoredEntry, StoredFragment } from '../journal-reader.ts';
-import type { CommitRecord } from './commit-record.ts';
+import { type CommitRecord, commitRecordLength, messagesOf } from './commit-record.ts';
 import { corruptBytes } from './corruption.ts';
 import type { DurableEndWatch } from './durable-place.ts';
 import type { Frame } from './frame.ts';
@@ -38,7 +38,8 @@ export class JournalReading {
   readonly #options: ReadOptions;
   #entries: StoredEntry[] = [];
   #hasBegun = false;
-  #fragments: Frame[] = [];
+  /** Of the open transaction; the offset of one that was too much to hold. */
+  #fragments: (Frame | number)[] = [];
   #heldByteCount = 0;
 
   constructor({ files, end, places }: ReadingGround, options: ReadOptions) {
@@ -185,26 +186,25 @@ export class JournalReading {
 
   #commitInOneFrame(walk: SegmentWalk, meaning: CommitStep): void {
     const header = this.#begin(walk, meaning.record);
-    this.#entries.push(fragmentOf(header, meaning.body, { isFirst: true, isLast: true }));
+    this.#entries.push(fragmentOf(header, messagesOf(meaning.frame), true, true));
   }
 
   async *#commit(walk: SegmentWalk, meaning: CommitStep): AsyncGenerator<Batch> {
     const header = this.#begin(walk, meaning.record);
-    const isLastInCommit = meaning.body.length > 0;
+    const isLastInCommit = meaning.frame.bodyLength > commitRecordLength;
     const fragments = this.#fragments;
     let byteCount = 0;
     for (const [index, held] of fragments.entries()) {
-      const { body } = held.body === released ? await walk.readAgain(held.offset) : held;
-      this.#entries.push(
-        fragmentOf(header, body, { isFirst: index === 0, isLast: !isLastInCommit && index === fragments.length - 1 }),
-      );
+      const { body } = typeof held === 'number' ? await walk.readAgain(held) : held;
+      const isLast = !isLastInCommit && index === fragments.length - 1;
+      this.#entries.push(fragmentOf(header, body, index === 0, isLast));
       byteCount += body.length;
       if (byteCount < batchByteCount) continue;
       byteCount = 0;
       yield* this.#take();
       this.#options.signal?.throwIfAborted();
     }
-    if (isLastInCommit) this.#entries.push(fragmentOf(header, meaning.body, { isFirst: false, isLast: true }));
+    if (isLastInCommit) this.#entries.push(fragmentOf(header, messagesOf(meaning.frame), false, true));
   }
 
   async *#spooledCommit(header: TransactionHeader, reference: SpoolReference): AsyncGenerator<Batch> {
@@ -214,7 +214,7 @@ export class JournalReading {
     let byteCount = 0;
     for await (const { body } of readSpool({ ...this.#files, reference })) {
       if (before !== undefined) {
-        this.#entries.push(fragmentOf(header, before, { isFirst, isLast: false }));
+        this.#entries.push(fragmentOf(header, before, isFirst, false));
         isFirst = false;
       }
       before = body;
@@ -224,7 +224,7 @@ export class JournalReading {
       yield* this.#take();
       signal?.throwIfAborted();
     }
-    this.#entries.push(fragmentOf(header, before ?? new Uint8Array(0), { isFirst, isLast: true }));
+    this.#entries.push(fragmentOf(header, before ?? new Uint8Array(0), isFirst, true));
   }
 
   *#take(): Generator<Batch> {
@@ -235,9 +235,9 @@ export class JournalReading {
   }
 
   #hold(frame: Frame): void {
-    const isHeld = this.#heldByteCount + frame.body.length <= heldByteCountMax;
-    this.#fragments.push(isHeld ? frame : { ...frame, body: released });
-    if (isHeld) this.#heldByteCount += frame.body.length;
+    const isHeld = this.#heldByteCount + frame.bodyLength <= heldByteCountMax;
+    this.#fragments.push(isHeld ? frame : frame.offset);
+    if (isHeld) this.#heldByteCount += frame.bodyLength;
   }
 
   #forgetFragments(): void {
@@ -246,13 +246,6 @@ export class JournalReading {
   }
 }
 
-/** Stands for a body that was too much to hold. */
-const released = new Uint8Array(0);
-
-function fragmentOf(
-  header: TransactionHeader,
-  body: Uint8Array,
-  { isFirst, isLast }: { readonly isFirst: boolean; readonly isLast: boolean },
-): StoredFragment {
+function fragmentOf(header: TransactionHeader, body: Uint8Array, isFirst: boolean, isLast: boolean): StoredFragment {
   return { kind: 'fragment', header, encoding: 'pgoutput-copy/1', body, isFirst, isLast };
 }

@@ -1,12 +1,12 @@
 import { crc32 } from 'node:zlib';
 
 import type { Disk, DiskFile } from '../../foundation/disk.ts';
-import { setUint53 } from './commit-record.ts';
 import { EventFilter } from './event-filter.ts';
 import type { IndexCollector, IndexPlace } from './index-collector.ts';
 import type { KnownPlaces } from './known-places.ts';
 import { readWhole } from './read-whole.ts';
 import { filterHash, tableHash } from './term-hash.ts';
+import { setUint53 } from './uint53.ts';
 
 const magic = 'HWINDEX1';
 const formatVersion = 1;

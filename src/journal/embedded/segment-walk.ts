@@ -40,7 +40,14 @@ export class SegmentWalk implements AsyncDisposable {
     this.header = header;
     this.file = file;
     this.fold = new SegmentFold(file.path, header.preambleEnd);
-    this.#cursor = new FrameCursor({ file, seed: header.crc, position: fileHeaderLength, limit, loadByteCount });
+    this.#cursor = new FrameCursor({
+      file,
+      seed: header.crc,
+      position: fileHeaderLength,
+      limit,
+      loadByteCount,
+      readsAhead: true,
+    });
   }
 
   /** @throws HW-JOURNAL-005, -006, -017 */
@@ -118,6 +125,7 @@ export class SegmentWalk implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#cursor.settle();
     await this.file.close();
   }
 }

@@ -1,6 +1,7 @@
 import type { TransactionDecoder } from '../../capture/transaction-decoder.ts';
 import type { JournalRecord } from '../../model/journal-record.ts';
 import type { Sequence } from '../../model/position.ts';
+import { messagesOf } from './commit-record.ts';
 import type { JournalFiles } from './journal-files.ts';
 import type { WalkStart } from './place-finder.ts';
 import type { FoldStep } from './segment-fold.ts';
@@ -51,16 +52,16 @@ export async function* readSingleTransaction(
   }
 }
 
-async function* bodiesOf(files: JournalFiles, walk: SegmentWalk, meaning: CommitStep): AsyncGenerator<Uint8Array> {
-  if (meaning.kind === 'spooled-commit') {
-    for await (const { body } of readSpool({ ...files, reference: meaning.spool })) yield body;
+async function* bodiesOf(files: JournalFiles, walk: SegmentWalk, commit: CommitStep): AsyncGenerator<Uint8Array> {
+  if (commit.kind === 'spooled-commit') {
+    for await (const { body } of readSpool({ ...files, reference: commit.spool })) yield body;
     return;
   }
   // Its fragments were passed before it was known whose they are, so they are read a second time: they may be many.
-  for (let offset = meaning.record.firstFragmentOffset; offset < meaning.frame.offset;) {
+  for (let offset = commit.record.firstFragmentOffset; offset < commit.frame.offset;) {
     const fragment = await walk.readAgain(offset);
     yield fragment.body;
     offset = fragment.end;
   }
-  yield meaning.body;
+  yield messagesOf(commit.frame);
 }
