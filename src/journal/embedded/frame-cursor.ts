@@ -14,7 +14,7 @@ export type FrameStep =
   /** The checksum holds, so it was written like this, by a release that knows more. */
   | { readonly kind: 'unknown'; readonly reason: string };
 
-const loadByteCountDefault = 512 * 1024;
+const loadByteCountDefault = 1024 * 1024;
 
 /** Where a cursor begins and ends. */
 export interface FrameCursorOptions {
@@ -24,7 +24,7 @@ export interface FrameCursorOptions {
   readonly position: number;
   /** Nothing at or behind this offset is looked at. */
   readonly limit: number;
-  /** So much is read at once; more when a frame is larger. Default: 512 KiB. */
+  /** So much is read at once; more when a frame is larger. Default: 1 MiB. */
   readonly loadByteCount?: number | undefined;
   /** Whether the next window may be read before it is asked for; `settle` comes before the file's closing then. */
   readonly readsAhead?: boolean;

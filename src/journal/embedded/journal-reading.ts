@@ -1,7 +1,7 @@
 import { assertInvariant } from '../../foundation/assert.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { TransactionHeader } from '../../model/transaction.ts';
-import type { ReadOptions, StoredEntry, StoredFragment } from '../journal-reader.ts';
+import type { ReadOptions, StoredEntry } from '../journal-reader.ts';
 import { type CommitRecord, commitRecordLength, messagesOf } from './commit-record.ts';
 import { corruptBytes } from './corruption.ts';
 import type { DurableEndWatch } from './durable-place.ts';
@@ -17,8 +17,8 @@ import { locateSegment } from './segment-location.ts';
 
 /** Bodies of open fragments that are kept until their commit is met; beyond, they are read a second time. */
 const heldByteCountMax = 8 * 1024 * 1024;
-/** A batch of a spooled or fragmented transaction is handed over above this size. */
-const batchByteCount = 512 * 1024;
+/** A batch is handed over above this size: whoever works on it finds it in the processor's cache still. */
+const batchByteCount = 256 * 1024;
 
 type Batch = readonly StoredEntry[];
 type CommitStep = Extract<FoldStep, { kind: 'commit' }>;
@@ -37,6 +37,8 @@ export class JournalReading {
   readonly #places: PlaceFinder;
   readonly #options: ReadOptions;
   #entries: StoredEntry[] = [];
+  /** Of the bodies among them. */
+  #byteCount = 0;
   #hasBegun = false;
   /** Of the open transaction; the offset of one that was too much to hold. */
   #fragments: (Frame | number)[] = [];
@@ -147,6 +149,7 @@ export class JournalReading {
         yield* this.#spooledCommit(this.#begin(walk, meaning.record), meaning.spool);
       } else this.#meet(meaning);
       if (meaning.kind === 'commit') this.#forgetFragments();
+      if (this.#byteCount >= batchByteCount) yield* this.#take();
     }
     yield* this.#take();
   }
@@ -186,51 +189,51 @@ export class JournalReading {
 
   #commitInOneFrame(walk: SegmentWalk, meaning: CommitStep): void {
     const header = this.#begin(walk, meaning.record);
-    this.#entries.push(fragmentOf(header, messagesOf(meaning.frame), true, true));
+    this.#push(header, messagesOf(meaning.frame), true, true);
   }
 
   async *#commit(walk: SegmentWalk, meaning: CommitStep): AsyncGenerator<Batch> {
     const header = this.#begin(walk, meaning.record);
     const isLastInCommit = meaning.frame.bodyLength > commitRecordLength;
     const fragments = this.#fragments;
-    let byteCount = 0;
     for (const [index, held] of fragments.entries()) {
       const { body } = typeof held === 'number' ? await walk.readAgain(held) : held;
       const isLast = !isLastInCommit && index === fragments.length - 1;
-      this.#entries.push(fragmentOf(header, body, index === 0, isLast));
-      byteCount += body.length;
-      if (byteCount < batchByteCount) continue;
-      byteCount = 0;
+      this.#push(header, body, index === 0, isLast);
+      if (this.#byteCount < batchByteCount) continue;
       yield* this.#take();
       this.#options.signal?.throwIfAborted();
     }
-    if (isLastInCommit) this.#entries.push(fragmentOf(header, messagesOf(meaning.frame), false, true));
+    if (isLastInCommit) this.#push(header, messagesOf(meaning.frame), false, true);
   }
 
   async *#spooledCommit(header: TransactionHeader, reference: SpoolReference): AsyncGenerator<Batch> {
     const { signal } = this.#options;
     let before: Uint8Array | undefined;
     let isFirst = true;
-    let byteCount = 0;
     for await (const { body } of readSpool({ ...this.#files, reference })) {
       if (before !== undefined) {
-        this.#entries.push(fragmentOf(header, before, isFirst, false));
+        this.#push(header, before, isFirst, false);
         isFirst = false;
       }
       before = body;
-      byteCount += body.length;
-      if (byteCount < batchByteCount) continue;
-      byteCount = 0;
+      if (this.#byteCount < batchByteCount) continue;
       yield* this.#take();
       signal?.throwIfAborted();
     }
-    this.#entries.push(fragmentOf(header, before ?? new Uint8Array(0), isFirst, true));
+    this.#push(header, before ?? new Uint8Array(0), isFirst, true);
+  }
+
+  #push(header: TransactionHeader, body: Uint8Array, isFirst: boolean, isLast: boolean): void {
+    this.#entries.push({ kind: 'fragment', header, encoding: 'pgoutput-copy/1', body, isFirst, isLast });
+    this.#byteCount += body.length;
   }
 
   *#take(): Generator<Batch> {
     if (this.#entries.length === 0) return;
     const batch = this.#entries;
     this.#entries = [];
+    this.#byteCount = 0;
     yield batch;
   }
 
@@ -244,8 +247,4 @@ export class JournalReading {
     if (this.#fragments.length > 0) this.#fragments = [];
     this.#heldByteCount = 0;
   }
-}
-
-function fragmentOf(header: TransactionHeader, body: Uint8Array, isFirst: boolean, isLast: boolean): StoredFragment {
-  return { kind: 'fragment', header, encoding: 'pgoutput-copy/1', body, isFirst, isLast };
 }
