@@ -12,7 +12,7 @@ import { journalPaths } from '../../src/journal/embedded/journal-paths.ts';
 
 const [directory = '', rows = '0'] = process.argv.slice(2);
 const { segments } = journalPaths(directory);
-const room = Buffer.allocUnsafeSlow(512 * 1024);
+const room = Buffer.allocUnsafeSlow(1024 * 1024);
 const readAsync = promisify(read);
 
 const startedAt = performance.now();

@@ -7,7 +7,7 @@
 import { createSeededRandom } from '../../src/foundation/random.ts';
 import { summarizeLatencies } from '../measure/percentiles.ts';
 import { createEventMessages, eventId, eventMessageByteCount } from '../workload/event-messages.ts';
-import { openBenchJournal, openBenchWriter, TransactionAppender } from '../workload/filled-journal.ts';
+import { cutTransactions, openBenchJournal, openBenchWriter, TransactionAppender } from '../workload/filled-journal.ts';
 import { recordsPerGroup, transactionOverheadBytes } from '../workload/journal-records.ts';
 
 const [directory = '', bytes = '0', lookups = '0'] = process.argv.slice(2);
@@ -21,7 +21,7 @@ await using journal = await openBenchJournal(directory);
   const appender = new TransactionAppender(writer);
   for (let group = 0; group < groupCount; group += 1) {
     const messages = createEventMessages(group * recordsPerGroup, recordsPerGroup);
-    appender.append(messages, eventMessageByteCount, 1);
+    appender.append(cutTransactions(messages, eventMessageByteCount, 1));
     await writer.flush();
   }
 }

@@ -1,3 +1,4 @@
+import type { BodyFragment } from '../../src/capture/change-recorder.ts';
 import { createPgoutputDecoder } from '../../src/capture/postgres/pgoutput/pgoutput-decoder.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { silentLogger } from '../../src/foundation/logger.ts';
@@ -46,7 +47,21 @@ export async function openBenchWriter(
   return writer;
 }
 
-/** Appends transactions of so many messages each, out of a group of messages of one length. */
+/** Cuts a group of messages of one length into the bodies of transactions of so many messages each. */
+export function cutTransactions(
+  group: Uint8Array,
+  messageByteCount: number,
+  messagesPerTransaction: number,
+): readonly BodyFragment[] {
+  const byteCount = messageByteCount * messagesPerTransaction;
+  return Array.from({ length: group.length / byteCount }, (_, index) => ({
+    encoding: 'pgoutput-copy/1',
+    body: [group.subarray(index * byteCount, (index + 1) * byteCount)],
+    messageCount: messagesPerTransaction,
+  }));
+}
+
+/** Appends transactions and numbers them. */
 export class TransactionAppender {
   readonly #writer: JournalWriter;
   #xid = 0;
@@ -55,18 +70,13 @@ export class TransactionAppender {
     this.#writer = writer;
   }
 
-  append(group: Uint8Array, messageByteCount: number, messagesPerTransaction: number): void {
-    const byteCount = messageByteCount * messagesPerTransaction;
-    for (let start = 0; start < group.length; start += byteCount) {
+  append(fragments: readonly BodyFragment[]): void {
+    for (const fragment of fragments) {
       this.#xid += 1;
       const end = BigInt(this.#xid) * 16n;
       this.#writer.appendTransaction(
         { xid: this.#xid, commitLsn: toLsn(end - 8n), commitEndLsn: toLsn(end), commitTimeMicros: end },
-        {
-          encoding: 'pgoutput-copy/1',
-          body: [group.subarray(start, start + byteCount)],
-          messageCount: messagesPerTransaction,
-        },
+        fragment,
         [],
       );
     }

@@ -2,6 +2,7 @@ import { toLsn } from '../../model/lsn.ts';
 import { toSequence, type Sequence } from '../../model/position.ts';
 import type { CommitBoundary } from '../../model/transaction.ts';
 import type { Frame } from './frame.ts';
+import { getUint53, setUint53 } from './uint53.ts';
 
 /** Length of the record at the start of every commit frame's body. */
 export const commitRecordLength = 64;
@@ -31,33 +32,26 @@ export function encodeCommitRecord(view: DataView, at: number, record: CommitRec
   setUint53(view, at + 56, record.bodyByteCount);
 }
 
+/** The messages behind the record. */
+export function messagesOf(commit: Frame): Uint8Array {
+  return commit.bodyFrom(commitRecordLength);
+}
+
 /** The record at the beginning of a commit frame's body; undefined when the body is too short for one. */
 export function decodeCommitRecord(frame: Frame): CommitRecord | undefined {
-  const { body } = frame;
-  if (body.length < commitRecordLength) return undefined;
-  const view = new DataView(body.buffer, body.byteOffset, commitRecordLength);
+  if (frame.bodyLength < commitRecordLength) return undefined;
+  const { view, bodyStart: at } = frame;
   return {
     xid: frame.xid,
-    sequence: toSequence(view.getBigUint64(0, true)),
-    commitLsn: toLsn(view.getBigUint64(8, true)),
-    commitEndLsn: toLsn(view.getBigUint64(16, true)),
-    commitTimeMicros: view.getBigInt64(24, true),
-    schemaCount: view.getUint32(32, true),
-    messageCount: view.getUint32(36, true),
-    fragmentCount: view.getUint32(40, true),
-    fragmentsCrc: view.getUint32(44, true),
-    firstFragmentOffset: getUint53(view, 48),
-    bodyByteCount: getUint53(view, 56),
+    sequence: toSequence(view.getBigUint64(at, true)),
+    commitLsn: toLsn(view.getBigUint64(at + 8, true)),
+    commitEndLsn: toLsn(view.getBigUint64(at + 16, true)),
+    commitTimeMicros: view.getBigInt64(at + 24, true),
+    schemaCount: view.getUint32(at + 32, true),
+    messageCount: view.getUint32(at + 36, true),
+    fragmentCount: view.getUint32(at + 40, true),
+    fragmentsCrc: view.getUint32(at + 44, true),
+    firstFragmentOffset: getUint53(view, at + 48),
+    bodyByteCount: getUint53(view, at + 56),
   };
-}
-
-/** Writes a whole number below 2^53 as 64 bits, without the cost of a bigint. */
-export function setUint53(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value % 0x1_0000_0000, true);
-  view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);
-}
-
-/** Reads 64 bits as a number; one above 2^53 loses digits, and no offset or length reaches that. */
-export function getUint53(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true);
 }

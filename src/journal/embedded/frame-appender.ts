@@ -1,6 +1,8 @@
 import { crc32 } from 'node:zlib';
 
+import { type CommitRecord, commitRecordLength, encodeCommitRecord } from './commit-record.ts';
 import { frameHeaderLength, frameSeed } from './frame.ts';
+import { checksum } from './frame-checksum.ts';
 import { type FrameFields, writeFrameHeader } from './frame-encoding.ts';
 
 const blockByteCount = 256 * 1024;
@@ -10,7 +12,7 @@ const spareBlocksMax = 16;
 
 interface Block {
   readonly bytes: Buffer<ArrayBuffer>;
-  readonly view: DataView;
+  readonly view: DataView<ArrayBuffer>;
 }
 
 /** Bytes that go to a file one behind the other. */
@@ -21,10 +23,11 @@ export interface GatheredBytes {
   readonly blocks: readonly Block[];
 }
 
-/** What a frame is made of: fixed fields, then `recordLength` bytes that the caller writes, then slices of its own. */
+/** What a frame is made of: fixed fields, then the commit record if it is a commit, then slices as they came. */
 export interface AppendedFrame extends Omit<FrameFields, 'body'> {
-  readonly recordLength: number;
+  readonly record: CommitRecord | undefined;
   readonly body: readonly Uint8Array[];
+  /** Length of all slices. */
   readonly bodyByteCount: number;
 }
 
@@ -47,32 +50,29 @@ export class FrameAppender {
   }
 
   /** Appends a frame for the place `offset` of the file with this seed. @returns its checksum */
-  append(
-    seed: number,
-    offset: number,
-    frame: AppendedFrame,
-    writeRecord?: (view: DataView, at: number) => void,
-  ): number {
-    const fixed = frameHeaderLength + frame.recordLength;
-    const isCopied = frame.bodyByteCount <= copiedByteCountMax;
-    this.#reserve(isCopied ? fixed + frame.bodyByteCount : fixed);
+  append(seed: number, offset: number, frame: AppendedFrame): number {
+    const { record, body, bodyByteCount } = frame;
+    const recordLength = record === undefined ? 0 : commitRecordLength;
+    const fixed = frameHeaderLength + recordLength;
+    const isCopied = bodyByteCount <= copiedByteCountMax;
+    this.#reserve(isCopied ? fixed + bodyByteCount : fixed);
     const { bytes, view } = this.#block;
     const at = this.#used;
-    writeFrameHeader(view, at, frame, frame.recordLength + frame.bodyByteCount);
-    writeRecord?.(view, at + frameHeaderLength);
+    writeFrameHeader(view, at, frame, recordLength + bodyByteCount);
+    if (record !== undefined) encodeCommitRecord(view, at + frameHeaderLength, record);
     this.#used += fixed;
-    this.#byteCount += fixed + frame.bodyByteCount;
+    this.#byteCount += fixed + bodyByteCount;
     if (isCopied) {
-      for (const slice of frame.body) {
+      for (const slice of body) {
         bytes.set(slice, this.#used);
         this.#used += slice.length;
       }
     }
-    let crc = crc32(bytes.subarray(at + 4, this.#used), frameSeed(seed, offset));
+    let crc = checksum(view, at + 4, this.#used - at - 4, frameSeed(seed, offset));
     if (!isCopied) {
-      for (const slice of frame.body) crc = crc32(slice, crc);
+      for (const slice of body) crc = crc32(slice, crc);
       this.#closeRun();
-      this.#buffers.push(...frame.body);
+      this.#buffers.push(...body);
     }
     view.setUint32(at, crc, true);
     return crc;

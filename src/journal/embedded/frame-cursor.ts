@@ -1,8 +1,6 @@
-import { crc32 } from 'node:zlib';
-
 import type { DiskFile } from '../../foundation/disk.ts';
-import { getUint53 } from './commit-record.ts';
-import { bodyEncodingMax, type Frame, frameBodyMax, frameHeaderLength, frameSeed, isFrameKind } from './frame.ts';
+import { bodyEncodingMax, Frame, frameBodyMax, frameHeaderLength, frameSeed, isFrameKind } from './frame.ts';
+import { checksum } from './frame-checksum.ts';
 import { readWhole } from './read-whole.ts';
 
 /** What stands at the cursor. */
@@ -16,7 +14,7 @@ export type FrameStep =
   /** The checksum holds, so it was written like this, by a release that knows more. */
   | { readonly kind: 'unknown'; readonly reason: string };
 
-const loadByteCount = 512 * 1024;
+const loadByteCountDefault = 1024 * 1024;
 
 /** Where a cursor begins and ends. */
 export interface FrameCursorOptions {
@@ -26,27 +24,44 @@ export interface FrameCursorOptions {
   readonly position: number;
   /** Nothing at or behind this offset is looked at. */
   readonly limit: number;
+  /** So much is read at once; more when a frame is larger. Default: 1 MiB. */
+  readonly loadByteCount?: number | undefined;
+  /** Whether the next window may be read before it is asked for; `settle` comes before the file's closing then. */
+  readonly readsAhead?: boolean;
+}
+
+/** Bytes of the file as they were read; fewer than were wanted when the file ends before. */
+interface Window {
+  readonly start: number;
+  readonly view: DataView<ArrayBuffer>;
+  readonly isCut: boolean;
 }
 
 /**
  * Walks over the frames of one file. Reading and looking are apart, so that a whole window of frames is taken without a
- * wait. A window is never written to again: bodies are views into it and may be kept.
+ * wait. A window is never written to again: bodies are views into it and may be kept. Whoever goes on behind a window finds
+ * the next one read already, or on its way: two windows at most.
  */
 export class FrameCursor {
   readonly #file: DiskFile;
   readonly #seed: number;
+  readonly #loadByteCount: number;
+  readonly #readsAhead: boolean;
   #limit: number;
   #position: number;
-  #window: Buffer = Buffer.alloc(0);
-  #view: DataView = new DataView(new ArrayBuffer(0));
+  #view: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(0));
   /** Offset of the window's first byte in the file. */
   #windowStart = 0;
+  #loadCount = 0;
+  #ahead: { readonly start: number; readonly window: Promise<Window> } | undefined;
 
   constructor(options: FrameCursorOptions) {
     this.#file = options.file;
     this.#seed = options.seed;
     this.#position = options.position;
     this.#limit = options.limit;
+    this.#loadByteCount = options.loadByteCount ?? loadByteCountDefault;
+    this.#readsAhead = options.readsAhead ?? false;
   }
 
   get position(): number {
@@ -62,43 +77,81 @@ export class FrameCursor {
     this.#limit = limit;
   }
 
+  /** Goes on at another place, where a frame begins. */
   seek(position: number): void {
     this.#position = position;
   }
 
-  /** Looks at the next frame and, when it is whole and valid, moves behind it. */
+  /** Takes the frame at the cursor, if it is in the window, whole and valid, and steps behind it. */
   next(): FrameStep {
     const remaining = this.#limit - this.#position;
     if (remaining === 0) return { kind: 'end' };
     if (remaining < frameHeaderLength) return { kind: 'bad', reason: `${remaining} bytes are no frame` };
     const at = this.#position - this.#windowStart;
-    if (at < 0 || at + frameHeaderLength > this.#window.length) return { kind: 'more', byteCount: frameHeaderLength };
-    const bodyLength = this.#view.getUint32(at + 4, true);
+    const view = this.#view;
+    if (at < 0 || at + frameHeaderLength > view.byteLength) return { kind: 'more', byteCount: frameHeaderLength };
+    const bodyLength = view.getUint32(at + 4, true);
     const length = frameHeaderLength + bodyLength;
     if (bodyLength > frameBodyMax || length > remaining) {
       return { kind: 'bad', reason: `a frame of ${length} bytes, of which ${remaining} are there` };
     }
-    if (at + length > this.#window.length) return { kind: 'more', byteCount: length };
+    if (at + length > view.byteLength) return { kind: 'more', byteCount: length };
     return this.#look(at, length);
   }
 
   /** Reads the file from the cursor on: at least `byteCount` bytes, when the file has them below the limit. */
   async load(byteCount: number): Promise<void> {
-    const wanted = Math.min(this.#limit - this.#position, Math.max(byteCount, loadByteCount));
-    const window = Buffer.allocUnsafeSlow(Math.max(0, wanted));
-    const length = await readWhole(this.#file, window, this.#position);
-    // A file that ends before its limit is cut: the frame that is missing bytes is then found too short.
-    if (length < wanted) this.#limit = this.#position + length;
-    this.#window = window.subarray(0, length);
-    this.#windowStart = this.#position;
-    this.#view = new DataView(window.buffer, window.byteOffset, length);
+    const needed = Math.min(this.#limit - this.#position, byteCount);
+    const ahead = await this.#takeAhead();
+    const isUsable = ahead?.start === this.#position && (ahead.isCut || ahead.view.byteLength >= needed);
+    const window = isUsable ? ahead : await this.#read(this.#position, Math.max(byteCount, this.#loadByteCount));
+    // The frame that is missing bytes is then found too short.
+    if (window.isCut) this.#limit = window.start + window.view.byteLength;
+    this.#windowStart = window.start;
+    this.#view = window.view;
+    this.#loadCount += 1;
+    // A look at one place only is no reason to read more than was asked for.
+    if (this.#readsAhead && this.#loadCount > 1) this.#readAhead();
+  }
+
+  /** Resolves when the file is not being read any more, so that it can be closed. */
+  async settle(): Promise<void> {
+    await this.#takeAhead().catch(() => undefined);
+  }
+
+  #takeAhead(): Promise<Window | undefined> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    return ahead?.window ?? Promise.resolve(undefined);
+  }
+
+  /** Begins to read where the last whole frame of the window ends, going by their lengths: what they hold is checked later. */
+  #readAhead(): void {
+    const view = this.#view;
+    let end = 0;
+    let length = lengthAt(view, end);
+    while (end + length <= view.byteLength) {
+      end += length;
+      length = lengthAt(view, end);
+    }
+    const start = this.#windowStart + end;
+    // Nothing is gained for a frame that takes a larger window.
+    if (end === 0 || start >= this.#limit || (length !== Infinity && length > this.#loadByteCount)) return;
+    const window = this.#read(start, this.#loadByteCount);
+    window.catch(() => undefined); // Whoever takes the window meets the error.
+    this.#ahead = { start, window };
+  }
+
+  async #read(start: number, byteCount: number): Promise<Window> {
+    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(Math.max(0, Math.min(this.#limit - start, byteCount))).buffer);
+    const length = await readWhole(this.#file, bytes, start);
+    return { start, view: new DataView(bytes.buffer, 0, length), isCut: length < bytes.length };
   }
 
   #look(at: number, length: number): FrameStep {
     const view = this.#view;
-    const crc = view.getUint32(at, true);
     const offset = this.#position;
-    if (crc32(this.#window.subarray(at + 4, at + length), frameSeed(this.#seed, offset)) !== crc) {
+    if (checksum(view, at + 4, length - 4, frameSeed(this.#seed, offset)) !== view.getUint32(at, true)) {
       return { kind: 'bad', reason: "a frame's checksum does not hold" };
     }
     const kind = view.getUint8(at + 8);
@@ -108,16 +161,11 @@ export class FrameCursor {
     if (flags !== 0) return { kind: 'unknown', reason: `a frame with the unknown flags ${flags}` };
     if (encoding > bodyEncodingMax) return { kind: 'unknown', reason: `a body of the unknown encoding ${encoding}` };
     this.#position += length;
-    const frame: Frame = {
-      kind,
-      encoding,
-      xid: view.getUint32(at + 12, true),
-      durableEnd: getUint53(view, at + 16),
-      offset,
-      end: this.#position,
-      crc,
-      body: this.#window.subarray(at + frameHeaderLength, at + length),
-    };
-    return { kind: 'frame', frame };
+    return { kind: 'frame', frame: new Frame(kind, offset, view, at) };
   }
+}
+
+/** Length of the frame at a place of a window, by its header alone; endless when the header is not whole. */
+function lengthAt(view: DataView, at: number): number {
+  return at + frameHeaderLength > view.byteLength ? Infinity : frameHeaderLength + view.getUint32(at + 4, true);
 }

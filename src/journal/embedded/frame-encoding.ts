@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 
-import { setUint53 } from './commit-record.ts';
 import { type FrameKind, frameHeaderLength, frameSeed } from './frame.ts';
+import { setUint53 } from './uint53.ts';
 
 /** A frame before it has a place. */
 export interface FrameFields {

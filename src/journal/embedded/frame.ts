@@ -1,3 +1,5 @@
+import { getUint53 } from './uint53.ts';
+
 /** Bytes of a frame before its body. */
 export const frameHeaderLength = 24;
 /** The largest body of a frame. */
@@ -29,17 +31,55 @@ export const bodyEncodingCode = { none: 0, 'pgoutput-copy/1': 1 } as const;
 /** The largest one that this release knows. */
 export const bodyEncodingMax = 1;
 
-/** A frame as it lies in a file. `body` is a view that stays valid. */
-export interface Frame {
+/**
+ * A frame as it lies in a file, of which the checksum holds. It looks into the window that was read, which stays as it is, and
+ * makes objects only of what is asked for: most frames are small, and a view of its own costs more than all of its fields.
+ */
+export class Frame {
   readonly kind: FrameKind;
-  readonly encoding: number;
-  readonly xid: number;
-  readonly durableEnd: number;
-  /** Of its first byte and behind its last. */
+  /** Of its first byte in the file and behind its last. */
   readonly offset: number;
   readonly end: number;
   readonly crc: number;
-  readonly body: Uint8Array;
+  /** The window, and where the body lies in it. */
+  readonly view: DataView<ArrayBuffer>;
+  readonly bodyStart: number;
+
+  constructor(kind: FrameKind, offset: number, view: DataView<ArrayBuffer>, at: number) {
+    this.kind = kind;
+    this.offset = offset;
+    this.view = view;
+    this.bodyStart = at + frameHeaderLength;
+    this.end = offset + frameHeaderLength + view.getUint32(at + 4, true);
+    this.crc = view.getUint32(at, true);
+  }
+
+  get bodyLength(): number {
+    return this.end - this.offset - frameHeaderLength;
+  }
+
+  get encoding(): number {
+    return this.view.getUint16(this.bodyStart - frameHeaderLength + 10, true);
+  }
+
+  get xid(): number {
+    return this.view.getUint32(this.bodyStart - frameHeaderLength + 12, true);
+  }
+
+  get durableEnd(): number {
+    return getUint53(this.view, this.bodyStart - frameHeaderLength + 16);
+  }
+
+  /** A view that stays valid. */
+  get body(): Uint8Array {
+    return this.bodyFrom(0);
+  }
+
+  /** The body without its first bytes. */
+  bodyFrom(start: number): Uint8Array {
+    const { view, bodyStart, bodyLength } = this;
+    return new Uint8Array(view.buffer, view.byteOffset + bodyStart + start, bodyLength - start);
+  }
 }
 
 /** The value that a frame's checksum begins with: it makes the checksum cover file and offset. */

@@ -1,6 +1,6 @@
 import type { TransactionDecoder } from '../../capture/transaction-decoder.ts';
 import type { JournalRecord } from '../../model/journal-record.ts';
-import type { CommitRecord } from './commit-record.ts';
+import { type CommitRecord, messagesOf } from './commit-record.ts';
 import { EntryList } from './entry-list.ts';
 import { frameKind } from './frame.ts';
 import type { JournalFiles } from './journal-files.ts';
@@ -89,7 +89,7 @@ export class IndexCollector {
         this.#open = [];
         return;
       case 'commit':
-        this.#decode(meaning.body);
+        this.#decode(messagesOf(meaning.frame));
         this.#commit(meaning.record, walk.fold.unitStart);
         return;
       case 'spooled-commit':

@@ -60,6 +60,11 @@ export class JournalHead {
     return this.#lastSequence;
   }
 
+  /** Of the transaction that comes next. */
+  get nextSequence(): Sequence {
+    return toSequence(this.#lastSequence + 1n);
+  }
+
   get lastCommitEndLsn(): Lsn {
     return this.#lastCommitEndLsn;
   }
@@ -117,7 +122,7 @@ export class JournalHead {
 
   /** Whether a commit may follow: the next sequence, and an end behind the last one. */
   accepts(record: CommitRecord): boolean {
-    return record.sequence === this.#lastSequence + 1n && record.commitEndLsn > this.#lastCommitEndLsn;
+    return record.sequence === this.nextSequence && record.commitEndLsn > this.#lastCommitEndLsn;
   }
 
   noteCommit(record: CommitRecord): void {

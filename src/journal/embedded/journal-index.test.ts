@@ -95,6 +95,30 @@ describe('the index of a journal', () => {
     assert.deepEqual(await journal.search.locateKey('late'), [BigInt(transactionCount + 1)]);
   });
 
+  it('finds what is durable also while segments are sealed, by many searches at once', async () => {
+    let last = transactionCount;
+    const append = async (): Promise<void> => {
+      for (let round = 0; round < 60; round += 1) {
+        for (let count = 0; count < 30; count += 1) {
+          const number = last + count + 1;
+          const filling = fragmentOf('x'.repeat(1000)).body;
+          const fragment = eventsOf([idOf(number), 'late']);
+          const body = [...fragment.body, ...filling];
+          writer.appendTransaction(boundaryOf(number, number), { ...fragment, body }, []);
+        }
+        await writer.flush();
+        last += 30;
+      }
+    };
+    const appending = append();
+    const search = async (): Promise<void> => {
+      for (let found = transactionCount; found < transactionCount + 1800; found = last) {
+        assert.equal(await journal.search.locateEvent(idOf(found)), BigInt(found), `event ${found}`);
+      }
+    };
+    await Promise.all([appending, search(), search(), search()]);
+  });
+
   it('finds all transactions of a key and of a transaction id, in order', async () => {
     const expected = Array.from({ length: transactionCount / 100 }, (_, index) => BigInt(100 * index + 42));
     assert.deepEqual(await journal.search.locateKey('key-42'), expected);

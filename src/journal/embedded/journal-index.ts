@@ -6,9 +6,10 @@ import type { JournalSearch } from '../journal-search.ts';
 import type { DurableEndWatch, DurablePlace } from './durable-place.ts';
 import { IndexCollector } from './index-collector.ts';
 import type { JournalFiles } from './journal-files.ts';
-import { JournalReading } from './journal-reading.ts';
 import { indexPath } from './journal-paths.ts';
 import type { PlaceFinder, WalkStart } from './place-finder.ts';
+import { findLastPlace, type KnownPlaces } from './known-places.ts';
+import { readSingleTransaction } from './single-transaction.ts';
 import { replaceFile } from './replace-file.ts';
 import { listSegments, readSummary } from './segment-catalog.ts';
 import { encodeIndex, type IndexedSegment, SegmentIndex, type IndexTable } from './segment-index.ts';
@@ -29,10 +30,11 @@ interface OpenSegment {
   readonly collector: IndexCollector;
 }
 
-type KnownPlaces = Pick<
-  SegmentIndex,
-  'places' | 'contextOffsets' | 'firstSequence' | 'lastSequence' | 'greatestMicros'
->;
+/** A transaction that a table leads to. */
+interface Candidate {
+  readonly segment: number;
+  readonly sequence: Sequence;
+}
 
 /**
  * Indexes of all segments: those of sealed ones in files beside them, made by `refresh` and made again when they are missing
@@ -63,7 +65,7 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
     const hash = tableHash(eventId);
     const blockHash = filterHash(eventId);
     for (const candidate of await this.#candidates('eventIds', hash, (index) => index.mayHoldEvent(hash, blockHash))) {
-      if (await this.#holds(candidate, ({ id }) => id === eventId)) return candidate;
+      if (await this.#holds(candidate, ({ id }) => id === eventId)) return candidate.sequence;
     }
     return undefined;
   }
@@ -73,28 +75,26 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
     await this.#searchable();
     const found: Sequence[] = [];
     for (const candidate of await this.#candidates('keys', tableHash(key), () => true)) {
-      if (await this.#holds(candidate, (event) => event.key === key)) found.push(candidate);
+      if (await this.#holds(candidate, (event) => event.key === key)) found.push(candidate.sequence);
     }
     return found;
   }
 
   async locateTransaction(xid: number): Promise<readonly Sequence[]> {
     await this.#searchable();
-    return await this.#candidates('xids', xid, () => true);
+    return (await this.#candidates('xids', xid, () => true)).map(({ sequence }) => sequence);
   }
 
   async findSequence(segment: number, sequence: bigint): Promise<WalkStart | undefined> {
     const index = this.#known(segment);
-    const place = index?.places.findLast((candidate) => candidate.sequence <= sequence);
-    return index === undefined || place === undefined ? undefined : { ...place, contextOffsets: index.contextOffsets };
+    return index === undefined ? undefined : findLastPlace(index, (place) => place.sequence <= sequence);
   }
 
   async findTime(segment: number, micros: bigint): Promise<WalkStart | 'none' | undefined> {
     const index = this.#known(segment);
     if (index === undefined) return undefined;
     if (index.lastSequence < index.firstSequence || index.greatestMicros < micros) return 'none';
-    const place = index.places.findLast((candidate) => candidate.greatestMicros < micros);
-    return place === undefined ? undefined : { ...place, contextOffsets: index.contextOffsets };
+    return findLastPlace(index, (place) => place.greatestMicros < micros);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -162,17 +162,17 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
     const { end } = this.#options;
     for (;;) {
       const { place } = end;
-      if (this.#open !== undefined && this.#open.walk.number !== place.segment) {
-        await this.#open.walk[Symbol.asyncDispose]();
-        this.#open = undefined;
+      if (this.#open?.walk.number !== place.segment) {
+        // What was sealed meanwhile gets its own index before the one in memory goes: a search finds one or the other.
+        await this.#refresh(undefined);
+        const before = this.#open;
+        this.#open = await this.#beginOpen(place);
+        await before?.walk[Symbol.asyncDispose]();
       }
-      this.#open ??= await this.#beginOpen(place);
       const { walk, collector } = this.#open;
       walk.extendTo(place.offset);
       await collector.collect(walk);
       if (end.place.segment === place.segment) return;
-      // It was sealed meanwhile: its own index is made before anything is looked up.
-      await this.#refresh(undefined);
     }
   }
 
@@ -186,41 +186,44 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
     };
   }
 
-  /** Sequences that a table leads to, ascending over all segments. */
+  /** What a table leads to, ascending over all segments. */
   async #candidates(
     table: IndexTable,
     hash: number,
     isPossible: (index: SegmentIndex) => boolean,
-  ): Promise<readonly Sequence[]> {
-    const found: bigint[] = [];
-    for (const index of this.#sealed.values()) if (isPossible(index)) found.push(...(await index.find(table, hash)));
-    if (this.#open !== undefined) {
-      const { walk, collector } = this.#open;
-      for (const relative of collector[table].find(hash)) found.push(walk.header.firstSequence + BigInt(relative));
+  ): Promise<readonly Candidate[]> {
+    const found: Candidate[] = [];
+    for (const [segment, index] of this.#sealed) {
+      if (!isPossible(index)) continue;
+      for (const sequence of await index.find(table, hash)) found.push({ segment, sequence: toSequence(sequence) });
     }
-    return [...new Set(found)].toSorted((a, b) => (a < b ? -1 : 1)).map(toSequence);
+    if (this.#open !== undefined && !this.#sealed.has(this.#open.walk.number)) {
+      const { walk, collector } = this.#open;
+      for (const relative of new Set(collector[table].find(hash))) {
+        const sequence = toSequence(walk.header.firstSequence + BigInt(relative));
+        found.push({ segment: walk.number, sequence });
+      }
+    }
+    return found.toSorted((a, b) => (a.sequence < b.sequence ? -1 : 1));
   }
 
   /** Reads the one transaction and looks at its events. */
   async #holds(
-    sequence: Sequence,
+    { segment, sequence }: Candidate,
     isWanted: (event: { readonly id: string; readonly key: string | null }) => boolean,
   ): Promise<boolean> {
-    const decoder = this.#options.createDecoder?.();
-    const reading = new JournalReading(
-      { ...this.#options, places: this },
-      { after: toSequence(sequence - 1n), follow: false },
-    );
-    for await (const entries of reading.batches()) {
-      for (const entry of entries) {
-        if (entry.kind === 'schema') decoder?.learnSchema(entry.message);
-        else if (entry.header.sequence > sequence) return false;
-        else {
-          const records = decoder?.decodeBody(entry.encoding, entry.body, 0).records ?? [];
-          if (records.some((record) => record.kind === 'event' && isWanted(record.event))) return true;
-          if (entry.isLast) return false;
-        }
+    const { files, createDecoder } = this.#options;
+    const index = this.#known(segment);
+    const start = index === undefined ? undefined : findLastPlace(index, (place) => place.sequence <= sequence);
+    if (index === undefined || start === undefined || createDecoder === undefined) return false;
+    const place = { segment, sequence, limit: index.byteCount, start };
+    try {
+      for await (const records of readSingleTransaction(files, place, createDecoder())) {
+        if (records.some((record) => record.kind === 'event' && isWanted(record.event))) return true;
       }
+    } catch (error) {
+      // What retention has removed since the tables were read is not found.
+      if ((await listSegments(files.disk, files.paths)).includes(segment)) throw error;
     }
     return false;
   }
@@ -230,6 +233,7 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
     if (this.#open?.walk.number !== number) return this.#sealed.get(number);
     const { walk, collector } = this.#open;
     const { places, contextOffsets, lastSequence, greatestMicros } = collector;
-    return { places, contextOffsets, lastSequence, greatestMicros, firstSequence: walk.header.firstSequence };
+    const { firstSequence } = walk.header;
+    return { places, contextOffsets, lastSequence, greatestMicros, firstSequence, byteCount: walk.position };
   }
 }

@@ -13,14 +13,15 @@ import type { Clock } from '../../foundation/clock.ts';
 import type { Disk, DiskFile } from '../../foundation/disk.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { Lsn } from '../../model/lsn.ts';
-import { type Sequence, toSequence } from '../../model/position.ts';
+import type { Sequence } from '../../model/position.ts';
 import type { SourceIdentity } from '../../model/source-identity.ts';
 import type { CommitBoundary } from '../../model/transaction.ts';
 import { encodeSourceRecord } from './carry-record.ts';
-import { commitRecordLength, encodeCommitRecord, type CommitRecord } from './commit-record.ts';
+import type { CommitRecord } from './commit-record.ts';
 import { writeFailure } from './disk-failure.ts';
 import type { DurableEndPublisher } from './durable-place.ts';
 import { bodyEncodingCode, frameKind } from './frame.ts';
+import type { AppendedFrame } from './frame-appender.ts';
 import { JournalHead } from './journal-head.ts';
 import { type JournalPaths, openSpoolName, spoolName } from './journal-paths.ts';
 import { OpenSpool } from './open-spool.ts';
@@ -116,9 +117,15 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
     straight.fragments.push({ subxid, encoding, messageCount, offset: this.#segments.end, bodyByteCount });
     straight.messageCount += messageCount;
     straight.bodyByteCount += bodyByteCount;
-    const { body } = fragment;
-    const kind = frameKind.fragment;
-    this.#segments.append({ kind, encoding: bodyEncodingCode[encoding], xid, recordLength: 0, body, bodyByteCount });
+    this.#segments.append({
+      kind: frameKind.fragment,
+      encoding: bodyEncodingCode[encoding],
+      xid,
+      durableEnd: this.#segments.durableEnd,
+      record: undefined,
+      body: fragment.body,
+      bodyByteCount,
+    });
     this.#crcBytes.writeUInt32LE(this.#segments.lastCrc);
     straight.fragmentsCrc = crc32(this.#crcBytes, straight.fragmentsCrc);
   }
@@ -224,56 +231,54 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
     straight: StraightTransaction | undefined,
   ): Sequence {
     const bodyByteCount = fragmentByteCount(fragment);
-    const record = this.#record(boundary, schemas, {
+    // One object, and no step in between: this is done for every transaction.
+    const record: CommitRecord = {
+      xid: boundary.xid,
+      sequence: this.#head.nextSequence,
+      commitLsn: boundary.commitLsn,
+      commitEndLsn: boundary.commitEndLsn,
+      commitTimeMicros: boundary.commitTimeMicros,
+      schemaCount: schemas.length,
       messageCount: fragment.messageCount + (straight?.messageCount ?? 0),
       fragmentCount: straight?.fragments.length ?? 0,
       fragmentsCrc: straight?.fragmentsCrc ?? 0,
       firstFragmentOffset: straight?.fragments[0]?.offset ?? this.#segments.end,
       bodyByteCount: bodyByteCount + (straight?.bodyByteCount ?? 0),
-    });
+    };
     const encoding = bodyByteCount === 0 ? bodyEncodingCode.none : bodyEncodingCode[fragment.encoding];
-    const { body } = fragment;
-    this.#appendCommit(frameKind.commit, record, { encoding, body, bodyByteCount }, schemas);
+    this.#appendCommit(record, { kind: frameKind.commit, encoding, body: fragment.body, bodyByteCount }, schemas);
     return record.sequence;
   }
 
   #commitSpooled(boundary: CommitBoundary, spooled: SpooledCommit, schemas: readonly SchemaEntry[]): Sequence {
-    const { messageCount, bodyByteCount } = spooled.reference;
-    const firstFragmentOffset = this.#segments.end;
-    const counts = { messageCount, bodyByteCount, fragmentCount: 0, fragmentsCrc: 0, firstFragmentOffset };
-    const record = this.#record(boundary, schemas, counts);
-    const body = [...spooled.prefix, encodeSpoolReference(spooled.reference)];
+    const { kind, prefix, reference } = spooled;
+    const { messageCount, bodyByteCount } = reference;
+    const record: CommitRecord = {
+      ...boundary,
+      sequence: this.#head.nextSequence,
+      schemaCount: schemas.length,
+      messageCount,
+      fragmentCount: 0,
+      fragmentsCrc: 0,
+      firstFragmentOffset: this.#segments.end,
+      bodyByteCount,
+    };
+    const body = [...prefix, encodeSpoolReference(reference)];
     const byteCount = body.reduce((sum, part) => sum + part.length, 0);
-    this.#appendCommit(
-      spooled.kind,
-      record,
-      { encoding: bodyEncodingCode.none, body, bodyByteCount: byteCount },
-      schemas,
-    );
+    this.#appendCommit(record, { kind, encoding: bodyEncodingCode.none, body, bodyByteCount: byteCount }, schemas);
     return record.sequence;
   }
 
-  #record(
-    boundary: CommitBoundary,
-    schemas: readonly SchemaEntry[],
-    counts: Omit<CommitRecord, keyof CommitBoundary | 'sequence' | 'schemaCount'>,
-  ): CommitRecord {
-    const { xid, commitLsn, commitEndLsn, commitTimeMicros } = boundary;
-    const sequence = toSequence(this.#head.lastSequence + 1n);
-    return { xid, commitLsn, commitEndLsn, commitTimeMicros, sequence, schemaCount: schemas.length, ...counts };
-  }
-
   #appendCommit(
-    kind: typeof frameKind.commit | typeof frameKind.spooledCommit | typeof frameKind.preparedCommit,
     record: CommitRecord,
-    content: { readonly encoding: number; readonly body: readonly Uint8Array[]; readonly bodyByteCount: number },
+    { kind, encoding, body, bodyByteCount }: Omit<AppendedFrame, 'xid' | 'durableEnd' | 'record'>,
     schemas: readonly SchemaEntry[],
   ): void {
     assertInvariant(this.#head.source !== undefined, 'a source is recorded before its transactions');
     assertInvariant(this.#head.accepts(record), 'commits are appended in the order of their ends');
-    this.#segments.append({ kind, xid: record.xid, recordLength: commitRecordLength, ...content }, (view, at) =>
-      encodeCommitRecord(view, at, record),
-    );
+    const { xid } = record;
+    const { durableEnd } = this.#segments;
+    this.#segments.append({ kind, encoding, xid, durableEnd, record, body, bodyByteCount });
     this.#head.noteCommit(record);
     for (const entry of schemas) {
       this.#segments.appendControl(frameKind.schema, 0, encodeSchema(entry));

@@ -61,7 +61,7 @@ export class OpenSpool {
       encoding: bodyEncodingCode[fragment.encoding],
       xid: subxid,
       durableEnd: 0,
-      recordLength: 0,
+      record: undefined,
       body: fragment.body,
       bodyByteCount,
     });

@@ -2,6 +2,8 @@
 export interface WalkStart {
   readonly sequence: bigint;
   readonly offset: number;
+  /** Up to the next place that is known: a transaction that begins before that one ends before it. */
+  readonly byteCount: number;
   readonly contextOffsets: readonly number[];
 }
 

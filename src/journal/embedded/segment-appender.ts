@@ -1,5 +1,6 @@
 import type { Clock } from '../../foundation/clock.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
+import { commitRecordLength } from './commit-record.ts';
 import type { DurablePlace } from './durable-place.ts';
 import { type AppendedFrame, FrameAppender, type GatheredBytes } from './frame-appender.ts';
 import { frameBodyMax, frameHeaderLength, type FrameKind } from './frame.ts';
@@ -18,9 +19,6 @@ export interface SegmentAppenderOptions {
   readonly head: JournalHead;
 }
 
-/** A frame without what the appender knows. */
-export type PlacedFrame = Omit<AppendedFrame, 'durableEnd'>;
-
 /** Gives frames their place behind each other, over segments, and gathers the steps that bring them to the disk. */
 export class SegmentAppender {
   readonly #options: SegmentAppenderOptions;
@@ -34,7 +32,6 @@ export class SegmentAppender {
   /** Where the bytes that are not in a step yet begin. */
   #gatheredFrom: number;
   #lastCrc: number;
-  /** Offset in this segment before which everything is durable. */
   #durableEnd: number;
   #byteCount = 0;
 
@@ -60,6 +57,11 @@ export class SegmentAppender {
     return this.#end;
   }
 
+  /** Offset in this segment before which everything is durable, as the next frame tells. */
+  get durableEnd(): number {
+    return this.#durableEnd;
+  }
+
   /** CRC field of the last frame. */
   get lastCrc(): number {
     return this.#lastCrc;
@@ -77,23 +79,24 @@ export class SegmentAppender {
   }
 
   /** @throws HW-JOURNAL-018; nothing was appended then */
-  append(frame: PlacedFrame, writeRecord?: (view: DataView, at: number) => void): void {
-    const bodyLength = frame.recordLength + frame.bodyByteCount;
+  append(frame: AppendedFrame): void {
+    const bodyLength = (frame.record === undefined ? 0 : commitRecordLength) + frame.bodyByteCount;
     if (bodyLength > frameBodyMax) {
       throw new HeadwaterError(
         'HW-JOURNAL-018',
         `a run of messages has ${bodyLength} bytes; the limit is ${frameBodyMax}`,
       );
     }
-    const placed = { ...frame, durableEnd: this.#durableEnd };
-    this.#lastCrc = this.#frames.append(this.#seed, this.#end, placed, writeRecord);
+    this.#lastCrc = this.#frames.append(this.#seed, this.#end, frame);
     this.#end += frameHeaderLength + bodyLength;
     this.#byteCount += frameHeaderLength + bodyLength;
   }
 
   /** A frame that no decoder reads. */
   appendControl(kind: FrameKind, xid: number, body: Uint8Array): void {
-    this.append({ kind, encoding: 0, xid, recordLength: 0, body: [body], bodyByteCount: body.length });
+    const { durableEnd } = this;
+    const bodyByteCount = body.length;
+    this.append({ kind, encoding: 0, xid, durableEnd, record: undefined, body: [body], bodyByteCount });
   }
 
   /** Adds a step behind what was appended so far. */

@@ -1,7 +1,6 @@
 import type { SchemaEntry } from '../../capture/change-recorder.ts';
 import type { Disk, DiskFile } from '../../foundation/disk.ts';
 import { encodeCarry } from './carry-record.ts';
-import { setUint53 } from './commit-record.ts';
 import { missingFile } from './corruption.ts';
 import {
   decodeFileHeader,
@@ -15,6 +14,7 @@ import { frameHeaderLength, frameKind } from './frame.ts';
 import type { Carry } from './journal-head.ts';
 import { type JournalPaths, segmentPath, unfinishedPath } from './journal-paths.ts';
 import { readWhole } from './read-whole.ts';
+import { setUint53 } from './uint53.ts';
 
 /** An open file and its checked header. */
 export interface OpenedFile {

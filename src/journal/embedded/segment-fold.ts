@@ -33,7 +33,7 @@ export type FoldStep =
   | { readonly kind: 'dropped' }
   | { readonly kind: 'prepared'; readonly offset: number }
   | { readonly kind: 'spool-ended'; readonly spool: SpoolReference; readonly offset: number }
-  | { readonly kind: 'commit'; readonly record: CommitRecord; readonly frame: Frame; readonly body: Uint8Array }
+  | { readonly kind: 'commit'; readonly record: CommitRecord; readonly frame: Frame }
   | {
       readonly kind: 'spooled-commit';
       readonly record: CommitRecord;
@@ -140,7 +140,7 @@ export class SegmentFold {
       case frameKind.preparedCommit:
         return this.#prepared(frame);
       case frameKind.progress:
-        if (frame.body.length !== 8) throw this.#refuse(frame, 'a progress frame of another length');
+        if (frame.bodyLength !== 8) throw this.#refuse(frame, 'a progress frame of another length');
         this.#head.noteProgress(toLsn(readUint64(frame.body, 0)));
         return nothing;
       case frameKind.mark:
@@ -166,7 +166,7 @@ export class SegmentFold {
       this.#firstFragmentOffset = frame.offset;
     }
     this.#fragmentCount += 1;
-    this.#fragmentBytes += frame.body.length;
+    this.#fragmentBytes += frame.bodyLength;
     this.#crcBytes.writeUInt32LE(frame.crc);
     this.#fragmentsCrc = crc32(this.#crcBytes, this.#fragmentsCrc);
     return { kind: 'fragment', frame };
@@ -174,19 +174,18 @@ export class SegmentFold {
 
   #commit(frame: Frame): FoldStep {
     const record = decodeCommitRecord(frame);
-    const body = frame.body.subarray(commitRecordLength);
     if (
       record === undefined ||
       record.fragmentCount !== this.#fragmentCount ||
       record.fragmentsCrc !== this.#fragmentsCrc ||
-      record.bodyByteCount !== this.#fragmentBytes + body.length ||
+      record.bodyByteCount !== this.#fragmentBytes + frame.bodyLength - commitRecordLength ||
       record.firstFragmentOffset !== (this.#fragmentCount === 0 ? frame.offset : this.#firstFragmentOffset)
     ) {
       throw this.#refuse(frame, 'the commit does not fit the fragments before it');
     }
     this.#noteCommit(frame, record);
     this.#forgetFragments();
-    return { kind: 'commit', record, frame, body };
+    return { kind: 'commit', record, frame };
   }
 
   #spooledCommit(frame: Frame, referenceStart: number): FoldStep {
@@ -210,7 +209,7 @@ export class SegmentFold {
 
   #schema(frame: Frame): FoldStep {
     const isPreamble = frame.offset < this.#preambleEnd;
-    if (frame.body.length < 4 || (!isPreamble && this.#pendingSchemas === 0)) {
+    if (frame.bodyLength < 4 || (!isPreamble && this.#pendingSchemas === 0)) {
       throw this.#refuse(frame, 'a schema frame that belongs to no commit');
     }
     if (!isPreamble) this.#pendingSchemas -= 1;
@@ -269,7 +268,7 @@ export class SegmentFold {
         this.#source(frame);
         return;
       case frameKind.schema:
-        if (frame.body.length < 4) throw this.#refuse(frame, 'a schema frame that cannot be read');
+        if (frame.bodyLength < 4) throw this.#refuse(frame, 'a schema frame that cannot be read');
         this.#head.noteSchema(schemaOf(frame));
         return;
       case frameKind.prepare: {

@@ -1,11 +1,12 @@
 import { crc32 } from 'node:zlib';
 
 import type { Disk, DiskFile } from '../../foundation/disk.ts';
-import { setUint53 } from './commit-record.ts';
 import { EventFilter } from './event-filter.ts';
 import type { IndexCollector, IndexPlace } from './index-collector.ts';
+import type { KnownPlaces } from './known-places.ts';
 import { readWhole } from './read-whole.ts';
 import { filterHash, tableHash } from './term-hash.ts';
+import { setUint53 } from './uint53.ts';
 
 const magic = 'HWINDEX1';
 const formatVersion = 1;
@@ -105,8 +106,9 @@ function bytesOf(entries: BigUint64Array): Buffer {
 }
 
 /** The index of a sealed segment: places and filter in memory, tables looked up in the file. */
-export class SegmentIndex implements AsyncDisposable {
+export class SegmentIndex implements KnownPlaces, AsyncDisposable {
   readonly hasTerms: boolean;
+  readonly byteCount: number;
   readonly firstSequence: bigint;
   readonly lastSequence: bigint;
   readonly greatestMicros: bigint;
@@ -124,6 +126,7 @@ export class SegmentIndex implements AsyncDisposable {
     const contentOf = ({ offset, length }: Section): Buffer => bytes.subarray(offset, offset + length);
     this.#file = file;
     this.hasTerms = (bytes.readUInt16LE(10) & 1) === 1;
+    this.byteCount = Number(bytes.readBigUInt64LE(40));
     this.firstSequence = bytes.readBigUInt64LE(48);
     this.lastSequence = bytes.readBigUInt64LE(56);
     this.greatestMicros = bytes.readBigInt64LE(72);
@@ -159,8 +162,7 @@ export class SegmentIndex implements AsyncDisposable {
   /** Sequences of the transactions that a hash leads to, ascending. */
   async find(table: IndexTable, hash: number): Promise<readonly bigint[]> {
     const section = this.#tables[table];
-    const count = section.length / 8;
-    const wanted = BigInt(hash) << 32n;
+    const count = section.length / entryLength;
     let low = 0;
     let high = count;
     // Hashes lie evenly, so the place is guessed; the page around the guess nearly always holds it.
@@ -168,39 +170,66 @@ export class SegmentIndex implements AsyncDisposable {
     while (high - low > pageEntries) {
       const start = Math.min(Math.max(low, guess - pageEntries / 2), high - pageEntries);
       const page = await this.#readEntries(section, start, pageEntries);
-      if ((page[0] ?? 0n) >= wanted && start > low) high = start + 1;
-      else if ((page.at(-1) ?? 0n) < wanted) low = start + pageEntries;
-      else return await this.#collect(section, start, wanted);
+      if (hashAt(page, 0) >= hash && start > low) high = start + 1;
+      else if (hashAt(page, pageEntries - 1) < hash) low = start + pageEntries;
+      else return await this.#collect(section, { start, page, hash });
       guess = (low + high) >> 1;
     }
-    return await this.#collect(section, low, wanted);
+    const page = await this.#readEntries(section, low, Math.min(pageEntries, count - low));
+    return await this.#collect(section, { start: low, page, hash });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
   }
 
-  /** Entries of one hash from `start` on, over as many pages as they fill. */
-  async #collect(section: Section, start: number, wanted: bigint): Promise<readonly bigint[]> {
+  /** Entries of one hash from a page on, over as many pages as they fill. */
+  async #collect(
+    section: Section,
+    first: { readonly start: number; readonly page: Uint32Array; readonly hash: number },
+  ): Promise<readonly bigint[]> {
+    const { hash } = first;
     const found: bigint[] = [];
-    const count = section.length / 8;
-    for (let at = start; at < count; at += pageEntries) {
-      const page = await this.#readEntries(section, at, Math.min(pageEntries, count - at));
-      for (const entry of page)
-        if (entry >> 32n === wanted >> 32n) found.push(this.firstSequence + (entry & 0xffff_ffffn));
-      if ((page.at(-1) ?? 0n) >> 32n > wanted >> 32n) break;
+    const count = section.length / entryLength;
+    let { start, page } = first;
+    for (;;) {
+      const pageCount = page.length / 2;
+      let index = firstWithHash(page, hash);
+      for (; index < pageCount && hashAt(page, index) === hash; index += 1) {
+        found.push(this.firstSequence + BigInt(page[2 * index] ?? 0));
+      }
+      start += pageCount;
+      if (index < pageCount || start >= count) return found;
+      page = await this.#readEntries(section, start, Math.min(pageEntries, count - start));
     }
-    return found;
   }
 
-  async #readEntries(section: Section, start: number, count: number): Promise<BigUint64Array> {
-    const entries = new BigUint64Array(count);
-    await readWhole(this.#file, new Uint8Array(entries.buffer), section.offset + 8 * start);
+  /** Entries as pairs: the low half is the sequence, counted from the segment's first; the high half is the hash. */
+  async #readEntries(section: Section, start: number, count: number): Promise<Uint32Array> {
+    const entries = new Uint32Array(2 * count);
+    await readWhole(this.#file, new Uint8Array(entries.buffer), section.offset + entryLength * start);
     return entries;
   }
 }
 
+const entryLength = 8;
 const pageEntries = 2048;
+
+function hashAt(page: Uint32Array, index: number): number {
+  return page[2 * index + 1] ?? 0;
+}
+
+/** The first entry of a page whose hash is not below the given one. */
+function firstWithHash(page: Uint32Array, hash: number): number {
+  let low = 0;
+  let high = page.length / 2;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (hashAt(page, middle) < hash) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
 
 async function readAll(file: DiskFile): Promise<Buffer> {
   const bytes = Buffer.allocUnsafeSlow(await file.size());

@@ -63,7 +63,7 @@ export class SegmentTimes {
     await using walk =
       start === undefined
         ? await SegmentWalk.open(this.#files, number, limit)
-        : await SegmentWalk.openAt(this.#files, number, limit, start);
+        : await SegmentWalk.openAt(this.#files, number, { limit, start });
     let first: bigint | undefined;
     let greatest: bigint | undefined;
     for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {

@@ -16,6 +16,17 @@ export type WalkStep =
   | { readonly kind: 'more'; readonly byteCount: number }
   | { readonly kind: 'end' };
 
+/** How far a walk goes, and in what steps it reads. */
+interface WalkOptions {
+  /** Nothing at or behind this offset is looked at. */
+  readonly limit: number;
+  /** Default: that of a cursor. */
+  readonly loadByteCount?: number | undefined;
+}
+
+/** Most frames that are read by themselves are no longer. */
+const singleFrameByteCount = 4096;
+
 /** Walks over one segment from its first frame, up to a limit that may grow. Everything below the limit must be intact. */
 export class SegmentWalk implements AsyncDisposable {
   readonly number: number;
@@ -24,30 +35,39 @@ export class SegmentWalk implements AsyncDisposable {
   readonly file: DiskFile;
   readonly #cursor: FrameCursor;
 
-  private constructor(number: number, { file, header }: OpenedFile, limit: number) {
+  private constructor(number: number, { file, header }: OpenedFile, { limit, loadByteCount }: WalkOptions) {
     this.number = number;
     this.header = header;
     this.file = file;
     this.fold = new SegmentFold(file.path, header.preambleEnd);
-    this.#cursor = new FrameCursor({ file, seed: header.crc, position: fileHeaderLength, limit });
+    this.#cursor = new FrameCursor({
+      file,
+      seed: header.crc,
+      position: fileHeaderLength,
+      limit,
+      loadByteCount,
+      readsAhead: true,
+    });
   }
 
   /** @throws HW-JOURNAL-005, -006, -017 */
   static async open(files: JournalFiles, number: number, limit: number): Promise<SegmentWalk> {
-    const { disk, paths, journalId } = files;
-    const path = segmentPath(paths, number);
-    return new SegmentWalk(number, await openForReading(disk, { path, kind: 'segment', journalId, number }), limit);
+    return new SegmentWalk(number, await openSegment(files, number), { limit });
   }
 
   /** Begins in the middle. @throws HW-JOURNAL-005 as well when the place is none */
-  static async openAt(files: JournalFiles, number: number, limit: number, start: WalkStart): Promise<SegmentWalk> {
-    const walk = await SegmentWalk.open(files, number, limit);
+  static async openAt(
+    files: JournalFiles,
+    number: number,
+    { start, ...options }: WalkOptions & { readonly start: WalkStart },
+  ): Promise<SegmentWalk> {
+    const walk = new SegmentWalk(number, await openSegment(files, number), options);
     try {
       walk.extendTo(walk.header.preambleEnd);
       for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
         if (step.kind === 'more') await walk.load(step.byteCount);
       }
-      walk.extendTo(limit);
+      walk.extendTo(options.limit);
       const offsets = start.contextOffsets.filter((offset) => offset < start.offset);
       const context = await Promise.all(offsets.map((offset) => walk.readAgain(offset)));
       walk.fold.resume(context, toSequence(start.sequence), start.offset);
@@ -89,7 +109,13 @@ export class SegmentWalk implements AsyncDisposable {
   /** Reads one frame again, by its place. @throws HW-JOURNAL-005 */
   async readAgain(offset: number): Promise<Frame> {
     const limit = this.#cursor.limit;
-    const cursor = new FrameCursor({ file: this.file, seed: this.header.crc, position: offset, limit });
+    const cursor = new FrameCursor({
+      file: this.file,
+      seed: this.header.crc,
+      position: offset,
+      limit,
+      loadByteCount: singleFrameByteCount,
+    });
     for (;;) {
       const step = cursor.next();
       if (step.kind === 'frame') return step.frame;
@@ -99,6 +125,11 @@ export class SegmentWalk implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#cursor.settle();
     await this.file.close();
   }
+}
+
+function openSegment({ disk, paths, journalId }: JournalFiles, number: number): Promise<OpenedFile> {
+  return openForReading(disk, { path: segmentPath(paths, number), kind: 'segment', journalId, number });
 }

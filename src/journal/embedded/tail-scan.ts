@@ -2,7 +2,6 @@ import { crc32 } from 'node:zlib';
 
 import { unreachable } from '../../foundation/assert.ts';
 import type { DiskFile } from '../../foundation/disk.ts';
-import { getUint53 } from './commit-record.ts';
 import { corruptBytes, unknownFormat } from './corruption.ts';
 import { type FileHeader, fileHeaderLength } from './file-header.ts';
 import { bodyEncodingMax, frameHeaderLength, frameKind, frameSeed, isFrameKind } from './frame.ts';
@@ -10,6 +9,7 @@ import { FrameCursor } from './frame-cursor.ts';
 import { readWhole } from './read-whole.ts';
 import type { SpoolReference } from './spool-reference.ts';
 import { SegmentFold } from './segment-fold.ts';
+import { getUint53 } from './uint53.ts';
 
 /** What the last segment comes to. */
 export interface TailScan {

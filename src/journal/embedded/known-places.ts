@@ -1,0 +1,32 @@
+import type { IndexPlace } from './index-collector.ts';
+import type { WalkStart } from './place-finder.ts';
+
+/** What an index knows of where reading may begin in its segment. */
+export interface KnownPlaces {
+  readonly places: readonly IndexPlace[];
+  readonly contextOffsets: readonly number[];
+  readonly firstSequence: bigint;
+  readonly lastSequence: bigint;
+  readonly greatestMicros: bigint;
+  /** How much of the segment the index covers. */
+  readonly byteCount: number;
+}
+
+/** The last place at which `isBefore` holds. It holds for the first places and for no later one. */
+export function findLastPlace(
+  { places, contextOffsets, byteCount }: KnownPlaces,
+  isBefore: (place: IndexPlace) => boolean,
+): WalkStart | undefined {
+  let low = 0;
+  let high = places.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const candidate = places[middle];
+    if (candidate !== undefined && isBefore(candidate)) low = middle + 1;
+    else high = middle;
+  }
+  const place = places[low - 1];
+  if (place === undefined) return undefined;
+  const nextOffset = places[low]?.offset ?? byteCount;
+  return { sequence: place.sequence, offset: place.offset, byteCount: nextOffset - place.offset, contextOffsets };
+}

@@ -1,0 +1,67 @@
+import type { TransactionDecoder } from '../../capture/transaction-decoder.ts';
+import type { JournalRecord } from '../../model/journal-record.ts';
+import type { Sequence } from '../../model/position.ts';
+import { messagesOf } from './commit-record.ts';
+import type { JournalFiles } from './journal-files.ts';
+import type { WalkStart } from './place-finder.ts';
+import type { FoldStep } from './segment-fold.ts';
+import { SegmentWalk } from './segment-walk.ts';
+import { readSpool } from './spool-reader.ts';
+
+/** Where one transaction is to be found. */
+export interface TransactionPlace {
+  readonly segment: number;
+  readonly sequence: Sequence;
+  /** How much of the segment is durable. */
+  readonly limit: number;
+  /** A place of the segment's index before the transaction. */
+  readonly start: WalkStart;
+}
+
+type CommitStep = Extract<FoldStep, { kind: 'commit' | 'spooled-commit' }>;
+
+/** The most that is read at once, should the next place lie far away. */
+const loadByteCountMax = 512 * 1024;
+
+/**
+ * The records of one transaction, without those around it: what lies between the place and the transaction is checked and
+ * not decoded, and what lies behind it is not read. Nothing when the segment does not hold the transaction.
+ * @throws HW-JOURNAL-005, -006, -017 when the segment is not there
+ */
+export async function* readSingleTransaction(
+  files: JournalFiles,
+  { segment, sequence, limit, start }: TransactionPlace,
+  decoder: TransactionDecoder,
+): AsyncGenerator<readonly JournalRecord[]> {
+  const loadByteCount = Math.min(start.byteCount, loadByteCountMax);
+  await using walk = await SegmentWalk.openAt(files, segment, { limit, start, loadByteCount });
+  for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
+    if (step.kind === 'more') {
+      await walk.load(step.byteCount);
+      continue;
+    }
+    const { meaning } = step;
+    if (meaning.kind !== 'commit' && meaning.kind !== 'spooled-commit') continue;
+    if (meaning.record.sequence < sequence) continue;
+    if (meaning.record.sequence > sequence) return;
+    for (const entry of walk.fold.head.schemas) decoder.learnSchema(entry.message);
+    for await (const body of bodiesOf(files, walk, meaning)) {
+      if (body.length > 0) yield decoder.decodeBody('pgoutput-copy/1', body, 0).records;
+    }
+    return;
+  }
+}
+
+async function* bodiesOf(files: JournalFiles, walk: SegmentWalk, commit: CommitStep): AsyncGenerator<Uint8Array> {
+  if (commit.kind === 'spooled-commit') {
+    for await (const { body } of readSpool({ ...files, reference: commit.spool })) yield body;
+    return;
+  }
+  // Its fragments were passed before it was known whose they are, so they are read a second time: they may be many.
+  for (let offset = commit.record.firstFragmentOffset; offset < commit.frame.offset;) {
+    const fragment = await walk.readAgain(offset);
+    yield fragment.body;
+    offset = fragment.end;
+  }
+  yield messagesOf(commit.frame);
+}
