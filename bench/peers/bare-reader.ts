@@ -18,7 +18,7 @@ await readSlot({
   url,
   slot,
   publication,
-  pauseMs: 8,
+  pauseMs: 32,
   acknowledgedLsn: () => lastEnd,
   message(buffer, offset) {
     const tag = buffer[offset];

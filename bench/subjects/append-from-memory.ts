@@ -19,6 +19,8 @@ import { openBenchJournal, openBenchWriter } from '../workload/filled-journal.ts
 
 const [url = '', slot = '', publication = '', commits = '0', directory = ''] = process.argv.slice(2);
 const wanted = Number(commits);
+/** What a read of a flooded stream brings; the recording itself reads without pauses, some hundred bytes at a time. */
+const readByteCount = 262_144;
 
 const stream = await recordStream();
 await using journal = await openBenchJournal(directory);
@@ -72,10 +74,18 @@ async function recordStream(): Promise<RecordedStream> {
       tables: [`public.${publication}`],
       uncopiedTables: [],
     };
-    return { identity, chunks };
+    return { identity, chunks: cutIntoReads(Buffer.concat(chunks)) };
   } finally {
     await connection.close();
   }
+}
+
+function cutIntoReads(bytes: Buffer): readonly Uint8Array[] {
+  const reads: Uint8Array[] = [];
+  for (let start = 0; start < bytes.length; start += readByteCount) {
+    reads.push(bytes.subarray(start, start + readByteCount));
+  }
+  return reads;
 }
 
 /** Appends everything, flushing as capture does: at once, and again for what came meanwhile. Resolves with the rows. */

@@ -33,10 +33,10 @@ describe('read habit', () => {
     assert.deepEqual(pauses, [1, 0, 2, 0, 0]);
   });
 
-  test('a flood is read at ever longer pauses, up to eight milliseconds, and soon at short ones again when it ebbs', () => {
-    const flood = Array.from({ length: 5 }, (_, index) => ({ nowMs: index * 9, byteCount: 300_000, isFull: false }));
-    const ebb = Array.from({ length: 4 }, (_, index) => ({ nowMs: 50 + index * 9, byteCount: 3000, isFull: false }));
-    assert.deepEqual(follow([...flood, ...ebb]), [1, 2, 4, 8, 8, 4, 2, 1, 1]);
+  test('a flood is read at ever longer pauses, up to 32 ms, and soon at short ones again when it ebbs', () => {
+    const flood = Array.from({ length: 7 }, (_, index) => ({ nowMs: index * 33, byteCount: 500_000, isFull: false }));
+    const ebb = Array.from({ length: 6 }, (_, index) => ({ nowMs: 250 + index * 33, byteCount: 3000, isFull: false }));
+    assert.deepEqual(follow([...flood, ...ebb]), [1, 2, 4, 8, 16, 32, 32, 16, 8, 4, 2, 1, 1]);
   });
 });
 

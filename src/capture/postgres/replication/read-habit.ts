@@ -4,10 +4,11 @@
  * many messages into one read: twice the rate at a fifth of the CPU. An idle stream must see its message at once, so the
  * pauses begin only after several reads in close succession or much data, and end when a pause gathered little.
  *
- * Under a flood a millisecond is too short. Each read acknowledges what the kernel holds, so the sender's window opens and
- * every message of the walsender goes out as a packet of its own, at twice the cost for the walsender. Reads farther apart
- * leave data in the sender's queue, where the next messages join it. So the pause doubles while each millisecond brings
- * much; what waits in a flood loses nothing by it.
+ * Under a flood a millisecond is too short. As long as the receiver's window and the sender's are open, every message of the
+ * walsender goes out as a packet of its own, at twice the cost for the walsender: 300,000 packets for 200,000 transactions of
+ * one row. Reads so far apart that a window fills leave data in the sender's queue, where the next messages join it: 20,000
+ * packets, and twice the rate. At 8 ms that comes and goes by chance, at 32 ms it is the rule (`npm run bench -- capture`).
+ * So the pause doubles while each millisecond brings much; what waits in a flood loses nothing by it.
  */
 
 /** How the stream was read of late: whether reads are worth gathering, and the run of reads that decides it. */
@@ -44,9 +45,9 @@ const runByteCountOfBusy = 32_768;
 /** A pause that gathered less was not worth it. */
 const byteCountOfIdle = 2048;
 const pauseMsMin = 1;
-const pauseMsMax = 8;
-/** So many bytes for each millisecond of the last pause are a flood: some twenty thousand small transactions a second. */
-const floodBytesPerMs = 8192;
+const pauseMsMax = 32;
+/** So many bytes for each millisecond of the last pause are a flood: some forty thousand small transactions a second. */
+const floodBytesPerMs = 12_288;
 
 /** Before the first read: not busy, so a lone transaction is read without delay. */
 export const initialReadHabit: ReadHabit = {
