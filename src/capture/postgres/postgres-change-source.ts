@@ -260,7 +260,7 @@ class PostgresChangeSource implements ChangeSource {
 }
 
 /** Flushes of a backlog start no closer than this: 5 ms gather some hundred small transactions. `npm run bench -- capture`. */
-const busyFlushIntervalMs = 5;
+const floodFlushIntervalMs = 5;
 
 /** Statuses at a third of the server's patience at most; a silence of twice its patience is the end of a connection. */
 export function planStreamLimits(
@@ -271,7 +271,7 @@ export function planStreamLimits(
   const statusIntervalMs = Math.max(1, Math.min(options.statusIntervalMs, Math.floor(patienceMs / 3)));
   return {
     intervalMs: options.flushIntervalMs,
-    busyIntervalMs: busyFlushIntervalMs,
+    floodIntervalMs: floodFlushIntervalMs,
     ...(options.byteLimits ?? streamByteLimits),
     statusIntervalMs,
     livenessTimeoutMs: Math.max(2 * patienceMs, 3 * statusIntervalMs),

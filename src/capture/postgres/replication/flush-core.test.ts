@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 
 import { flushTransition, type FlushEffect, type FlushEvent, type FlushState } from './flush-core.ts';
 
-const limits = { intervalMs: 10, busyIntervalMs: 20, byteCount: 100 };
+const limits = { intervalMs: 10, floodIntervalMs: 20, byteCount: 100 };
 
 const states: Record<FlushState['kind'], FlushState> = {
   idle: { kind: 'idle', lastStartMs: 0 },
@@ -12,24 +12,24 @@ const states: Record<FlushState['kind'], FlushState> = {
 };
 
 const events = {
-  'appended, soon after the last': { kind: 'appended', nowMs: 4, pendingByteCount: 50, isBusy: false },
-  'appended, long after the last': { kind: 'appended', nowMs: 10, pendingByteCount: 50, isBusy: false },
-  'appended, busy': { kind: 'appended', nowMs: 10, pendingByteCount: 50, isBusy: true },
-  'appended, many bytes': { kind: 'appended', nowMs: 4, pendingByteCount: 100, isBusy: true },
+  'appended, soon after the last': { kind: 'appended', nowMs: 4, pendingByteCount: 50, isFlood: false },
+  'appended, long after the last': { kind: 'appended', nowMs: 10, pendingByteCount: 50, isFlood: false },
+  'appended, in a flood': { kind: 'appended', nowMs: 10, pendingByteCount: 50, isFlood: true },
+  'appended, many bytes': { kind: 'appended', nowMs: 4, pendingByteCount: 100, isFlood: true },
   due: { kind: 'due', nowMs: 10 },
-  ended: { kind: 'ended', nowMs: 4, pendingByteCount: 0, isBusy: false },
+  ended: { kind: 'ended', nowMs: 4, pendingByteCount: 0, isFlood: false },
 } as const satisfies Record<string, FlushEvent>;
 
 type Expected = readonly [FlushState['kind'], FlushEffect | undefined];
 const flush: FlushEffect = { kind: 'flush' };
 const timer: FlushEffect = { kind: 'set-timer', delayMs: 6 };
-const busyTimer: FlushEffect = { kind: 'set-timer', delayMs: 10 };
+const floodTimer: FlushEffect = { kind: 'set-timer', delayMs: 10 };
 
 const table: Record<FlushState['kind'], Record<keyof typeof events, Expected>> = {
   idle: {
     'appended, soon after the last': ['waiting', timer],
     'appended, long after the last': ['running', flush],
-    'appended, busy': ['waiting', busyTimer],
+    'appended, in a flood': ['waiting', floodTimer],
     'appended, many bytes': ['running', flush],
     due: ['idle', undefined],
     ended: ['idle', undefined],
@@ -37,7 +37,7 @@ const table: Record<FlushState['kind'], Record<keyof typeof events, Expected>> =
   waiting: {
     'appended, soon after the last': ['waiting', undefined],
     'appended, long after the last': ['waiting', undefined],
-    'appended, busy': ['waiting', undefined],
+    'appended, in a flood': ['waiting', undefined],
     'appended, many bytes': ['running', flush],
     due: ['running', flush],
     ended: ['waiting', undefined],
@@ -45,7 +45,7 @@ const table: Record<FlushState['kind'], Record<keyof typeof events, Expected>> =
   running: {
     'appended, soon after the last': ['running', undefined],
     'appended, long after the last': ['running', undefined],
-    'appended, busy': ['running', undefined],
+    'appended, in a flood': ['running', undefined],
     'appended, many bytes': ['running', undefined],
     due: ['running', undefined],
     ended: ['idle', undefined],
@@ -69,11 +69,11 @@ describe('flush core', () => {
   test('what is appended during a flush is flushed by the next one', () => {
     const more = flushTransition(states.running, events['appended, soon after the last'], limits).state;
     assert.deepEqual(
-      flushTransition(more, { kind: 'ended', nowMs: 12, pendingByteCount: 50, isBusy: false }, limits).effect,
+      flushTransition(more, { kind: 'ended', nowMs: 12, pendingByteCount: 50, isFlood: false }, limits).effect,
       flush,
     );
     assert.deepEqual(
-      flushTransition(more, { kind: 'ended', nowMs: 4, pendingByteCount: 50, isBusy: false }, limits).effect,
+      flushTransition(more, { kind: 'ended', nowMs: 4, pendingByteCount: 50, isFlood: false }, limits).effect,
       timer,
     );
   });

@@ -8,9 +8,9 @@ import { unreachable } from '../../../foundation/assert.ts';
  *   running ── appended meanwhile ──► flush again at its end, by the same rule
  *
  * A flush under way takes no part in what is appended meanwhile, so one flush gathers what came during the last: its own
- * duration is the natural batch, and an idle stream is flushed at once. While the stream is busy that is too often: each
+ * duration is the natural batch, and an idle stream is flushed at once. In a flood that is too often: each
  * flush wakes this thread, the disk and every lane, and takes from the server the processor that it decodes with. What waits
- * in a backlog loses nothing by some milliseconds more, so flushes then start no closer than `busyIntervalMs`.
+ * in a backlog loses nothing by some milliseconds more, so flushes then start no closer than `floodIntervalMs`.
  */
 
 /** Whether a flush is under way or planned. `lastStartMs` is when the latest one began, by the clock of the events. */
@@ -23,17 +23,17 @@ export type FlushState =
 export interface FlushLimits {
   /** Flushes start no closer than this, unless bytes ask for it. 0: as often as they end. */
   readonly intervalMs: number;
-  /** The same while the stream is busy, if that is longer. */
-  readonly busyIntervalMs: number;
+  /** The same in a flood, if that is longer. */
+  readonly floodIntervalMs: number;
   /** So many waiting bytes are flushed without delay. */
   readonly byteCount: number;
 }
 
-/** What decides how soon: `pendingByteCount` counts the bytes that are appended and not durable, `isBusy` says that more keep coming. */
+/** What decides how soon: `pendingByteCount` counts the bytes that are appended and not durable, `isFlood` says that many more keep coming. */
 export interface FlushPressure {
   readonly nowMs: number;
   readonly pendingByteCount: number;
-  readonly isBusy: boolean;
+  readonly isFlood: boolean;
 }
 
 /** What the plan of flushes depends on. */
@@ -74,7 +74,7 @@ export function flushTransition(state: FlushState, event: FlushEvent, limits: Fl
 }
 
 function plan(lastStartMs: number, event: FlushPressure, limits: FlushLimits): FlushTransition {
-  const intervalMs = event.isBusy ? Math.max(limits.intervalMs, limits.busyIntervalMs) : limits.intervalMs;
+  const intervalMs = event.isFlood ? Math.max(limits.intervalMs, limits.floodIntervalMs) : limits.intervalMs;
   const delayMs = lastStartMs + intervalMs - event.nowMs;
   if (delayMs <= 0 || event.pendingByteCount >= limits.byteCount) return start(event.nowMs);
   return { state: { kind: 'waiting', lastStartMs }, effect: { kind: 'set-timer', delayMs } };

@@ -59,6 +59,11 @@ export const initialReadHabit: ReadHabit = {
   lastReadMs: Number.NEGATIVE_INFINITY,
 };
 
+/** Whether much data keeps coming: more than a few commits that happen to come together. */
+export function isFlood(habit: ReadHabit): boolean {
+  return habit.pauseMs > pauseMsMin;
+}
+
 /** Decides how long to rest before the next read, so that a busy stream comes in few large reads and a quiet one at once. */
 export function planNextRead(habit: ReadHabit, read: FinishedRead): ReadPlan {
   if (habit.isBusy) return planBusyRead(habit, read);
@@ -78,7 +83,7 @@ function planBusyRead(habit: ReadHabit, read: FinishedRead): ReadPlan {
   const lastReadMs = read.nowMs;
   if (read.isFull) return { habit: { ...habit, gatheredByteCount, lastReadMs }, pauseMs: 0 };
   if (gatheredByteCount < byteCountOfIdle) return { habit: { ...initialReadHabit, lastReadMs }, pauseMs: 0 };
-  const isFlood = gatheredByteCount >= habit.pauseMs * floodBytesPerMs;
-  const pauseMs = isFlood ? Math.min(habit.pauseMs * 2, pauseMsMax) : Math.max(habit.pauseMs / 2, pauseMsMin);
+  const hasMuch = gatheredByteCount >= habit.pauseMs * floodBytesPerMs;
+  const pauseMs = hasMuch ? Math.min(habit.pauseMs * 2, pauseMsMax) : Math.max(habit.pauseMs / 2, pauseMsMin);
   return { habit: { ...initialReadHabit, isBusy: true, pauseMs, lastReadMs }, pauseMs };
 }

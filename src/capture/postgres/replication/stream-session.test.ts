@@ -43,7 +43,7 @@ function createRig(): Rig {
     start: { slotName: 'slot', publicationNames: ['headwater'] },
     limits: {
       intervalMs: 0,
-      busyIntervalMs: 0,
+      floodIntervalMs: 0,
       byteCount: 1_000_000,
       spillByteCount: 1_000_000,
       pendingByteCountMax: 1_000_000,

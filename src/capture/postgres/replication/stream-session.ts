@@ -13,7 +13,7 @@ import {
   type FlushState,
 } from './flush-core.ts';
 import { MessageFramer } from './message-framer.ts';
-import { initialReadHabit, planNextRead, type ReadHabit } from './read-habit.ts';
+import { initialReadHabit, isFlood, planNextRead, type ReadHabit } from './read-habit.ts';
 import type { ReplicationConnection, ReplicationStream, StreamStart } from './replication-connection.ts';
 import { StreamRecorder, type StreamCounts } from './stream-recorder.ts';
 import type { StreamPositions } from './stream-core.ts';
@@ -237,7 +237,7 @@ export class StreamSession {
     return {
       nowMs: clock.monotonicMs(),
       pendingByteCount: recorder.pendingByteCount,
-      isBusy: this.#habit.isBusy,
+      isFlood: isFlood(this.#habit),
     };
   }
 
