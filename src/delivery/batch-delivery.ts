@@ -88,8 +88,9 @@ export class BatchDelivery implements Delivery {
     }
     try {
       const isDry = this.#fill();
-      if (this.#dispatch()) this.#fillAhead();
-      else if (this.#inFlight !== undefined) this.#prepareNext();
+      const hasBegun = this.#dispatch();
+      if (hasBegun && !isDry) this.#fillAhead();
+      if (!hasBegun && this.#inFlight !== undefined) this.#prepareNext();
       if (isDry) this.#intake.onReady(() => this.deliver());
     } catch (thrown) {
       this.#interrupt(HeadwaterError.from(thrown));
