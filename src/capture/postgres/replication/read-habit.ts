@@ -5,9 +5,9 @@
  * pauses begin only after several reads in close succession or much data, and end when a pause gathered little.
  *
  * Under a flood a millisecond is too short. As long as the receiver's window and the sender's are open, every message of the
- * walsender goes out as a packet of its own, at twice the cost for the walsender: 300,000 packets for 200,000 transactions of
- * one row. Reads so far apart that a window fills leave data in the sender's queue, where the next messages join it: 20,000
- * packets, and twice the rate. At 8 ms that comes and goes by chance, at 32 ms it is the rule (`npm run bench -- capture`).
+ * walsender goes out as a packet of its own, at a high cost for the walsender. Reads so far apart that a window fills leave
+ * data in the sender's queue, where the next messages join it. At 8 ms that comes and goes by chance, at 32 ms it is the rule
+ * (`docs/decisions/read-pauses.md`).
  * So the pause doubles while each millisecond brings much; what waits in a flood loses nothing by it.
  */
 
