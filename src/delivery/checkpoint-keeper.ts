@@ -1,4 +1,5 @@
 import type { Clock, ClockTimer } from '../foundation/clock.ts';
+import type { StateDurability } from '../journal/state-store.ts';
 import { type Checkpoint, isSameCheckpoint } from './checkpoint.ts';
 
 /** How often the checkpoint is saved beside the journal: where the lane itself keeps it, and where it is a mirror for retention. */
@@ -7,19 +8,22 @@ export const saveIntervalMs: Readonly<Record<'lane' | 'sink', number>> = { lane:
 /** How and how often a checkpoint is saved. */
 export interface CheckpointKeeperOptions {
   readonly clock: Clock;
-  /** Saves are at least so far apart: each of them is flushed to disk, and what comes between is delivered again after a kill. */
+  /** Saves are at least so far apart; what comes between is delivered again after a kill. */
   readonly intervalMs: number;
-  /** Durable when it returns. */
-  readonly save: (checkpoint: Checkpoint) => void;
+  readonly save: (checkpoint: Checkpoint, durability: StateDurability) => void;
   /** Told of a save that failed; false: it is tried again after the interval. */
   readonly onFailure: (thrown: unknown) => boolean;
 }
 
-/** Saves the newest checkpoint, not each. Nothing new to save, no timer. */
+/**
+ * Saves the newest checkpoint, not each. Nothing new to save, no timer. What the timer saves is not flushed to the disk,
+ * for that would stop the thread: after a power cut the sink is given again what came since the last `flush`.
+ */
 export class CheckpointKeeper {
   readonly #options: CheckpointKeeperOptions;
   #saved: Checkpoint;
   #newest: Checkpoint;
+  #isFlushed = true;
   #timer: ClockTimer | undefined;
 
   constructor(saved: Checkpoint, options: CheckpointKeeperOptions) {
@@ -34,19 +38,24 @@ export class CheckpointKeeper {
     this.#timer = this.#options.clock.setTimer(this.#options.intervalMs, () => {
       this.#timer = undefined;
       try {
-        this.flush();
+        this.#save('written');
       } catch (thrown) {
         if (!this.#options.onFailure(thrown)) this.note(this.#newest);
       }
     });
   }
 
-  /** Saves now what is not saved yet. Throws what `save` throws. */
+  /** Saves what is not saved yet, and makes it durable. Throws what `save` throws. */
   flush(): void {
     this.#timer?.clear();
     this.#timer = undefined;
-    if (isSameCheckpoint(this.#newest, this.#saved)) return;
-    this.#options.save(this.#newest);
+    if (this.#isFlushed && isSameCheckpoint(this.#newest, this.#saved)) return;
+    this.#save('flushed');
+  }
+
+  #save(durability: StateDurability): void {
+    this.#options.save(this.#newest, durability);
     this.#saved = this.#newest;
+    this.#isFlushed = durability === 'flushed';
   }
 }

@@ -8,7 +8,7 @@ import { sequenceZero, toSequence } from '../model/position.ts';
 import { type Checkpoint, checkpointBehind } from './checkpoint.ts';
 import { decodeCheckpoint, encodeCheckpoint } from './checkpoint-text.ts';
 import { decideIdentity, type LaneIdentity } from './lane-identity.ts';
-import { listLanes, readCheckpoint, readPassedSequence, removeLane, writeCheckpoint, writeLane } from './lane-store.ts';
+import { listLanes, readCheckpoint, removeLane, writeCheckpoint, writeLane } from './lane-store.ts';
 import { decideByHeld, decideRetry } from './retry-decision.ts';
 import { assertCheckpointFits, resolveStart } from './start-resolution.ts';
 import { createMemoryStates } from './testing/memory-journal.ts';
@@ -128,15 +128,15 @@ describe('a checkpoint', () => {
     for (const other of wrong) assert.throws(() => decodeCheckpoint(other), { code: 'HW-LANE-007' }, other);
   });
 
-  test('of the slowest recorded lane decides what may be removed, until the lane is given up', () => {
+  test('is kept by the name of its lane until the lane is given up', () => {
     const store = createMemoryStates();
-    assert.equal(readPassedSequence(store), undefined);
+    assert.equal(readCheckpoint(store, 'a'), undefined);
     writeCheckpoint(store, 'a', at(7));
     writeCheckpoint(store, 'b', at(3, 5));
-    assert.equal(readPassedSequence(store), 3n);
     assert.deepEqual(readCheckpoint(store, 'b'), at(3, 5));
     removeLane(store, 'b');
-    assert.equal(readPassedSequence(store), 7n);
+    assert.equal(readCheckpoint(store, 'b'), undefined);
+    assert.deepEqual(readCheckpoint(store, 'a'), at(7));
   });
 });
 

@@ -1,7 +1,7 @@
 import { HeadwaterError } from '../foundation/error.ts';
 import { removeLaneGap } from '../journal/lane-gap.ts';
-import type { StateStore } from '../journal/state-store.ts';
-import { type Sequence, toSequence } from '../model/position.ts';
+import type { StateDurability, StateStore } from '../journal/state-store.ts';
+import { toSequence } from '../model/position.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { decodeCheckpoint, encodeCheckpoint } from './checkpoint-text.ts';
 import type { LaneIdentity } from './lane-identity.ts';
@@ -37,22 +37,14 @@ export function readCheckpoint(store: StateStore, laneName: string): Checkpoint 
   return text === undefined ? undefined : decodeCheckpoint(text);
 }
 
-/** Durable when it returns. */
-export function writeCheckpoint(store: StateStore, laneName: string, checkpoint: Checkpoint): void {
-  store.write(checkpointKind, laneName, encodeCheckpoint(checkpoint));
-}
-
-/**
- * The sequence that every recorded lane has passed, paused and unconfigured ones included: what retention may remove.
- * Undefined: no lane is recorded. @throws HW-LANE-007
- */
-export function readPassedSequence(store: StateStore): Sequence | undefined {
-  let passed: Sequence | undefined;
-  for (const [, text] of store.list(checkpointKind)) {
-    const { sequence } = decodeCheckpoint(text);
-    if (passed === undefined || sequence < passed) passed = sequence;
-  }
-  return passed;
+/** @param durability as the state store has it: `flushed` by default */
+export function writeCheckpoint(
+  store: StateStore,
+  laneName: string,
+  checkpoint: Checkpoint,
+  durability?: StateDurability,
+): void {
+  store.write(checkpointKind, laneName, encodeCheckpoint(checkpoint), durability);
 }
 
 function decodeIdentity(name: string, text: string): LaneIdentity {

@@ -10,7 +10,7 @@ import type { UncopiedTable } from '../model/source-identity.ts';
 import { JournalTail } from './journal-tail.ts';
 import { Lane } from './lane.ts';
 import { type LaneOptions, resolveLaneOptions } from './lane-options.ts';
-import { readPassedSequence } from './lane-store.ts';
+import { readCheckpoint } from './lane-store.ts';
 import { FakeClock } from '../foundation/testing/fake-clock.ts';
 import { createMemoryStates, MemoryJournal, testEvent } from './testing/memory-journal.ts';
 import { RecordingStore } from './testing/recording-sink.ts';
@@ -63,7 +63,7 @@ describe('a lane', () => {
     assert.equal(lane.status().checkpoint?.sequence, 2n);
     assert.equal(lane.status().lag.transactionCount, 0n);
     await lane.stop();
-    assert.equal(readPassedSequence(fixture.states), 2n);
+    assert.equal(readCheckpoint(fixture.states, 'a')?.sequence, 2n);
     assert.equal(lane.status().condition, 'stopped');
   });
 
@@ -296,6 +296,30 @@ describe('a lane', () => {
     });
   }
 
+  test('has its checkpoint on the disk before the journal may be cut at it', async () => {
+    const fixture = new Fixture();
+    const lane = fixture.lane(new RecordingStore({ checkpointIn: 'lane' }));
+    await lane.start();
+    const write = fixture.states.write.bind(fixture.states);
+    const durabilities: (string | undefined)[] = [];
+    fixture.states.write = (kind, name, text, durability) => {
+      durabilities.push(durability);
+      write(kind, name, text, durability);
+    };
+    fixture.journal.append([testEvent('k', '1')]);
+    await lane.drain();
+    assert.equal(lane.durableSequence, 1n);
+    fixture.clock.advance(500);
+    assert.deepEqual(durabilities, ['written']);
+    fixture.journal.append([testEvent('k', '2')]);
+    await lane.drain();
+    assert.equal(lane.secureCheckpoint(), 2n);
+    assert.equal(readCheckpoint(fixture.states, 'a')?.sequence, 2n);
+    assert.equal(lane.secureCheckpoint(), 2n);
+    assert.deepEqual(durabilities, ['written', 'flushed']);
+    await lane.stop();
+  });
+
   test('goes on although its checkpoint cannot be saved for a while, and saves it later', async () => {
     const fixture = new Fixture();
     const store = new RecordingStore({ checkpointIn: 'lane' });
@@ -310,11 +334,11 @@ describe('a lane', () => {
     fixture.journal.append([testEvent('k', '1')]);
     await lane.drain();
     fixture.clock.advance(500);
-    assert.equal(readPassedSequence(fixture.states), 0n);
+    assert.equal(readCheckpoint(fixture.states, 'a')?.sequence, 0n);
     assert.equal(lane.status().condition, 'running');
     assert.equal(lane.status().lastFailure?.error.code, 'HW-JOURNAL-007');
     fixture.clock.advance(1000);
-    assert.equal(readPassedSequence(fixture.states), 1n);
+    assert.equal(readCheckpoint(fixture.states, 'a')?.sequence, 1n);
     await lane.stop();
   });
 

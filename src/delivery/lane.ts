@@ -6,6 +6,7 @@ import type { Logger } from '../foundation/logger.ts';
 import type { Random } from '../foundation/random.ts';
 import type { JournalReader } from '../journal/journal-reader.ts';
 import type { StateStore } from '../journal/state-store.ts';
+import { type Sequence, sequenceZero } from '../model/position.ts';
 import type { UncopiedTable } from '../model/source-identity.ts';
 import { BatchDelivery } from './batch-delivery.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -25,7 +26,7 @@ import {
   type LaneLag,
   type LaneStatus,
 } from './lane-status.ts';
-import { writeCheckpoint } from './lane-store.ts';
+import { readCheckpoint, writeCheckpoint } from './lane-store.ts';
 import { RecordDelivery } from './record-delivery.ts';
 import { decideRetry } from './retry-decision.ts';
 import type { Sink } from './sink.ts';
@@ -140,6 +141,21 @@ export class Lane implements Component {
     } finally {
       if (this.#drains.isEmpty) this.#apply({ kind: 'drained' });
     }
+  }
+
+  /** How far a checkpoint may be kept: never ahead of what the sink has made durable. */
+  get durableSequence(): Sequence {
+    const checkpoint = this.#delivery?.durable ?? this.#lastCheckpoint ?? this.#recorded?.checkpoint;
+    return checkpoint?.sequence ?? sequenceZero;
+  }
+
+  /**
+   * Makes the checkpoint beside the journal durable. @returns the sequence behind which the next start goes on at the
+   * earliest, also after a power cut: what retention may count on. @throws HW-JOURNAL-007, HW-JOURNAL-008
+   */
+  secureCheckpoint(): Sequence {
+    this.#keeper?.flush();
+    return readCheckpoint(this.#deps.states, this.name)?.sequence ?? sequenceZero;
   }
 
   /** What the lane does and how far it is. */
@@ -273,7 +289,7 @@ export class Lane implements Component {
     this.#keeper = new CheckpointKeeper(saved, {
       clock,
       intervalMs: saveIntervalMs[checkpointIn],
-      save: (checkpoint) => writeCheckpoint(states, laneName, checkpoint),
+      save: (checkpoint, durability) => writeCheckpoint(states, laneName, checkpoint, durability),
       onFailure: (thrown) => this.#saveFailed(HeadwaterError.from(thrown)),
     });
     this.#keeper.note(this.#delivery.durable);

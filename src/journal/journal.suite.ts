@@ -393,9 +393,11 @@ function restartTests(engine: () => JournalEngine, become: (next: JournalEngine)
     state.write('lane', 'a', 'one');
     state.write('lease', 'a', 'x');
     state.remove('lease', 'a');
+    state.write('checkpoint', 'b', '3', 'written');
     become(await engine().killAndRestart());
     assert.equal(engine().state.read('lane', 'a'), 'one');
     assert.equal(engine().state.read('lease', 'a'), undefined);
+    assert.equal(engine().state.read('checkpoint', 'b'), '3');
     assert.deepEqual(engine().state.list('lane'), [
       ['a', 'one'],
       ['b', '2'],

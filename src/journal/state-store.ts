@@ -1,10 +1,18 @@
 /**
- * Small durable state beside the journal: checkpoints, lanes, leases, audit. Text by kind and name. Calls are synchronous
- * and durable when they return. Its exclusive lock is the journal's writer lock; a killed holder releases it by dying.
+ * `flushed`: on the disk when the call returns. `written`: outlives a kill of the process; a power cut may take it, and
+ * then nothing that was written after it is there either. The next flushed call makes it durable as well.
+ */
+export type StateDurability = 'flushed' | 'written';
+
+/**
+ * Small durable state beside the journal: checkpoints, lanes, leases, audit. Text by kind and name. Calls are synchronous,
+ * and durable when they return unless they say otherwise. Its exclusive lock is the journal's writer lock; a killed holder
+ * releases it by dying.
  */
 export interface StateStore {
   read(kind: string, name: string): string | undefined;
-  write(kind: string, name: string, text: string): void;
+  /** @param durability `flushed` by default */
+  write(kind: string, name: string, text: string, durability?: StateDurability): void;
   remove(kind: string, name: string): void;
   /** Pairs of name and text, sorted by name. */
   list(kind: string): readonly (readonly [string, string])[];

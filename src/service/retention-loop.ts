@@ -3,8 +3,8 @@ import type { Clock, ClockTimer } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import type { Logger } from '../foundation/logger.ts';
 import type { OpenedJournal } from '../journal/embedded/open-journal.ts';
-import type { RetentionPlan } from '../journal/embedded/plan-retention.ts';
-import { sequenceZero } from '../model/position.ts';
+import type { RetainingLane, RetentionPlan } from '../journal/embedded/plan-retention.ts';
+import type { Sequence } from '../model/position.ts';
 import type { CaptureSupervisor } from './capture-supervisor.ts';
 import type { ResolvedConfig } from './config-types.ts';
 
@@ -51,17 +51,21 @@ export class RetentionLoop {
 
   async #look(): Promise<void> {
     try {
-      const lanes = this.#options.lanes.map((lane) => ({
-        name: lane.name,
-        sequence: lane.status().checkpoint?.sequence ?? sequenceZero,
-      }));
-      if (this.#retention.isDue(lanes)) await this.#act(await this.#retention.run(lanes));
+      if (this.#retention.isDue(this.#lanePlaces((lane) => lane.durableSequence))) {
+        // Only what a lane will never ask for again may go: the checkpoint in memory is ahead of the one on the disk.
+        const plan = await this.#retention.run(this.#lanePlaces((lane) => lane.secureCheckpoint()));
+        await this.#act(plan);
+      }
     } catch (thrown) {
       const error = HeadwaterError.from(thrown);
       this.#options.logger.error('journal.retention_failed', { code: error.code, error: error.message });
     }
     if (this.#isStopped) return;
     this.#timer = this.#options.clock.setTimer(intervalMs, () => this.start());
+  }
+
+  #lanePlaces(sequenceOf: (lane: Lane) => Sequence): readonly RetainingLane[] {
+    return this.#options.lanes.map((lane) => ({ name: lane.name, sequence: sequenceOf(lane) }));
   }
 
   async #act(plan: RetentionPlan): Promise<void> {

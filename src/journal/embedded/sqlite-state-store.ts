@@ -1,7 +1,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
 import { HeadwaterError } from '../../foundation/error.ts';
-import type { StateStore } from '../state-store.ts';
+import type { StateDurability, StateStore } from '../state-store.ts';
 
 /** The version of the tables below, kept in `user_version`. */
 const stateVersion = 1;
@@ -10,7 +10,7 @@ const fullErrorCode = 13;
 
 /**
  * Opens the state file and takes its exclusive lock for as long as it stays open; a killed holder loses it by dying.
- * One flush for each write: the write-ahead log, whose index lies in memory because nobody shares it.
+ * One flush for each flushed write: the write-ahead log, whose index lies in memory because nobody shares it.
  * @throws HW-JOURNAL-006 for a newer version, HW-JOURNAL-015 when the file cannot be opened
  */
 export function openSqliteStateStore(path: string): StateStore | 'locked' {
@@ -74,8 +74,17 @@ class SqliteStateStore implements StateStore {
     return row === undefined ? undefined : String(row['value']);
   }
 
-  write(kind: string, name: string, text: string): void {
-    this.#guard(() => this.#write.run(kind, name, text));
+  write(kind: string, name: string, text: string, durability: StateDurability = 'flushed'): void {
+    this.#guard(() => {
+      if (durability === 'flushed') return this.#write.run(kind, name, text);
+      // In the write-ahead log, `normal` leaves out the flush of a commit, and nothing else.
+      this.#database.exec('pragma synchronous = normal');
+      try {
+        return this.#write.run(kind, name, text);
+      } finally {
+        this.#database.exec('pragma synchronous = full');
+      }
+    });
   }
 
   remove(kind: string, name: string): void {
