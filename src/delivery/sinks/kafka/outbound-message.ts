@@ -4,7 +4,7 @@ import type { JournalRecord, UpdateChange } from '../../../model/journal-record.
 import type { TableSchema } from '../../../model/table-schema.ts';
 import { tableKeyPrefix } from '../../outbound-record.ts';
 import type { OutboundRecord } from '../../sink.ts';
-import { encodeDelete, encodeRowChange, encodeRowKey, encodeTruncate } from './change-json.ts';
+import { encodeDelete, encodeRowChange, encodeRowKey, encodeTruncate } from '../../change-json.ts';
 import { isTopicName, type KafkaTopic } from './kafka-options.ts';
 
 /** What a record becomes in Kafka. One record may become several: see `toOutboundMessages`. */

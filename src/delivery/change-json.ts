@@ -1,6 +1,6 @@
-import type { RowChange, TruncateChange } from '../../../model/journal-record.ts';
-import { type ColumnValue, type Row, unchanged } from '../../../model/row.ts';
-import type { TableSchema } from '../../../model/table-schema.ts';
+import type { RowChange, TruncateChange } from '../model/journal-record.ts';
+import { type ColumnValue, type Row, unchanged } from '../model/row.ts';
+import type { TableSchema } from '../model/table-schema.ts';
 
 /*
  * A change as JSON, version 1 (`docs/reference/kafka-headers.md`):
