@@ -69,6 +69,8 @@ export function describeRecord(record: JournalRecord): string {
       return 'truncate';
     case 'event':
       return `event ${record.event.key ?? ''} ${Buffer.from(record.event.payload).toString()}`;
+    case 'read':
+      throw new Error('the simulated source has no snapshot');
     default:
       return unreachable(record);
   }
@@ -135,6 +137,8 @@ export function toChange(record: JournalRecord): SimulatedChange {
       const { id, key, payload } = record.event;
       return { kind: 'event', id, key: key ?? '', text: Buffer.from(payload).toString() };
     }
+    case 'read':
+      throw new Error('the simulated source has no snapshot');
     default:
       return unreachable(record);
   }

@@ -111,6 +111,7 @@ export class SimulatedSessions {
       readTables: () => call('read tables').then(() => [publishedTable]),
       readNamedTables: () => Promise.resolve([]),
       hasTable: () => call('look for a table').then(() => false),
+      writeMark: () => Promise.reject(new Error('the simulated source has no snapshot')),
       createPublication: () => Promise.reject(new Error('the publication is there')),
       watch: async ({ canary }): Promise<WatchResult> => {
         await call('watch');

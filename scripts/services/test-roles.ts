@@ -3,7 +3,10 @@ import { applyMigrations, type StatementRunner } from '../../src/postgres/databa
 import { printRoleSql, type RolePurpose, type RoleSqlOptions } from '../../src/postgres/roles.ts';
 
 /** What a role of a test is to be granted beyond what it always needs: the options of the printed SQL. */
-export type TestRoleOptions = Pick<RoleSqlOptions, 'adoptedOutboxes' | 'targetTables' | 'publicMessages'>;
+export type TestRoleOptions = Pick<
+  RoleSqlOptions,
+  'adoptedOutboxes' | 'copiedTables' | 'targetTables' | 'publicMessages'
+>;
 
 /** Roles of a test may log in from anywhere, and nobody else knows their database. */
 export const testRolePassword = 'role-of-a-test';

@@ -1,10 +1,10 @@
 import type { Lsn } from '../model/lsn.ts';
 import type { Sequence } from '../model/position.ts';
-import type { SourceIdentity } from '../model/source-identity.ts';
+import type { CopyProgress, SourceIdentity } from '../model/source-identity.ts';
 import type { CommitBoundary } from '../model/transaction.ts';
 
 /** How the bytes of a body are to be read. A reader that does not know the name refuses the journal. */
-export type BodyEncoding = 'pgoutput-copy/1';
+export type BodyEncoding = 'pgoutput-copy/1' | 'snapshot-rows/1';
 
 /** A RELATION message as it came, to be known by whoever starts reading behind it. */
 export interface SchemaEntry {
@@ -17,6 +17,16 @@ export interface BodyFragment {
   readonly encoding: BodyEncoding;
   readonly body: readonly Uint8Array[];
   readonly messageCount: number;
+}
+
+/** Rows of one table as a snapshot read them, to be placed between two transactions. */
+export interface SnapshotChunk {
+  /** Bodies in the encoding `snapshot-rows/1`, all rows in order. */
+  readonly fragments: readonly BodyFragment[];
+  /** How far the copy has come with it. */
+  readonly progress: CopyProgress;
+  /** When the rows were read, microseconds since 1970. */
+  readonly readTimeMicros: bigint;
 }
 
 /** Why a source record stands in the journal: its first one, a change to another server's history, or other published tables. */
@@ -35,6 +45,8 @@ export interface RecorderState {
   readonly lastSequence: Sequence;
   /** Global ids of transactions that were prepared and not yet decided. */
   readonly preparedGids: readonly string[];
+  /** Copies that were begun and not finished. */
+  readonly copies: readonly CopyProgress[];
 }
 
 /** What has become durable. */
@@ -53,12 +65,15 @@ export interface DurableEnd {
  */
 export interface ChangeRecorder {
   readonly state: RecorderState;
+  /** The source recorded last, durable or not: what a further source record builds on. */
+  readonly appendedSource: SourceIdentity | undefined;
   /** Bytes appended and not yet durable. Capture stops reading above its limit. */
   readonly pendingByteCount: number;
 
   /**
    * Records which source the following transactions come from. `tables-changed` replaces the identity's table lists alone:
-   * `startLsn` is the present one, and `lastCommitEndLsn`, `recordedLsn` and prepared transactions stay as they are.
+   * `startLsn` is the present one, and `lastCommitEndLsn`, `recordedLsn` and prepared transactions stay as they are. The
+   * progress of a copy ends when its table is not uncopied any more.
    */
   recordSource(identity: SourceIdentity, startLsn: Lsn, reason: SourceRecordReason): void;
 
@@ -78,6 +93,12 @@ export interface ChangeRecorder {
 
   /** Everything before `lsn` was received and nothing is in flight: an idle source may be confirmed up to it once durable. */
   recordProgress(lsn: Lsn): void;
+
+  /**
+   * Rows of a snapshot at their place among the commits: what stands before has happened for them, what comes behind has
+   * not. Only between transactions. The progress is never durable without the rows.
+   */
+  appendSnapshotChunk(chunk: SnapshotChunk): Sequence;
 
   /**
    * Makes all that was appended durable. Never retried after a failure: the recorder is then broken and must be reopened.

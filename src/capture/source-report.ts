@@ -23,6 +23,21 @@ export interface SlotStatus {
   readonly invalidationReason: string | undefined;
 }
 
+/** How far the copy of one table's older rows is. `refused`: it cannot be made, and `reason` says why. */
+export interface CopyReport {
+  readonly schemaName: string;
+  readonly tableName: string;
+  /** The lanes that it is for; undefined: all. */
+  readonly lanes: readonly string[] | undefined;
+  readonly state: 'copying' | 'done' | 'refused';
+  readonly reason?: string | undefined;
+  readonly rowCount: number;
+  /** The planner's estimate of all rows; -1 when PostgreSQL has none. */
+  readonly rowEstimate: number;
+  /** Rows each second since this process took the copy up. */
+  readonly rowsPerSecond: number;
+}
+
 /** The state of a change source, for status, metrics and lanes. Plain values: it may cross threads. */
 export interface SourceReport {
   readonly state: SourceState;
@@ -47,6 +62,8 @@ export interface SourceReport {
   readonly reconnectCount: number;
   /** Tables whose earlier rows the journal lacks: no copy of them is complete. */
   readonly uncopiedTables: readonly UncopiedTable[];
+  /** Copies of older rows that are being made, or were made since this process began. */
+  readonly copies: readonly CopyReport[];
   /** Why it failed, or what it is reconnecting for. */
   readonly error: HeadwaterError | undefined;
 }

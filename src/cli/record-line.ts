@@ -37,6 +37,7 @@ export function formatRecord(outbound: OutboundRecord, withPayload: boolean, sty
 function describe(record: JournalRecord): Readonly<Record<string, unknown>> {
   switch (record.kind) {
     case 'insert':
+    case 'read':
     case 'update':
     case 'delete':
       return { table: nameOf(record.table) };
@@ -56,6 +57,7 @@ function nameOf(table: TableSchema): string {
 function payloadOf(record: JournalRecord): object {
   switch (record.kind) {
     case 'insert':
+    case 'read':
       return { after: toObject(record.table, record.after) };
     case 'update': {
       const before = record.before === undefined ? {} : { before: toObject(record.table, record.before) };

@@ -56,8 +56,8 @@ export function fitsWhere(
   });
 }
 
-/** The place of a record that has no id of its own: system id, timeline, commit, ordinal. */
-const placePattern = /^\d+-\d+-[0-9A-F]+\/[0-9A-F]+-\d+$/;
+/** The place of a record that has no id of its own: system id, timeline, commit, sequence of a snapshot chunk, ordinal. */
+const placePattern = /^\d+-\d+-[0-9A-F]+\/[0-9A-F]+(?:-s\d+)?-\d+$/;
 
 /**
  * What an index of events can be asked for these terms; undefined where a change of a row may fit too, since changes are in no

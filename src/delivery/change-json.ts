@@ -6,6 +6,7 @@ import type { TableSchema } from '../model/table-schema.ts';
  * A change as JSON, version 1 (`docs/reference/kafka-headers.md`):
  *
  *   {"op":"insert","schema":"public","table":"orders","after":{"id":"1","total":"9.99","note":null}}
+ *   {"op":"read","schema":"public","table":"orders","after":{ … }}  a row as a snapshot found it
  *   {"op":"update", … ,"before":{"id":"1"},"after":{"id":"2", … },"unchanged":["document"]}
  *   {"op":"delete", … ,"before":{"id":"2"}}
  *   {"op":"truncate","schema":"public","table":"orders","cascade":false,"restartIdentity":false}
@@ -27,7 +28,8 @@ export function encodeRowChange(change: RowChange): string {
   const form = formOf(change.table);
   switch (change.kind) {
     case 'insert':
-      return `{"op":"insert",${form.head}${encodeAfter(form, change.table, change.after)}}`;
+    case 'read':
+      return `{"op":"${change.kind}",${form.head}${encodeAfter(form, change.table, change.after)}}`;
     case 'update': {
       const before =
         change.before === undefined

@@ -83,6 +83,8 @@ export function transactionPlace(header: TransactionHeader): string {
   let place = transactionPlaces.get(header);
   if (place === undefined) {
     place = `${header.systemId}-${header.timeline}-${formatLsn(header.commitEndLsn)}`;
+    // Chunks of a snapshot end where the last commit did; only their sequence tells them apart.
+    if (header.xid === 0) place += `-s${header.sequence}`;
     transactionPlaces.set(header, place);
   }
   return place;
@@ -97,6 +99,7 @@ function defaultKey(record: JournalRecord): string | null {
     case 'truncate':
       return null;
     case 'insert':
+    case 'read':
     case 'update':
       return rowKey(record.table, record.after);
     case 'delete':
@@ -153,6 +156,7 @@ function estimateByteCount(record: JournalRecord): number {
     case 'truncate':
       return recordOverhead;
     case 'insert':
+    case 'read':
     case 'update':
     case 'delete':
       return recordOverhead + rowsOf(record).reduce((sum, row) => sum + rowByteCount(row), 0);
@@ -162,7 +166,7 @@ function estimateByteCount(record: JournalRecord): number {
 }
 
 function rowsOf(change: RowChange): readonly Row[] {
-  if (change.kind === 'insert') return [change.after];
+  if (change.kind === 'insert' || change.kind === 'read') return [change.after];
   if (change.kind === 'delete') return [change.before];
   return change.before === undefined ? [change.after] : [change.before, change.after];
 }

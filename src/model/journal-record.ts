@@ -14,6 +14,15 @@ export interface InsertChange extends RecordPlace {
   readonly after: Row;
 }
 
+/** A row as a snapshot found it: it is this one from here on, whether or not it was there before. */
+export interface ReadChange extends RecordPlace {
+  readonly kind: 'read';
+  readonly table: TableSchema;
+  readonly after: Row;
+  /** The lanes that it is for; undefined: all. */
+  readonly lanes?: readonly string[] | undefined;
+}
+
 /** A row that changed. */
 export interface UpdateChange extends RecordPlace {
   readonly kind: 'update';
@@ -41,7 +50,7 @@ export interface TruncateChange extends RecordPlace {
 }
 
 /** A change of one row. */
-export type RowChange = InsertChange | UpdateChange | DeleteChange;
+export type RowChange = InsertChange | ReadChange | UpdateChange | DeleteChange;
 /** A change of rows. */
 export type Change = RowChange | TruncateChange;
 

@@ -1,9 +1,14 @@
 /**
  * Why rows may be missing: the table held rows when Headwater created the slot; the slot is older than the journal, so
  * nobody knows; the table was published later and held rows when that was noticed; what is published of it was altered,
- * or it was left out for a while, so that changes in between may be missing.
+ * or it was left out for a while, so that changes in between may be missing; or a lane was added that begins with a copy.
  */
-export type UncopiedReason = 'held-rows-at-start' | 'journal-begins-later' | 'published-later' | 'publication-altered';
+export type UncopiedReason =
+  | 'held-rows-at-start'
+  | 'journal-begins-later'
+  | 'published-later'
+  | 'publication-altered'
+  | 'lane-added';
 
 /**
  * A published table that may have held rows before the recorded history began. Those rows are not in the journal, so a
@@ -15,6 +20,30 @@ export interface UncopiedTable {
   /** The planner's estimate, at least 1; -1 when PostgreSQL has none. */
   readonly rowEstimate: number;
   readonly reason: UncopiedReason;
+  /** The lanes that lack them; undefined: all. */
+  readonly lanes?: readonly string[] | undefined;
+}
+
+/** How far the copy of an uncopied table has come: what a snapshot goes on behind. */
+export interface CopyProgress {
+  readonly schemaName: string;
+  readonly tableName: string;
+  readonly lanes?: readonly string[] | undefined;
+  /** The values of the table's key, as text, of the last row that was copied. */
+  readonly lastKey: readonly string[];
+  readonly rowCount: number;
+}
+
+/** Whether two stand for the same copy: the same table for the same lanes. */
+export function isSameCopy(
+  left: Pick<CopyProgress, 'schemaName' | 'tableName' | 'lanes'>,
+  right: Pick<CopyProgress, 'schemaName' | 'tableName' | 'lanes'>,
+): boolean {
+  return (
+    left.schemaName === right.schemaName &&
+    left.tableName === right.tableName &&
+    left.lanes?.join('\n') === right.lanes?.join('\n')
+  );
 }
 
 /**

@@ -2,6 +2,7 @@ import { toInstant, type Instant } from '../foundation/clock.ts';
 import type { JournalRecord } from './journal-record.ts';
 import type { Lsn } from './lsn.ts';
 import type { Sequence } from './position.ts';
+import type { UncopiedTable } from './source-identity.ts';
 
 /** Where and when a source transaction committed. */
 export interface CommitBoundary {
@@ -21,6 +22,8 @@ export interface TransactionHeader extends CommitBoundary {
   readonly timeline: number;
   /** How many messages its body holds; an upper bound of its records. */
   readonly messageCount: number;
+  /** Tables of which the history up to here lacks rows. */
+  readonly uncopiedTables?: readonly UncopiedTable[] | undefined;
 }
 
 /**

@@ -19,6 +19,8 @@ export interface RoleSqlOptions {
   readonly roleNames?: Partial<Readonly<Record<RolePurpose, string>>>;
   /** Outbox tables that the application already has: what their clean-up needs. */
   readonly adoptedOutboxes?: readonly { readonly table: string; readonly cleanUp: 'none' | 'mark' | 'delete' }[];
+  /** Tables whose older rows capture copies. */
+  readonly copiedTables?: readonly string[];
   /** Tables that a sink or handler writes. */
   readonly targetTables?: readonly string[];
   /**
@@ -67,6 +69,7 @@ const grantsOf: Readonly<Record<RolePurpose, (role: RoleContext, options: RoleSq
     grantUsage(role),
     `grant select on ${quoteQualified(role.schemaName, 'schema_version')} to ${quoteIdentifier(role.name)}`,
     grantMessages(role.name, options.publicMessages ?? 'kept'),
+    ...(options.copiedTables ?? []).flatMap((table) => grantCopy(role.name, table)),
     ...(options.adoptedOutboxes ?? []).flatMap((outbox) => grantCleanUp(role.name, outbox)),
   ],
   application: (role, options) => [
@@ -107,6 +110,15 @@ function grantMessages(roleName: string, publicMessages: 'kept' | 'revoked'): st
     execute pg_catalog.format('grant execute on function %s to %I', message_function, ${quoteLiteral(roleName)});
   end loop;
 end $$`;
+}
+
+function grantCopy(roleName: string, name: string): readonly string[] {
+  const { schemaName, objectName } = parseQualifiedName(name);
+  const role = quoteIdentifier(roleName);
+  return [
+    `grant usage on schema ${quoteIdentifier(schemaName)} to ${role}`,
+    `grant select on ${quoteQualified(schemaName, objectName)} to ${role}`,
+  ];
 }
 
 function grantCleanUp(

@@ -11,7 +11,8 @@ import { acceptSource, prepareSource, type PreparedSource, type SourceSessions }
 import { explainStreamError } from './source/explain-stream-error.ts';
 import type { SourceCatalog } from './source/source-catalog.ts';
 import { streamByteLimits, type PostgresSourceOptions } from './source/source-options.ts';
-import { SourceWatch } from './source/source-watch.ts';
+import { SourceWatch, type WatchedSource } from './source/source-watch.ts';
+import { SnapshotRunner } from './snapshot/snapshot-runner.ts';
 
 /** Creates the source of one PostgreSQL database. Nothing is opened before `start`. */
 export function createPostgresChangeSource(options: PostgresSourceOptions): ChangeSource {
@@ -34,6 +35,7 @@ class PostgresChangeSource implements ChangeSource {
   #session: StreamSession | undefined;
   #catalog: SourceCatalog | undefined;
   readonly #watch: SourceWatch;
+  readonly #snapshots: SnapshotRunner | undefined;
   #prepared: PreparedSource | undefined;
   #positions: StreamPositions | undefined;
   #reconnectCount = 0;
@@ -49,6 +51,11 @@ class PostgresChangeSource implements ChangeSource {
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
     this.#watch = new SourceWatch(options);
+    const { openSnapshot } = options;
+    this.#snapshots =
+      openSnapshot === undefined
+        ? undefined
+        : new SnapshotRunner({ ...options, openSession: openSnapshot, outboxTables: outboxTablesOf(options) });
   }
 
   get finished(): Promise<HeadwaterError | undefined> {
@@ -108,6 +115,7 @@ class PostgresChangeSource implements ChangeSource {
       receivedByteCount: total('receivedBytes'),
       reconnectCount: this.#reconnectCount,
       uncopiedTables: recorder.state.source?.uncopiedTables ?? [],
+      copies: this.#snapshots?.reports ?? [],
       error: this.#error,
     };
   }
@@ -222,7 +230,31 @@ class PostgresChangeSource implements ChangeSource {
     this.#watch.begin({ catalog: sessions.catalog, session, prepared });
     this.#started.resolve();
     logger.info('source streams', { slot: this.#options.slotName, from: formatLsn(slotLsn) });
-    return ended;
+    const copying = new AbortController();
+    const copies = this.#copy({ session, catalog: sessions.catalog, prepared }, copying.signal);
+    const error = await ended;
+    copying.abort(new HeadwaterError('HW-INTERNAL-003', 'the stream ended'));
+    await copies;
+    return error;
+  }
+
+  /** Copies older rows beside the stream. What fails is tried again as long as the stream runs. */
+  async #copy({ session, catalog, prepared }: WatchedSource, signal: AbortSignal): Promise<void> {
+    const { clock, logger, random, retry } = this.#options;
+    const writeMark = async (): Promise<void> => {
+      if (prepared.server.mayEmit) await catalog.writeMark();
+    };
+    for (let attempt = 1; !signal.aborted && this.#snapshots !== undefined; attempt += 1) {
+      try {
+        await this.#snapshots.run({ session, writeMark }, signal);
+      } catch (thrown) {
+        if (signal.aborted) return;
+        const error = HeadwaterError.from(thrown);
+        const delayMs = planRetryDelayMs(retry, attempt, random.next());
+        logger.warn('snapshot.failed', { code: error.code, error: error.message, attempt, delayMs });
+        await clock.sleep(delayMs, signal).catch(() => undefined);
+      }
+    }
   }
 
   #createSession(replication: ReplicationConnection, prepared: PreparedSource): StreamSession {
@@ -257,6 +289,10 @@ class PostgresChangeSource implements ChangeSource {
       receivedBytes: this.#counts.receivedBytes + counts.receivedBytes,
     };
   }
+}
+
+function outboxTablesOf({ outboxTable, requiredTables }: PostgresSourceOptions): readonly string[] {
+  return [outboxTable, ...requiredTables];
 }
 
 /** Flushes of a backlog start no closer than this: 5 ms gather some hundred small transactions. `npm run bench -- capture`. */

@@ -1,7 +1,7 @@
 import { assertInvariant } from '../../foundation/assert.ts';
 import { lsnZero, maxLsn, type Lsn } from '../../model/lsn.ts';
 import { toSequence, sequenceZero, type Sequence } from '../../model/position.ts';
-import type { SourceIdentity } from '../../model/source-identity.ts';
+import { isSameCopy, type SourceIdentity } from '../../model/source-identity.ts';
 import type { CommitBoundary } from '../../model/transaction.ts';
 import type {
   BodyFragment,
@@ -9,6 +9,7 @@ import type {
   DurableEnd,
   RecorderState,
   SchemaEntry,
+  SnapshotChunk,
   SourceRecordReason,
 } from '../change-recorder.ts';
 
@@ -16,6 +17,7 @@ export interface MemoryTransaction {
   readonly sequence: Sequence;
   readonly boundary: CommitBoundary;
   readonly body: Uint8Array;
+  readonly fragments: readonly BodyFragment[];
   readonly fragmentCount: number;
   readonly schemas: readonly SchemaEntry[];
 }
@@ -33,6 +35,7 @@ const emptyState: RecorderState = {
   recordedLsn: lsnZero,
   lastSequence: sequenceZero,
   preparedGids: [],
+  copies: [],
 };
 
 /**
@@ -55,6 +58,10 @@ export class MemoryRecorder implements ChangeRecorder {
 
   get state(): RecorderState {
     return this.#durable.state;
+  }
+
+  get appendedSource(): SourceIdentity | undefined {
+    return this.#current.state.source;
   }
 
   get pendingByteCount(): number {
@@ -100,6 +107,7 @@ export class MemoryRecorder implements ChangeRecorder {
       sourceStartLsn: startLsn,
       lastCommitEndLsn: isKept ? state.lastCommitEndLsn : startLsn,
       recordedLsn: isKept ? state.recordedLsn : startLsn,
+      copies: state.copies.filter((copy) => identity.uncopiedTables.some((table) => isSameCopy(table, copy))),
     });
   }
 
@@ -158,12 +166,24 @@ export class MemoryRecorder implements ChangeRecorder {
     throw new Error('not in protocol 1');
   }
 
+  appendSnapshotChunk({ fragments, progress, readTimeMicros }: SnapshotChunk): Sequence {
+    const { state } = this.#current;
+    const chunkLsn = maxLsn(state.lastCommitEndLsn, state.sourceStartLsn);
+    const boundary = { xid: 0, commitLsn: chunkLsn, commitEndLsn: chunkLsn, commitTimeMicros: readTimeMicros };
+    for (const fragment of fragments) this.#pendingByteCount += byteCount(fragment);
+    const sequence = this.#commit(boundary, fragments, []);
+    const others = state.copies.filter((copy) => !isSameCopy(copy, progress));
+    this.#setState({ ...this.#current.state, copies: [...others, progress] });
+    return sequence;
+  }
+
   #commit(boundary: CommitBoundary, fragments: readonly BodyFragment[], schemas: readonly SchemaEntry[]): Sequence {
     const { state, transactions } = this.#current;
-    assertInvariant(boundary.commitEndLsn > state.lastCommitEndLsn, 'commits come in the order of their ends');
+    const isBehind = boundary.xid === 0 || boundary.commitEndLsn > state.lastCommitEndLsn;
+    assertInvariant(isBehind, 'commits come in the order of their ends');
     const sequence = toSequence(state.lastSequence + 1n);
     const body = Buffer.concat(fragments.flatMap((fragment) => fragment.body));
-    const transaction = { sequence, boundary, body, fragmentCount: fragments.length, schemas };
+    const transaction = { sequence, boundary, body, fragments, fragmentCount: fragments.length, schemas };
     this.#current = {
       transactions: [...transactions, transaction],
       state: {

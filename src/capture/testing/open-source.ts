@@ -11,6 +11,7 @@ import { MessageFramer } from '../postgres/replication/message-framer.ts';
 import { openReplicationConnection } from '../postgres/replication/pg-replication-connection.ts';
 import type { ReplicationConnection } from '../postgres/replication/replication-connection.ts';
 import { outputOffset } from '../postgres/replication/wire.ts';
+import { openSnapshotSession } from '../postgres/snapshot/pg-snapshot-session.ts';
 import type { PostgresSourceOptions } from '../postgres/source/source-options.ts';
 import { openSourceCatalog } from '../postgres/source/sql-source-catalog.ts';
 import type { MemoryRecorder, MemoryTransaction } from './memory-recorder.ts';
@@ -20,6 +21,8 @@ export type SourceTestOptions = Partial<PostgresSourceOptions> & {
   readonly url: string;
   readonly slotName: string;
   readonly recorder: PostgresSourceOptions['recorder'];
+  /** Older rows are copied. */
+  readonly copies?: boolean;
 };
 
 /** A source of a real server, not started. */
@@ -43,6 +46,7 @@ export function createTestSource(options: SourceTestOptions): ChangeSource {
     logger: silentLogger,
     openReplication: (signal) => openReplicationConnection(connection, signal),
     openCatalog: (signal) => openSourceCatalog(connection, signal),
+    ...(options.copies === true ? { openSnapshot: (signal) => openSnapshotSession(connection, signal) } : {}),
     ...options,
   });
 }
@@ -155,9 +159,11 @@ export function decodeTransactions(
   adoptedOutboxes: readonly { readonly schemaName: string; readonly tableName: string }[] = [],
 ): JournalRecord[][] {
   const decoder = createPgoutputDecoder({ installation: 'test', outboxSchema: 'headwater', adoptedOutboxes });
-  return recorder.durable.transactions.map((transaction: MemoryTransaction) => [
-    ...decoder.decodeBody('pgoutput-copy/1', transaction.body, 0).records,
-  ]);
+  return recorder.durable.transactions.map(({ body, boundary, fragments }: MemoryTransaction) =>
+    boundary.xid === 0
+      ? fragments.flatMap((one) => decoder.decodeBody(one.encoding, Buffer.concat(one.body), 0).records)
+      : [...decoder.decodeBody('pgoutput-copy/1', body, 0).records],
+  );
 }
 
 /** First column of every inserted row, in order. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { toLsn } from '../../model/lsn.ts';
 import { toSequence } from '../../model/position.ts';
-import type { SourceIdentity } from '../../model/source-identity.ts';
+import type { CopyProgress, SourceIdentity } from '../../model/source-identity.ts';
 import type { Lsn } from '../../model/lsn.ts';
 import type { SourceRecordReason } from '../../capture/change-recorder.ts';
 import type { Carry } from './journal-head.ts';
@@ -29,10 +29,25 @@ const sourceSchema = z.strictObject({
       schemaName: z.string(),
       tableName: z.string(),
       rowEstimate: z.number(),
-      reason: z.enum(['held-rows-at-start', 'journal-begins-later', 'published-later', 'publication-altered']),
+      reason: z.enum([
+        'held-rows-at-start',
+        'journal-begins-later',
+        'published-later',
+        'publication-altered',
+        'lane-added',
+      ]),
+      lanes: z.array(z.string()).optional(),
     }),
   ),
 }) satisfies z.ZodType<SourceIdentity>;
+
+const copyProgressSchema = z.strictObject({
+  schemaName: z.string(),
+  tableName: z.string(),
+  lanes: z.array(z.string()).optional(),
+  lastKey: z.array(z.string()),
+  rowCount: z.int(),
+}) satisfies z.ZodType<CopyProgress>;
 
 const spoolSchema = z.base64().transform((text, context) => {
   const reference = decodeSpoolReference(Buffer.from(text, 'base64'), 0);
@@ -51,6 +66,8 @@ const carrySchema = z.strictObject({
     .regex(/^\d{1,20}$/)
     .transform((text) => toSequence(BigInt(text))),
   prepared: z.array(z.strictObject({ gid: z.string(), xid: z.int(), spool: spoolSchema })),
+  /** Absent when there is none. */
+  copies: z.array(copyProgressSchema).default([]),
 });
 
 const sourceRecordSchema = z.strictObject({
@@ -79,6 +96,7 @@ export function encodeCarry(carry: Carry): Buffer {
       xid,
       spool: encodeSpoolReference(spool).toString('base64'),
     })),
+    ...(carry.copies.length === 0 ? {} : { copies: carry.copies }),
   };
   return Buffer.from(JSON.stringify(json));
 }
@@ -91,6 +109,16 @@ export function decodeCarry(body: Uint8Array): Carry | undefined {
 /** The body of a source frame. */
 export function encodeSourceRecord(record: SourceRecord): Buffer {
   return Buffer.from(JSON.stringify({ ...record, startLsn: String(record.startLsn) }));
+}
+
+/** The body of a copy progress frame. */
+export function encodeCopyProgress(progress: CopyProgress): Buffer {
+  return Buffer.from(JSON.stringify(progress));
+}
+
+/** Undefined for a body that is none. */
+export function decodeCopyProgress(body: Uint8Array): CopyProgress | undefined {
+  return copyProgressSchema.safeParse(parseJson(body)).data;
 }
 
 /** Undefined for a body that is no source record. */

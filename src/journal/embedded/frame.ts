@@ -1,3 +1,4 @@
+import type { BodyEncoding } from '../../capture/change-recorder.ts';
 import { getUint53 } from './uint53.ts';
 
 /** Bytes of a frame before its body. */
@@ -19,17 +20,23 @@ export const frameKind = {
   carry: 10,
   drop: 11,
   mark: 12,
+  copyProgress: 13,
 } as const;
 
 /** The number of a frame kind. */
 export type FrameKind = (typeof frameKind)[keyof typeof frameKind];
 
-const frameKindMax = frameKind.mark;
+const frameKindMax = frameKind.copyProgress;
 
 /** The numbers of the body encodings. */
-export const bodyEncodingCode = { none: 0, 'pgoutput-copy/1': 1 } as const;
+export const bodyEncodingCode = { none: 0, 'pgoutput-copy/1': 1, 'snapshot-rows/1': 2 } as const;
 /** The largest one that this release knows. */
-export const bodyEncodingMax = 1;
+export const bodyEncodingMax = 2;
+
+/** The name of a body's encoding; a frame without a body has none to be read by. */
+export function bodyEncodingName(code: number): BodyEncoding {
+  return code === bodyEncodingCode['snapshot-rows/1'] ? 'snapshot-rows/1' : 'pgoutput-copy/1';
+}
 
 /**
  * A frame as it lies in a file, of which the checksum holds. It looks into the window that was read, which stays as it is, and

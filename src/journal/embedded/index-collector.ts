@@ -2,7 +2,8 @@ import type { TransactionDecoder } from '../../capture/transaction-decoder.ts';
 import type { JournalRecord } from '../../model/journal-record.ts';
 import { type CommitRecord, messagesOf } from './commit-record.ts';
 import { EntryList } from './entry-list.ts';
-import { frameKind } from './frame.ts';
+import { bodyEncodingCode, frameKind } from './frame.ts';
+import { snapshotXid } from './journal-head.ts';
 import type { JournalFiles } from './journal-files.ts';
 import type { FoldStep } from './segment-fold.ts';
 import type { SegmentWalk } from './segment-walk.ts';
@@ -79,7 +80,8 @@ export class IndexCollector {
         if (meaning.offset >= walk.header.preambleEnd) this.contextOffsets.push(meaning.offset);
         return;
       case 'fragment':
-        this.#decode(meaning.frame.body);
+        // A snapshot holds rows and no events.
+        if (meaning.frame.encoding === bodyEncodingCode['pgoutput-copy/1']) this.#decode(meaning.frame.body);
         return;
       case 'prepared':
       case 'spool-ended':
@@ -115,7 +117,7 @@ export class IndexCollector {
       this.places.push({ sequence, greatestMicros: this.#greatestMicros, offset });
     }
     const relative = Number(sequence - this.#firstSequence);
-    this.xids.add(xid, relative);
+    if (xid !== snapshotXid) this.xids.add(xid, relative);
     for (const record of this.#open) {
       if (record.kind !== 'event') continue;
       this.eventIds.add(tableHash(record.event.id), relative);

@@ -1,9 +1,12 @@
 import type { RecorderState, SchemaEntry, SourceRecordReason } from '../../capture/change-recorder.ts';
 import { lsnZero, maxLsn, type Lsn } from '../../model/lsn.ts';
 import { sequenceZero, type Sequence, toSequence } from '../../model/position.ts';
-import type { SourceIdentity } from '../../model/source-identity.ts';
+import { type CopyProgress, isSameCopy, type SourceIdentity } from '../../model/source-identity.ts';
 import type { CommitRecord } from './commit-record.ts';
 import type { SpoolReference } from './spool-reference.ts';
+
+/** What stands for the transaction id in the frames of a snapshot chunk: PostgreSQL gives it to no transaction. */
+export const snapshotXid = 0;
 
 /** A prepared transaction that waits for its decision. */
 export interface PreparedTransaction {
@@ -20,6 +23,7 @@ export interface Carry {
   readonly recordedLsn: Lsn;
   readonly lastSequence: Sequence;
   readonly prepared: readonly PreparedTransaction[];
+  readonly copies: readonly CopyProgress[];
 }
 
 /** Before anything was recorded. */
@@ -30,6 +34,7 @@ export const emptyCarry: Carry = {
   recordedLsn: lsnZero,
   lastSequence: sequenceZero,
   prepared: [],
+  copies: [],
 };
 
 /** Where the history stands: changed by each unit that is written or read, in order. The writer and every reader keep one. */
@@ -41,6 +46,7 @@ export class JournalHead {
   #lastSequence: Sequence;
   readonly #prepared: Map<string, PreparedTransaction>;
   readonly #schemas = new Map<number, Uint8Array>();
+  #copies: readonly CopyProgress[];
 
   constructor(carry: Carry, schemas: readonly SchemaEntry[] = []) {
     this.#source = carry.source;
@@ -49,6 +55,7 @@ export class JournalHead {
     this.#recordedLsn = carry.recordedLsn;
     this.#lastSequence = carry.lastSequence;
     this.#prepared = new Map(carry.prepared.map((entry) => [entry.gid, entry]));
+    this.#copies = carry.copies;
     for (const { relationId, message } of schemas) this.#schemas.set(relationId, message);
   }
 
@@ -89,6 +96,7 @@ export class JournalHead {
       recordedLsn: this.#recordedLsn,
       lastSequence: this.#lastSequence,
       prepared: [...this.#prepared.values()],
+      copies: this.#copies,
     };
   }
 
@@ -100,6 +108,7 @@ export class JournalHead {
       recordedLsn: this.#recordedLsn,
       lastSequence: this.#lastSequence,
       preparedGids: [...this.#prepared.keys()],
+      copies: this.#copies,
     };
   }
 
@@ -112,6 +121,7 @@ export class JournalHead {
     this.#sourceStartLsn = startLsn;
     this.#recordedLsn = isSameHistory ? maxLsn(this.#recordedLsn, startLsn) : startLsn;
     if (!isSameHistory) this.#lastCommitEndLsn = lsnZero;
+    this.#copies = this.#copies.filter((copy) => source.uncopiedTables.some((table) => isSameCopy(table, copy)));
   }
 
   /** The next transaction is `sequence`; what came before it in the segment was not read. */
@@ -120,15 +130,27 @@ export class JournalHead {
     this.#lastCommitEndLsn = lsnZero;
   }
 
-  /** Whether a commit may follow: the next sequence, and an end behind the last one. */
+  /** Where a snapshot chunk stands in the WAL: at the end of the last commit, or where the history begins. */
+  get chunkLsn(): Lsn {
+    return maxLsn(this.#lastCommitEndLsn, this.#sourceStartLsn);
+  }
+
+  /** Whether a commit may follow: the next sequence, and an end behind the last one; a snapshot chunk ends where that did. */
   accepts(record: CommitRecord): boolean {
-    return record.sequence === this.nextSequence && record.commitEndLsn > this.#lastCommitEndLsn;
+    if (record.sequence !== this.nextSequence) return false;
+    return record.xid === snapshotXid
+      ? record.commitEndLsn >= this.#lastCommitEndLsn
+      : record.commitEndLsn > this.#lastCommitEndLsn;
   }
 
   noteCommit(record: CommitRecord): void {
     this.#lastSequence = record.sequence;
     this.#lastCommitEndLsn = record.commitEndLsn;
     this.#recordedLsn = maxLsn(this.#recordedLsn, record.commitEndLsn);
+  }
+
+  noteCopyProgress(progress: CopyProgress): void {
+    this.#copies = [...this.#copies.filter((copy) => !isSameCopy(copy, progress)), progress];
   }
 
   noteProgress(lsn: Lsn): void {

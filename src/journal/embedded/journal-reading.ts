@@ -5,7 +5,7 @@ import type { ReadOptions, StoredEntry } from '../journal-reader.ts';
 import { type CommitRecord, commitRecordLength, messagesOf } from './commit-record.ts';
 import { corruptBytes } from './corruption.ts';
 import type { DurableEndWatch } from './durable-place.ts';
-import type { Frame } from './frame.ts';
+import { bodyEncodingCode, bodyEncodingName, type Frame } from './frame.ts';
 import type { JournalFiles } from './journal-files.ts';
 import type { PlaceFinder } from './place-finder.ts';
 import { listSegments, readSummary } from './segment-catalog.ts';
@@ -22,6 +22,19 @@ const batchByteCount = 256 * 1024;
 
 type Batch = readonly StoredEntry[];
 type CommitStep = Extract<FoldStep, { kind: 'commit' }>;
+
+/** A body and the number of its encoding. */
+interface StoredBody {
+  readonly body: Uint8Array;
+  readonly encoding: number;
+}
+
+const noBody: StoredBody = { body: new Uint8Array(0), encoding: bodyEncodingCode.none };
+
+/** What stands in a commit frame itself. */
+function lastOf(commit: Frame): StoredBody {
+  return { body: messagesOf(commit), encoding: commit.encoding };
+}
 
 /** What every reading of a journal works with. */
 export interface ReadingGround {
@@ -184,12 +197,13 @@ export class JournalReading {
       systemId: source.systemId,
       timeline: source.timeline,
       messageCount: record.messageCount,
+      uncopiedTables: source.uncopiedTables,
     };
   }
 
   #commitInOneFrame(walk: SegmentWalk, meaning: CommitStep): void {
     const header = this.#begin(walk, meaning.record);
-    this.#push(header, messagesOf(meaning.frame), true, true);
+    this.#push(header, lastOf(meaning.frame), true, true);
   }
 
   async *#commit(walk: SegmentWalk, meaning: CommitStep): AsyncGenerator<Batch> {
@@ -197,35 +211,35 @@ export class JournalReading {
     const isLastInCommit = meaning.frame.bodyLength > commitRecordLength;
     const fragments = this.#fragments;
     for (const [index, held] of fragments.entries()) {
-      const { body } = typeof held === 'number' ? await walk.readAgain(held) : held;
+      const { body, encoding } = typeof held === 'number' ? await walk.readAgain(held) : held;
       const isLast = !isLastInCommit && index === fragments.length - 1;
-      this.#push(header, body, index === 0, isLast);
+      this.#push(header, { body, encoding }, index === 0, isLast);
       if (this.#byteCount < batchByteCount) continue;
       yield* this.#take();
       this.#options.signal?.throwIfAborted();
     }
-    if (isLastInCommit) this.#push(header, messagesOf(meaning.frame), false, true);
+    if (isLastInCommit) this.#push(header, lastOf(meaning.frame), false, true);
   }
 
   async *#spooledCommit(header: TransactionHeader, reference: SpoolReference): AsyncGenerator<Batch> {
     const { signal } = this.#options;
-    let before: Uint8Array | undefined;
+    let before: StoredBody | undefined;
     let isFirst = true;
-    for await (const { body } of readSpool({ ...this.#files, reference })) {
+    for await (const { body, encoding } of readSpool({ ...this.#files, reference })) {
       if (before !== undefined) {
         this.#push(header, before, isFirst, false);
         isFirst = false;
       }
-      before = body;
+      before = { body, encoding };
       if (this.#byteCount < batchByteCount) continue;
       yield* this.#take();
       signal?.throwIfAborted();
     }
-    this.#push(header, before ?? new Uint8Array(0), isFirst, true);
+    this.#push(header, before ?? noBody, isFirst, true);
   }
 
-  #push(header: TransactionHeader, body: Uint8Array, isFirst: boolean, isLast: boolean): void {
-    this.#entries.push({ kind: 'fragment', header, encoding: 'pgoutput-copy/1', body, isFirst, isLast });
+  #push(header: TransactionHeader, { body, encoding }: StoredBody, isFirst: boolean, isLast: boolean): void {
+    this.#entries.push({ kind: 'fragment', header, encoding: bodyEncodingName(encoding), body, isFirst, isLast });
     this.#byteCount += body.length;
   }
 

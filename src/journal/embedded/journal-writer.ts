@@ -6,6 +6,7 @@ import type {
   DurableEnd,
   RecorderState,
   SchemaEntry,
+  SnapshotChunk,
   SourceRecordReason,
 } from '../../capture/change-recorder.ts';
 import { assertInvariant } from '../../foundation/assert.ts';
@@ -16,13 +17,13 @@ import type { Lsn } from '../../model/lsn.ts';
 import type { Sequence } from '../../model/position.ts';
 import type { SourceIdentity } from '../../model/source-identity.ts';
 import type { CommitBoundary } from '../../model/transaction.ts';
-import { encodeSourceRecord } from './carry-record.ts';
+import { encodeCopyProgress, encodeSourceRecord } from './carry-record.ts';
 import type { CommitRecord } from './commit-record.ts';
 import { writeFailure } from './disk-failure.ts';
 import type { DurableEndPublisher } from './durable-place.ts';
 import { bodyEncodingCode, frameKind } from './frame.ts';
 import type { AppendedFrame } from './frame-appender.ts';
-import { JournalHead } from './journal-head.ts';
+import { JournalHead, snapshotXid } from './journal-head.ts';
 import { type JournalPaths, openSpoolName, spoolName } from './journal-paths.ts';
 import { OpenSpool } from './open-spool.ts';
 import { fragmentByteCount, OpenTransactions, type StraightTransaction } from './open-transactions.ts';
@@ -85,6 +86,10 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
 
   get state(): RecorderState {
     return this.#state;
+  }
+
+  get appendedSource(): SourceIdentity | undefined {
+    return this.#head.source;
   }
 
   get pendingByteCount(): number {
@@ -201,6 +206,25 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
     new DataView(body.buffer).setBigUint64(0, lsn, true);
     this.#segments.appendControl(frameKind.progress, 0, body);
     this.#head.noteProgress(lsn);
+  }
+
+  appendSnapshotChunk({ fragments, progress, readTimeMicros }: SnapshotChunk): Sequence {
+    this.#beginUnit();
+    for (const fragment of fragments) this.appendFragment(snapshotXid, snapshotXid, fragment);
+    const { straight } = this.#open;
+    assertInvariant((straight === undefined) === (fragments.length === 0), 'a chunk stands between transactions');
+    this.#open.straight = undefined;
+    const { chunkLsn } = this.#head;
+    const boundary = {
+      xid: snapshotXid,
+      commitLsn: chunkLsn,
+      commitEndLsn: chunkLsn,
+      commitTimeMicros: readTimeMicros,
+    };
+    const sequence = this.#commit(boundary, emptyFragment, [], straight);
+    this.#segments.appendControl(frameKind.copyProgress, snapshotXid, encodeCopyProgress(progress));
+    this.#head.noteCopyProgress(progress);
+    return sequence;
   }
 
   flush(): Promise<DurableEnd> {

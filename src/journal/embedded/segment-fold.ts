@@ -4,7 +4,7 @@ import type { SchemaEntry } from '../../capture/change-recorder.ts';
 import { unreachable } from '../../foundation/assert.ts';
 import { type Lsn, toLsn } from '../../model/lsn.ts';
 import type { Sequence } from '../../model/position.ts';
-import { decodeCarry, decodeSourceRecord } from './carry-record.ts';
+import { decodeCarry, decodeCopyProgress, decodeSourceRecord } from './carry-record.ts';
 import { commitRecordLength, type CommitRecord, decodeCommitRecord } from './commit-record.ts';
 import { corruptBytes } from './corruption.ts';
 import { type Frame, frameKind } from './frame.ts';
@@ -16,7 +16,7 @@ import { decodeSpoolReference, type SpoolReference } from './spool-reference.ts'
  *
  *   carry ─► preamble schemas ─► units
  *   unit = fragment* (commit | drop) | spooled commit | prepared commit | source | progress | prepare | prepared rollback
- *        | mark;  a commit of any kind is followed by as many schema frames as its record says, and they belong to it
+ *        | copy progress | mark;  a commit of any kind is followed by as many schema frames as its record says, and they belong to it
  *
  * A frame that is intact and breaks this grammar was never written by us: a refusal, never something to cut.
  */
@@ -143,6 +143,8 @@ export class SegmentFold {
         if (frame.bodyLength !== 8) throw this.#refuse(frame, 'a progress frame of another length');
         this.#head.noteProgress(toLsn(readUint64(frame.body, 0)));
         return nothing;
+      case frameKind.copyProgress:
+        return this.#copyProgress(frame);
       case frameKind.mark:
         return nothing;
       case frameKind.carry:
@@ -223,6 +225,13 @@ export class SegmentFold {
     if (record === undefined) throw this.#refuse(frame, 'a source frame that cannot be read');
     this.#head.noteSource(record.source, record.startLsn, record.reason);
     return { kind: 'source', offset: frame.offset };
+  }
+
+  #copyProgress(frame: Frame): FoldStep {
+    const progress = decodeCopyProgress(frame.body);
+    if (progress === undefined) throw this.#refuse(frame, 'the progress of a copy that cannot be read');
+    this.#head.noteCopyProgress(progress);
+    return nothing;
   }
 
   #prepared(frame: Frame): FoldStep {

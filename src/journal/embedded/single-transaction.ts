@@ -2,6 +2,7 @@ import type { TransactionDecoder } from '../../capture/transaction-decoder.ts';
 import type { JournalRecord } from '../../model/journal-record.ts';
 import type { Sequence } from '../../model/position.ts';
 import { messagesOf } from './commit-record.ts';
+import { bodyEncodingName, type Frame } from './frame.ts';
 import type { JournalFiles } from './journal-files.ts';
 import type { WalkStart } from './place-finder.ts';
 import type { FoldStep } from './segment-fold.ts';
@@ -45,23 +46,27 @@ export async function* readSingleTransaction(
     if (meaning.record.sequence < sequence) continue;
     if (meaning.record.sequence > sequence) return;
     for (const entry of walk.fold.head.schemas) decoder.learnSchema(entry.message);
-    for await (const body of bodiesOf(files, walk, meaning)) {
-      if (body.length > 0) yield decoder.decodeBody('pgoutput-copy/1', body, 0).records;
+    for await (const { body, encoding } of bodiesOf(files, walk, meaning)) {
+      if (body.length > 0) yield decoder.decodeBody(bodyEncodingName(encoding), body, 0).records;
     }
     return;
   }
 }
 
-async function* bodiesOf(files: JournalFiles, walk: SegmentWalk, commit: CommitStep): AsyncGenerator<Uint8Array> {
+async function* bodiesOf(
+  files: JournalFiles,
+  walk: SegmentWalk,
+  commit: CommitStep,
+): AsyncGenerator<Pick<Frame, 'body' | 'encoding'>> {
   if (commit.kind === 'spooled-commit') {
-    for await (const { body } of readSpool({ ...files, reference: commit.spool })) yield body;
+    yield* readSpool({ ...files, reference: commit.spool });
     return;
   }
   // Its fragments were passed before it was known whose they are, so they are read a second time: they may be many.
   for (let offset = commit.record.firstFragmentOffset; offset < commit.frame.offset;) {
     const fragment = await walk.readAgain(offset);
-    yield fragment.body;
+    yield fragment;
     offset = fragment.end;
   }
-  yield messagesOf(commit.frame);
+  yield { body: messagesOf(commit.frame), encoding: commit.frame.encoding };
 }

@@ -5,7 +5,8 @@ import type { JournalRecord } from '../../../model/journal-record.ts';
 import { eventFromAdoptedOutboxRow, eventFromOutboxRow } from '../../../model/outbox-row.ts';
 import type { TableSchema } from '../../../model/table-schema.ts';
 import type { BodyEncoding } from '../../change-recorder.ts';
-import type { DecodedBody, TransactionDecoder } from '../../transaction-decoder.ts';
+import { decodeSnapshotRows } from '../../snapshot-rows.ts';
+import type { DecodeCounts, DecodedBody, TransactionDecoder } from '../../transaction-decoder.ts';
 import { copyHeaderLength, outputOffset, readUint32, tag } from '../replication/wire.ts';
 import { decodeLogicalMessage } from './logical-message.ts';
 import { MessageReader } from './message-reader.ts';
@@ -29,6 +30,8 @@ export interface PgoutputDecoderOptions {
   /** Tables of the form (id, event_type, payload, created_at, published) whose inserts are events. */
   readonly adoptedOutboxes: readonly TableName[];
 }
+
+const noCounts: DecodeCounts = { foreignMessages: 0, adoptedOutboxChanges: 0, outboxChanges: 0 };
 
 type TableRole = 'plain' | 'outbox' | 'adopted-outbox';
 
@@ -72,6 +75,7 @@ class PgoutputDecoder implements TransactionDecoder {
   }
 
   decodeBody(encoding: BodyEncoding, body: Uint8Array, firstOrdinal: number): DecodedBody {
+    if (encoding === 'snapshot-rows/1') return { records: decodeSnapshotRows(body, firstOrdinal), counts: noCounts };
     if (encoding !== 'pgoutput-copy/1') {
       throw new HeadwaterError('HW-CAPTURE-006', `a body has the encoding "${String(encoding).slice(0, 40)}"`);
     }

@@ -1,7 +1,10 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 
-/** Called with each whole message: `bytes[start]` is its tag, `end` is behind its last byte. */
-export type MessageVisitor = (bytes: Uint8Array, start: number, end: number) => void;
+/**
+ * Called with each whole message: `bytes[start]` is its tag, `end` is behind its last byte. `hold`: the message was not
+ * taken; it and what follows are kept, and come again with the next push. A message above the gather threshold must be taken.
+ */
+export type MessageVisitor = (bytes: Uint8Array, start: number, end: number) => 'hold' | void;
 
 const headerLength = 5;
 /** PostgreSQL allocates at most 1 GiB for a message, headers come on top. */
@@ -34,6 +37,11 @@ export class MessageFramer {
     return this.#gathered === undefined ? this.#rest.length : this.#gatheredLength;
   }
 
+  /** What was not taken yet. A view, valid until the next push. */
+  get rest(): Uint8Array {
+    return this.#gathered === undefined ? this.#rest : this.#gathered.subarray(0, this.#gatheredLength);
+  }
+
   /** @throws HW-CAPTURE-001 for a length that no message has, HW-CAPTURE-007 above the limit. The framer is then unusable. */
   push(chunk: Uint8Array, visit: MessageVisitor): void {
     const bytes = this.#gathered === undefined ? this.#join(chunk) : this.#gather(this.#gathered, chunk, visit);
@@ -41,7 +49,7 @@ export class MessageFramer {
     while (bytes.length - offset >= headerLength) {
       const end = offset + 1 + readLength(bytes, offset + 1);
       if (end > bytes.length) break;
-      visit(bytes, offset, end);
+      if (visit(bytes, offset, end) === 'hold') break;
       offset = end;
     }
     if (offset < bytes.length) this.#keepRest(bytes.subarray(offset));
@@ -51,6 +59,7 @@ export class MessageFramer {
     const rest = this.#rest;
     if (rest.length === 0) return chunk;
     this.#rest = emptyBytes;
+    if (chunk.length === 0) return rest;
     const isContinued = rest.buffer === chunk.buffer && rest.byteOffset + rest.length === chunk.byteOffset;
     if (isContinued) return new Uint8Array(rest.buffer, rest.byteOffset, rest.length + chunk.length);
     const joined = new Uint8Array(rest.length + chunk.length);

@@ -1,5 +1,3 @@
-import { Socket } from 'node:net';
-
 import { HeadwaterError } from '../../../foundation/error.ts';
 import { parseLsn } from '../../../model/lsn.ts';
 import { toConnectionError } from '../../../postgres/connection-error.ts';
@@ -7,8 +5,6 @@ import type { QueryRow } from '../../../postgres/connection.ts';
 import { describeAddress, type ConnectionOptions } from '../../../postgres/connection-options.ts';
 import { closePgClient, openPgClient, runStatement, socketOf, type PgClient } from '../../../postgres/pg-driver.ts';
 import { beginSlotTransactionSql, createSlotCommand, tableHoldsRowSql } from '../source/setup.sql.ts';
-import { ChunkPool } from './chunk-pool.ts';
-import { MessageFramer } from './message-framer.ts';
 import type {
   CreatedSlot,
   ReplicationConnection,
@@ -18,6 +14,7 @@ import type {
   SystemFacts,
   TableToLookAt,
 } from './replication-connection.ts';
+import { SocketReader } from './socket-reader.ts';
 import { encodeQuery, formatStartReplication, streamSettings, streamTimeouts } from './start-command.ts';
 
 /** How long the server may take for an answer that it has at hand. */
@@ -136,66 +133,5 @@ class PgReplicationConnection implements ReplicationConnection {
       throw new HeadwaterError('HW-SOURCE-034', `the replication connection to ${this.#address} is closed`);
     const subject = `a replication command on ${this.#address}`;
     return runStatement(this.#client, { text, values: [], subject, timeoutMs });
-  }
-}
-
-/**
- * Reads a socket for the driver during the login, and for the stream after it. A plain socket hands its bytes over through
- * `onread`, outside Node's streams: they are passed on to the driver as 'data' events as long as it is in charge. Behind TLS
- * Node gives 'data' events only.
- */
-class SocketReader {
-  readonly #pool = new ChunkPool();
-  /** Sees what the driver sees, so that it holds the beginning of a message that the take-over would cut. */
-  readonly #framer = new MessageFramer();
-  #plainSocket: Socket | undefined;
-  #socket: Socket | undefined;
-  #listener: StreamListener | undefined;
-
-  createSocket(): Socket {
-    this.#plainSocket = new Socket({
-      onread: { buffer: () => this.#pool.room(), callback: (length) => this.#read(length) },
-    });
-    return this.#plainSocket;
-  }
-
-  /** From the first message after the login on. */
-  follow(socket: Socket): void {
-    this.#socket = socket;
-    if (socket !== this.#plainSocket) this.#follow(socket);
-  }
-
-  #follow(socket: Socket): void {
-    socket.on('data', (bytes: Buffer) => this.#deliver(bytes, false));
-  }
-
-  /** Detaches the driver, whose parser holds no unread bytes between two answers. */
-  takeOver(listener: StreamListener): Socket {
-    const socket = this.#socket;
-    if (socket === undefined || this.#framer.restLength > 0) {
-      throw new HeadwaterError(
-        'HW-CAPTURE-001',
-        'the server was in the middle of a message when the stream was to begin',
-      );
-    }
-    socket.removeAllListeners('data');
-    if (socket !== this.#plainSocket) this.#follow(socket);
-    this.#listener = listener;
-    socket.pause();
-    return socket;
-  }
-
-  #read(length: number): boolean {
-    const room = this.#pool.room();
-    const bytes = this.#pool.take(length);
-    this.#deliver(bytes, length === room.length);
-    // The driver keeps what it did not finish in the buffer it was given, and may write there.
-    if (this.#listener === undefined) this.#plainSocket?.emit('data', Buffer.from(bytes));
-    return true;
-  }
-
-  #deliver(bytes: Buffer, isFull: boolean): void {
-    if (this.#listener !== undefined) this.#listener.bytes(bytes, isFull);
-    else if (this.#socket !== undefined) this.#framer.push(bytes, () => undefined);
   }
 }

@@ -5,7 +5,15 @@ import type { CommitBoundary } from '../../../model/transaction.ts';
 import type { BodyFragment, ChangeRecorder, SchemaEntry } from '../../change-recorder.ts';
 import { MessageFramer } from './message-framer.ts';
 import { createStreamState, transition, type StreamEffect, type StreamEvent, type StreamState } from './stream-core.ts';
-import { copyHeaderLength, decodeKeepalive, outputOffset, postgresEpochMicros, readUint32, tag } from './wire.ts';
+import {
+  copyHeaderLength,
+  decodeKeepalive,
+  outputOffset,
+  postgresEpochMicros,
+  readUint32,
+  readUint64,
+  tag,
+} from './wire.ts';
 
 /** What the stream was made of since the connection began. Nothing is left out without a count. */
 export interface StreamCounts {
@@ -20,6 +28,20 @@ export interface StreamCounts {
   /** Messages with our prefix that are not transactional: forged, never events. */
   readonly forgedMessages: number;
   readonly receivedBytes: number;
+}
+
+/** What the stream tells first of a transaction. */
+export interface TransactionBegin {
+  readonly xid: number;
+  readonly commitLsn: Lsn;
+}
+
+/** Decides, while a snapshot is taken, which transactions stand before it. */
+export interface TransactionGate {
+  /** False: the transaction and everything behind it waits. Asked again after `receive`. */
+  mayPass(begin: TransactionBegin): boolean;
+  /** Everything before `lsn` has come. */
+  passed(lsn: Lsn): void;
 }
 
 /** What goes out again. */
@@ -53,7 +75,7 @@ export class StreamRecorder {
   readonly #output: StreamOutput;
   readonly #spillByteCount: number;
   readonly #framer = new MessageFramer();
-  readonly #visit = (bytes: Uint8Array, start: number, end: number): void => this.#message(bytes, start, end);
+  readonly #visit = (bytes: Uint8Array, start: number, end: number): 'hold' | void => this.#message(bytes, start, end);
   #state: StreamState;
   #view: DataView = new DataView(new ArrayBuffer(0));
   #viewed: Uint8Array | undefined;
@@ -75,6 +97,10 @@ export class StreamRecorder {
   #runEnd = 0;
 
   #carriedRelations = new Map<number, Uint8Array>();
+  #gate: TransactionGate | undefined;
+  #isHeld = false;
+  readonly #recentXids = new Uint32Array(recentXidCount);
+  #endCount = 0;
   #counts = { transactions: 0, records: 0, duplicates: 0, withoutRecords: 0, forgedMessages: 0, receivedBytes: 0 };
 
   constructor(options: StreamRecorderOptions) {
@@ -118,13 +144,29 @@ export class StreamRecorder {
     this.#step({ kind: 'flushed', recordedLsn });
   }
 
+  /** Has each transaction ask before it is taken; undefined lets all pass. What was held is taken at the next `receive`. */
+  set gate(gate: TransactionGate | undefined) {
+    this.#gate = gate;
+    this.#isHeld = false;
+  }
+
+  /** What a held transaction begins; undefined while none is held. */
+  get held(): Uint8Array | undefined {
+    return this.#isHeld ? this.#framer.rest : undefined;
+  }
+
+  /** Transaction ids that ended last, those without records too; 0 stands for none. */
+  get recentXids(): Uint32Array {
+    return this.#recentXids;
+  }
+
   /** The connection is gone: what was open is sent again by the next one. */
   abandon(): void {
     if (this.#isSpilled) this.#recorder.abortTransaction(this.#xid);
     this.#forgetTransaction();
   }
 
-  #message(bytes: Uint8Array, start: number, end: number): void {
+  #message(bytes: Uint8Array, start: number, end: number): 'hold' | void {
     if (bytes[start] !== tag.copyData) {
       this.#closeRun();
       this.#output.control(bytes[start] ?? 0, bytes.subarray(start, end));
@@ -132,6 +174,9 @@ export class StreamRecorder {
     }
     const kind = bytes[start + copyHeaderLength];
     if (kind === tag.walPiece && end - start > outputOffset) {
+      if (this.#gate !== undefined && bytes[start + outputOffset] === beginTag && this.#isHeldBack(bytes, start, end)) {
+        return 'hold';
+      }
       this.#decoderOutput(bytes, start, end);
       return;
     }
@@ -140,6 +185,13 @@ export class StreamRecorder {
       throw new HeadwaterError('HW-CAPTURE-001', `a copy message of kind ${kind ?? 'none'} with ${end - start} bytes`);
     }
     this.#step({ kind: 'keepalive', ...keepalive });
+    this.#gate?.passed(keepalive.walEnd);
+  }
+
+  #isHeldBack(bytes: Uint8Array, start: number, end: number): boolean {
+    const begin = readBegin(bytes, start, end);
+    this.#isHeld = begin !== undefined && this.#gate?.mayPass(begin) === false;
+    return this.#isHeld;
   }
 
   /** Follows the messages of https://www.postgresql.org/docs/18/protocol-logicalrep-message-formats.html without their rows. */
@@ -200,6 +252,7 @@ export class StreamRecorder {
       commitTimeMicros: view.getBigInt64(at + 18) + postgresEpochMicros,
     };
     this.#step({ kind: 'commit', boundary, recordCount: this.#recordCount });
+    this.#recentXids[this.#endCount++ % recentXidCount] = this.#xid;
     this.#forgetTransaction();
   }
 
@@ -360,6 +413,17 @@ export class StreamRecorder {
     }
     return this.#view;
   }
+}
+
+const beginTag = 0x42;
+/** Sessions that commit at once, with much to spare: PostgreSQL shows a transaction shortly after the stream has sent it. */
+const recentXidCount = 8192;
+
+/** The begin message that a CopyData message at `start` holds; undefined for every other message. */
+export function readBegin(bytes: Uint8Array, start: number, end: number): TransactionBegin | undefined {
+  const at = start + outputOffset;
+  if (end - at !== 21 || bytes[at] !== beginTag) return undefined;
+  return { xid: readUint32(bytes, at + 17), commitLsn: toLsn(readUint64(bytes, at + 1)) };
 }
 
 const encoder = new TextEncoder();

@@ -35,6 +35,8 @@ export interface SourceCatalog {
   /** Whether a table of that name, `schema.table`, exists. */
   hasTable(name: string): Promise<boolean>;
   createPublication(name: string, tables: readonly string[]): Promise<void>;
+  /** Commits a transaction that holds nothing but a mark of ours, so that the stream passes what was committed before. */
+  writeMark(): Promise<void>;
   /** One statement for all that is looked at while nothing happens. */
   watch(request: WatchRequest): Promise<WatchResult>;
   /** Idempotent. */

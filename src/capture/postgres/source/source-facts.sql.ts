@@ -32,6 +32,9 @@ select s.system_identifier::text as system_id,
          where p.proname = 'pg_logical_emit_message' and p.pronamespace = 'pg_catalog'::regnamespace) e
  where d.datname = current_database() and r.rolname = current_user`;
 
+/** A message of a transaction of its own, that no decoder takes for an event. */
+export const writeMarkSql = `select pg_logical_emit_message(true, 'headwater:mark', '')::text`;
+
 /** No row, or one. $1 slot name. */
 export const slotFactsSql = `
 select s.slot_name::text as slot_name,

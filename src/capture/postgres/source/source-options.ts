@@ -5,6 +5,7 @@ import type { RetryPolicy } from '../../../foundation/retry.ts';
 import type { ChangeRecorder } from '../../change-recorder.ts';
 import type { ReplicationConnector } from '../replication/replication-connection.ts';
 import type { StreamLimits } from '../replication/stream-session.ts';
+import type { SnapshotConnector } from '../snapshot/snapshot-session.ts';
 import type { CatalogConnector } from './source-catalog.ts';
 
 /** Everything that capture from one PostgreSQL database needs. Validated and defaulted before; read once, at the start. */
@@ -42,6 +43,10 @@ export interface PostgresSourceOptions {
   readonly openReplication: ReplicationConnector;
   /** Opens the session for checks and canaries. */
   readonly openCatalog: CatalogConnector;
+  /** Opens the sessions that copy older rows; undefined: none are copied, and their tables stay listed as uncopied. */
+  readonly openSnapshot?: SnapshotConnector | undefined;
+  /** The most rows that are copied in one transaction. Default 200,000; a chunk is smaller when it would take long. */
+  readonly chunkRowsMax?: number | undefined;
 }
 
 /** Defaults of the options that have one. */

@@ -105,7 +105,8 @@ export class SourceWatch {
   /** False while a transaction is open: its parts belong together in the recorder. */
   #recordTables(source: WatchedSource, tables: readonly PublishedTable[]): boolean {
     const { logger, recorder } = this.#options;
-    const { source: identity, sourceStartLsn } = recorder.state;
+    const { sourceStartLsn } = recorder.state;
+    const identity = recorder.appendedSource;
     if (identity === undefined) return true;
     const names = tableNames(tables);
     const altered = tables.filter((table) => isAltered(table, identity));

@@ -14,6 +14,7 @@ import {
   slotFactsSql,
   tableExistsSql,
   watchSql,
+  writeMarkSql,
 } from './source-facts.sql.ts';
 import {
   parseNamedTable,
@@ -91,6 +92,10 @@ class SqlSourceCatalog implements SourceCatalog {
 
   async createPublication(name: string, tables: readonly string[]): Promise<void> {
     await this.#connection.query(createPublicationSql(name, tables));
+  }
+
+  async writeMark(): Promise<void> {
+    await this.#connection.query(writeMarkSql);
   }
 
   async watch(request: WatchRequest): Promise<WatchResult> {

@@ -53,6 +53,7 @@ export function toOutboundMessages(
         isForAllPartitions: true,
       }));
     case 'insert':
+    case 'read':
     case 'update':
     case 'delete': {
       const message: OutboundMessage = {

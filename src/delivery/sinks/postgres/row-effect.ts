@@ -53,7 +53,7 @@ export function toRowEffects<Table extends MirrorTable>(
 }
 
 function appendOnly<Table extends MirrorTable>(change: RowChange, table: Table): readonly RowEffect<Table>[] {
-  if (change.kind !== 'insert') {
+  if (change.kind !== 'insert' && change.kind !== 'read') {
     const message = `an ${change.kind} of ${table.sourceName}: no column tells its rows apart`;
     throw new HeadwaterError('HW-SINK-021', message, { details: { table: table.sourceName, change: change.kind } });
   }
@@ -62,7 +62,8 @@ function appendOnly<Table extends MirrorTable>(change: RowChange, table: Table):
 
 function keyed<Table extends MirrorTable>(change: RowChange, table: Table): readonly RowEffect<Table>[] {
   switch (change.kind) {
-    case 'insert': {
+    case 'insert':
+    case 'read': {
       const row = requireFull(change.after, table);
       return [{ kind: 'put', table, key: keyOf(row, table), row }];
     }

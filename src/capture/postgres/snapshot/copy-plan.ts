@@ -1,0 +1,51 @@
+import type { CopyProgress, SourceIdentity, UncopiedTable } from '../../../model/source-identity.ts';
+import { isSameCopy } from '../../../model/source-identity.ts';
+import type { CopyTable } from './snapshot-session.ts';
+
+/** Rows that a copy begins with; from then on its chunks are sized by what they take. */
+export const firstChunkRows = 10_000;
+const chunkRowsMin = 500;
+/** The most rows of a chunk. */
+export const chunkRowsMax = 200_000;
+/** The stream is held while a chunk is read, so a chunk is short. */
+const chunkTargetMs = 150;
+/** And it lies in memory. */
+const chunkTargetBytes = 12_582_912;
+
+/** Why a table cannot be copied; it stays listed as uncopied. */
+export interface CopyRefusal {
+  readonly reason: string;
+}
+
+/** How many rows the next chunk asks for, after one of `rowCount` rows. Pure. */
+export function planChunkRows(
+  asked: number,
+  taken: { rowCount: number; byteCount: number; durationMs: number },
+): number {
+  if (taken.rowCount === 0) return asked;
+  const byTime = asked * (chunkTargetMs / Math.max(1, taken.durationMs));
+  const byBytes = chunkTargetBytes / (taken.byteCount / taken.rowCount);
+  const wanted = Math.min(byTime, byBytes, asked * 2, chunkRowsMax);
+  return Math.max(chunkRowsMin, Math.floor(wanted));
+}
+
+/** Whether the rows of a table can be walked through. Pure. */
+export function refuseCopy(table: CopyTable | undefined): CopyRefusal | undefined {
+  if (table === undefined) return { reason: 'it is not published any more' };
+  if (!table.maySelect) return { reason: 'the role may not read it' };
+  if (table.keyColumns.length === 0)
+    return { reason: 'it has no primary key, and no replica identity index, whose columns are published' };
+  return undefined;
+}
+
+/** The identity once a table was copied for the lanes that lacked it. Pure. */
+export function withoutUncopied(identity: SourceIdentity, done: UncopiedTable): SourceIdentity {
+  return { ...identity, uncopiedTables: identity.uncopiedTables.filter((table) => !isSameCopy(table, done)) };
+}
+
+/** How far the copy of a table is. Pure. */
+export function progressOf(copies: readonly CopyProgress[], table: UncopiedTable): CopyProgress {
+  const { lanes, schemaName, tableName } = table;
+  const known = copies.find((copy) => isSameCopy(copy, table));
+  return known ?? { schemaName, tableName, ...(lanes === undefined ? {} : { lanes }), lastKey: [], rowCount: 0 };
+}

@@ -1,0 +1,284 @@
+import type { Clock } from '../../../foundation/clock.ts';
+import { HeadwaterError } from '../../../foundation/error.ts';
+import type { Logger } from '../../../foundation/logger.ts';
+import type { CopyProgress, UncopiedTable } from '../../../model/source-identity.ts';
+import type { BodyFragment, ChangeRecorder } from '../../change-recorder.ts';
+import { encodeSnapshotFragment, parseCopyLine } from '../../snapshot-rows.ts';
+import type { CopyReport } from '../../source-report.ts';
+import type { StreamSession } from '../replication/stream-session.ts';
+import { chunkRowsMax, firstChunkRows, planChunkRows, progressOf, refuseCopy, withoutUncopied } from './copy-plan.ts';
+import type { CopiedRows, CopyTable, SnapshotConnector, SnapshotSession, TakenSnapshot } from './snapshot-session.ts';
+
+/** What a runner works with. Everything is lent. */
+export interface SnapshotRunnerOptions {
+  readonly recorder: ChangeRecorder;
+  readonly publicationNames: readonly string[];
+  /** `schema.table` of outboxes: their rows are events of the past, and no rows to copy. */
+  readonly outboxTables: readonly string[];
+  readonly openSession: SnapshotConnector;
+  /** Default `chunkRowsMax`. */
+  readonly chunkRowsMax?: number | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Where a snapshot joins the stream. */
+export interface SnapshotStream {
+  readonly session: Pick<StreamSession, 'closeGate' | 'reachCut' | 'openGate' | 'record'>;
+  /** Commits something, so that the stream passes the snapshot soon. Without the right to, keepalives tell it later. */
+  readonly writeMark: () => Promise<void>;
+}
+
+/** Tables that are copied at the same time. */
+const parallelTables = 2;
+/** Rows of a fragment: what a reader decodes at once. */
+const fragmentByteCount = 262_144;
+const cutTimeoutMs = 20_000;
+const idlePauseMs = 1000;
+/** A table that cannot be copied is looked at again: somebody may have granted a right or made a key. */
+const refusalPauseMs = 30_000;
+const retryPauseMsMax = 200;
+
+/** One table of a round and what its session reads. */
+interface CopyTask {
+  readonly uncopied: UncopiedTable;
+  readonly progress: CopyProgress;
+  readonly session: SnapshotSession;
+}
+
+/**
+ * Copies what the recorded source lacks, chunk by chunk, each at its own place among the commits. One transaction of ours is
+ * open for the time of a chunk. Progress is recorded with the rows, so a copy goes on behind its last chunk after a kill.
+ */
+export class SnapshotRunner {
+  readonly #options: SnapshotRunnerOptions;
+  readonly #reports = new Map<string, CopyReport>();
+  readonly #refusedUntilMs = new Map<string, number>();
+  readonly #begun = new Map<string, { readonly atMs: number; readonly rowCount: number }>();
+  readonly #chunkRows = new Map<string, number>();
+  #sessions: SnapshotSession[] = [];
+
+  constructor(options: SnapshotRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Of the copies that are to be made and those that were, since this process began. */
+  get reports(): readonly CopyReport[] {
+    return [...this.#reports.values()];
+  }
+
+  /** Copies until the signal aborts, whenever there is something to copy. Rejects with what the source throws. */
+  async run(stream: SnapshotStream, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    let failures = 0;
+    try {
+      while (!signal.aborted) {
+        const work = this.#plan();
+        if (work.length === 0) {
+          await this.#closeSessions();
+          await clock.sleep(idlePauseMs, signal);
+          continue;
+        }
+        const isPlaced = await this.#round(stream, work, signal);
+        failures = isPlaced ? 0 : failures + 1;
+        if (failures > 0) await clock.sleep(Math.min(2 ** failures, retryPauseMsMax), signal);
+      }
+    } finally {
+      stream.session.openGate();
+      await this.#closeSessions();
+    }
+  }
+
+  /** The tables of the next round. What cannot be copied is reported and left for a while. */
+  #plan(): readonly UncopiedTable[] {
+    const { clock, outboxTables, recorder } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const tables = recorder.appendedSource?.uncopiedTables ?? [];
+    return tables
+      .filter((table) => !outboxTables.includes(`${table.schemaName}.${table.tableName}`))
+      .filter((table) => (this.#refusedUntilMs.get(keyOf(table)) ?? 0) <= nowMs)
+      .slice(0, parallelTables);
+  }
+
+  /** One snapshot and a chunk of each table. False: the snapshot has no place among the commits. */
+  async #round(stream: SnapshotStream, work: readonly UncopiedTable[], signal: AbortSignal): Promise<boolean> {
+    const { recorder } = this.#options;
+    const sessions = await this.#openSessions(work.length, signal);
+    const [leader] = sessions;
+    if (leader === undefined || stream.session.closeGate() === undefined) return false;
+    try {
+      const snapshot = await leader.take();
+      if (!(await this.#reach(stream, snapshot))) return false;
+      signal.throwIfAborted();
+      const tasks = work.map((uncopied, index): CopyTask => {
+        // The copy may have gone on since the last flush: what was appended counts, durable or not.
+        const progress = this.#appended.get(keyOf(uncopied)) ?? progressOf(recorder.state.copies, uncopied);
+        return { uncopied, progress, session: sessions[index] ?? leader };
+      });
+      for (const session of sessions.slice(1)) await session.join(snapshot.snapshotId);
+      const names = work.map((table) => `${table.schemaName}.${table.tableName}`);
+      const tables = await leader.describe(names, this.#options.publicationNames);
+      const chunks = await Promise.all(
+        tasks.map(
+          async (task) => await this.#read(task, tables.get(`${task.uncopied.schemaName}.${task.uncopied.tableName}`)),
+        ),
+      );
+      signal.throwIfAborted();
+      for (const chunk of chunks) if (chunk !== undefined) this.#append(stream, chunk, snapshot);
+      return true;
+    } finally {
+      stream.session.openGate();
+      await Promise.all(sessions.map(async (session) => await session.end()));
+    }
+  }
+  /** How far copies have come that were appended by this runner. */
+  readonly #appended = new Map<string, CopyProgress>();
+
+  async #reach(stream: SnapshotStream, { cut }: TakenSnapshot): Promise<boolean> {
+    const { clock } = this.#options;
+    const reached = stream.session.reachCut(cut);
+    await stream.writeMark();
+    const timer = clock.setTimer(cutTimeoutMs, () => stream.session.openGate());
+    try {
+      return (await reached) === 'fit';
+    } finally {
+      timer.clear();
+    }
+  }
+
+  async #read(task: CopyTask, table: CopyTable | undefined): Promise<Chunk | undefined> {
+    const { clock, logger } = this.#options;
+    const key = keyOf(task.uncopied);
+    const refusal = refuseCopy(table);
+    if (refusal !== undefined || table === undefined) {
+      const reason = refusal?.reason ?? '';
+      this.#report(task, table, { state: 'refused', reason });
+      if (!this.#refusedUntilMs.has(key)) logger.error('snapshot.refused', { table: nameOf(task.uncopied), reason });
+      this.#refusedUntilMs.set(key, clock.monotonicMs() + refusalPauseMs);
+      return undefined;
+    }
+    const limit = Math.min(this.#chunkRows.get(key) ?? firstChunkRows, this.#options.chunkRowsMax ?? chunkRowsMax);
+    const startedMs = clock.monotonicMs();
+    const rows = await task.session.copy(table, task.progress.lastKey, limit);
+    const durationMs = clock.monotonicMs() - startedMs;
+    this.#chunkRows.set(key, planChunkRows(limit, { ...rows, durationMs }));
+    return { task, table, rows, isLast: rows.rowCount < limit };
+  }
+
+  #append(stream: SnapshotStream, { task, table, rows, isLast }: Chunk, snapshot: TakenSnapshot): void {
+    const { logger, recorder } = this.#options;
+    const { uncopied } = task;
+    const progress: CopyProgress = {
+      ...task.progress,
+      lastKey: keyOfLastRow(table, rows) ?? task.progress.lastKey,
+      rowCount: task.progress.rowCount + rows.rowCount,
+    };
+    const { lanes } = uncopied;
+    const head = lanes === undefined ? { table: table.table } : { table: table.table, lanes };
+    const fragments = toFragments(rows, (slices, count) => encodeSnapshotFragment(head, slices, count));
+    const isRecorded = stream.session.record((target) => {
+      target.appendSnapshotChunk({ fragments, progress, readTimeMicros: snapshot.readTimeMicros });
+      const identity = target.appendedSource;
+      if (!isLast || identity === undefined) return;
+      target.recordSource(withoutUncopied(identity, uncopied), recorder.state.sourceStartLsn, 'tables-changed');
+    });
+    if (!isRecorded) return;
+    this.#appended.set(keyOf(uncopied), progress);
+    this.#report({ ...task, progress }, table, { state: isLast ? 'done' : 'copying' });
+    if (isLast) {
+      this.#appended.delete(keyOf(uncopied));
+      logger.info('snapshot.table_done', { table: nameOf(uncopied), rowCount: progress.rowCount });
+    }
+  }
+
+  #report(task: CopyTask, table: CopyTable | undefined, outcome: Pick<CopyReport, 'state' | 'reason'>): void {
+    const key = keyOf(task.uncopied);
+    const nowMs = this.#options.clock.monotonicMs();
+    const { lanes, schemaName, tableName } = task.uncopied;
+    const { rowCount } = task.progress;
+    const begun = this.#begun.get(key) ?? { atMs: nowMs, rowCount };
+    this.#begun.set(key, begun);
+    const seconds = (nowMs - begun.atMs) / 1000;
+    this.#reports.set(key, {
+      schemaName,
+      tableName,
+      lanes,
+      rowCount,
+      rowEstimate: table?.rowEstimate ?? task.uncopied.rowEstimate,
+      rowsPerSecond: seconds > 0 ? Math.round((rowCount - begun.rowCount) / seconds) : 0,
+      ...outcome,
+    });
+  }
+
+  async #openSessions(count: number, signal: AbortSignal): Promise<readonly SnapshotSession[]> {
+    while (this.#sessions.length < count) this.#sessions.push(await this.#options.openSession(signal));
+    return this.#sessions.slice(0, count);
+  }
+
+  async #closeSessions(): Promise<void> {
+    const sessions = this.#sessions;
+    this.#sessions = [];
+    await Promise.all(sessions.map(async (session) => await session.close()));
+  }
+}
+
+interface Chunk {
+  readonly task: CopyTask;
+  readonly table: CopyTable;
+  readonly rows: CopiedRows;
+  readonly isLast: boolean;
+}
+
+function keyOf({ lanes, schemaName, tableName }: Pick<UncopiedTable, 'schemaName' | 'tableName' | 'lanes'>): string {
+  return JSON.stringify([schemaName, tableName, lanes ?? null]);
+}
+
+function nameOf({ schemaName, tableName }: UncopiedTable): string {
+  return `${schemaName}.${tableName}`;
+}
+
+/** @throws HW-CAPTURE-002 for a row without a value in its key, which PostgreSQL does not have */
+function keyOfLastRow(table: CopyTable, { lastLine }: CopiedRows): readonly string[] | undefined {
+  if (lastLine === undefined) return undefined;
+  const row = parseCopyLine(new TextDecoder().decode(lastLine));
+  return table.keyColumns.map(({ index, name }) => {
+    const value = row[index];
+    if (typeof value === 'string') return value;
+    throw new HeadwaterError(
+      'HW-CAPTURE-002',
+      `a row of ${table.table.tableName} has no value in its key column ${name}`,
+    );
+  });
+}
+
+/** Cuts the rows into fragments at the ends of rows. */
+function toFragments(
+  { slices }: CopiedRows,
+  encode: (slices: readonly Uint8Array[], messageCount: number) => BodyFragment,
+): readonly BodyFragment[] {
+  const fragments: BodyFragment[] = [];
+  let gathered: Uint8Array[] = [];
+  let byteCount = 0;
+  let messageCount = 0;
+  const end = (): void => {
+    if (gathered.length > 0) fragments.push(encode(gathered, messageCount));
+    gathered = [];
+    byteCount = 0;
+    messageCount = 0;
+  };
+  for (const slice of slices) {
+    const view = new DataView(slice.buffer, slice.byteOffset, slice.length);
+    let start = 0;
+    for (let at = 0; at < slice.length;) {
+      at += 1 + view.getUint32(at + 1);
+      messageCount += 1;
+      if (byteCount + at - start < fragmentByteCount && at < slice.length) continue;
+      gathered.push(slice.subarray(start, at));
+      byteCount += at - start;
+      start = at;
+      if (byteCount >= fragmentByteCount) end();
+    }
+  }
+  end();
+  return fragments;
+}

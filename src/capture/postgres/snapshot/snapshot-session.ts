@@ -1,0 +1,65 @@
+import type { TableSchema } from '../../../model/table-schema.ts';
+import type { SnapshotCut } from './snapshot-cut.ts';
+
+/** A table as the snapshot's transaction sees it, and how its rows are walked through. */
+export interface CopyTable {
+  /** Only the published columns, in the order in which their values come. */
+  readonly table: TableSchema;
+  /** The columns that the walk is ordered by; empty when no key tells rows apart. */
+  readonly keyColumns: readonly KeyColumn[];
+  /** A publication's row filter as SQL; undefined: none. */
+  readonly rowFilter: string | undefined;
+  /** Partitions are read through their root; other tables without those that inherit from them. */
+  readonly isPartitioned: boolean;
+  readonly rowEstimate: number;
+  readonly maySelect: boolean;
+}
+
+/** A column of the key. */
+export interface KeyColumn {
+  readonly name: string;
+  /** Place among the published columns. */
+  readonly index: number;
+  /** Qualified name of its type. */
+  readonly typeName: string;
+}
+
+/** Rows as they came: whole CopyData messages, in runs that lie behind each other. */
+export interface CopiedRows {
+  readonly slices: readonly Uint8Array[];
+  readonly rowCount: number;
+  readonly byteCount: number;
+  /** The last line without its line feed; undefined when there is no row. */
+  readonly lastLine: Uint8Array | undefined;
+}
+
+/** A snapshot that was just taken. */
+export interface TakenSnapshot {
+  readonly cut: SnapshotCut;
+  /** By which other sessions see the same. */
+  readonly snapshotId: string;
+  /** The server's clock, microseconds since 1970. */
+  readonly readTimeMicros: bigint;
+}
+
+/**
+ * A session that reads tables for a snapshot: one short read-only transaction for each chunk. One caller, one call at a time.
+ * Every method throws HW-SOURCE codes of the connection.
+ */
+export interface SnapshotSession {
+  /** Begins a transaction and takes its snapshot. */
+  take(): Promise<TakenSnapshot>;
+  /** Begins a transaction that sees what the one of `snapshotId` does, which is still open. */
+  join(snapshotId: string): Promise<void>;
+  /** Tables by `schema.table`, as the open transaction sees them; those that are not published any more are missing. */
+  describe(names: readonly string[], publicationNames: readonly string[]): Promise<ReadonlyMap<string, CopyTable>>;
+  /** Rows behind `lastKey` in the order of the key, at most `limit`. */
+  copy(table: CopyTable, lastKey: readonly string[], limit: number): Promise<CopiedRows>;
+  /** Ends the transaction. Idempotent. */
+  end(): Promise<void>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Opens one. */
+export type SnapshotConnector = (signal: AbortSignal | undefined) => Promise<SnapshotSession>;

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { describe, test } from 'node:test';
+
+import {
+  createTestDatabase,
+  skipReason,
+  type PostgresMajor,
+  type TestDatabase,
+} from '../../../../scripts/services/testing.ts';
+import { createSeededRandom, systemRandom, type Random } from '../../../foundation/random.ts';
+import type { JournalRecord } from '../../../model/journal-record.ts';
+import { unchanged } from '../../../model/row.ts';
+import { parseLsn } from '../../../model/lsn.ts';
+import { MemoryRecorder } from '../../testing/memory-recorder.ts';
+import { decodeTransactions, startMortalSource, startTestSource, waitUntil } from '../../testing/open-source.ts';
+
+const rowCount = 3000;
+
+for (const major of [15, 18] satisfies PostgresMajor[]) {
+  const skip = await skipReason(`postgres${major}`);
+  describe(`a snapshot of PostgreSQL ${major}`, { skip }, () => {
+    test('joins the stream without a hole while others write: no key goes back in time, no deleted row rises again', async () => {
+      await using database = await createTestDatabase({ major });
+      const url = await prepareTable(database);
+      const recorder = new MemoryRecorder();
+      const writers = startWriters(database, 6);
+      await using source = await startTestSource({
+        url,
+        slotName: `${database.name}_slot`,
+        recorder,
+        copies: true,
+        chunkRowsMax: 100,
+      });
+      await waitUntil(() => source.report().copies[0]?.state === 'done', 'the copy is done', 60_000);
+      await writers.stop();
+      await settle(database, () => recorder);
+      const report = source.report();
+      assert.deepEqual(report.uncopiedTables, []);
+      const chunks = recorder.durable.transactions.filter(({ boundary }) => boundary.xid === 0);
+      assert.ok(chunks.length >= rowCount / 2 / 100, `${chunks.length} chunks`);
+      assert.deepEqual(foldChecked(decodeTransactions(recorder)), await tableRows(database));
+    });
+
+    test('goes on behind its last chunk when it is killed, again and again', async () => {
+      await using database = await createTestDatabase({ major });
+      const url = await prepareTable(database);
+      const slotName = `${database.name}_slot`;
+      const writers = startWriters(database, 2);
+      let recorder = new MemoryRecorder();
+      let kills = 0;
+      for (;;) {
+        const mortal = await startMortalSource({ url, slotName, recorder, copies: true, chunkRowsMax: 100 });
+        const copied = (): number => mortal.source.report().copies[0]?.rowCount ?? 0;
+        const before = recorder.state.copies[0]?.rowCount ?? 0;
+        const isDone = (): boolean => mortal.source.report().copies[0]?.state === 'done';
+        await waitUntil(() => isDone() || copied() >= before + 300, 'some chunks came', 60_000);
+        if (isDone()) {
+          await writers.stop();
+          await settle(database, () => recorder);
+          await mortal.source.stop();
+          break;
+        }
+        recorder = await mortal.kill();
+        kills += 1;
+        const { copies } = recorder.state;
+        assert.ok(copies[0] === undefined || copies[0].rowCount >= before, 'what was copied stays copied');
+      }
+      assert.ok(kills >= 3, `${kills} kills`);
+      assert.deepEqual(foldChecked(decodeTransactions(recorder)), await tableRows(database));
+      const read = decodeTransactions(recorder)
+        .flat()
+        .filter(({ kind }) => kind === 'read').length;
+      assert.ok(read < rowCount + 100 * (kills + 1), `${read} rows were read for ${rowCount}`);
+    });
+  });
+}
+
+/** A table with half of its rows, each with a value that PostgreSQL stores out of line. */
+async function prepareTable(database: TestDatabase): Promise<string> {
+  await database.query(
+    'create table t (id bigint primary key, version bigint not null, small text, big text not null)',
+  );
+  await database.query('alter table t alter column big set storage external');
+  await database.query(
+    `insert into t select i, 0, 'a\\tb\\' || i, repeat(i::text || '-', 1000) from generate_series(1, ${rowCount}) i where i % 2 = 0`,
+  );
+  await database.query('create publication headwater for table t');
+  return await database.grantRole('capture', { copiedTables: ['public.t'] });
+}
+
+interface Writers {
+  stop(): Promise<void>;
+}
+
+/** Sessions that insert new ids, change rows without their big value, delete for good, and move rows to ids of their own. */
+function startWriters(database: TestDatabase, count: number): Writers {
+  const seed = Number(Buffer.from(systemRandom.bytes(4)).readUInt32LE());
+  console.log(`seed ${seed}`);
+  let isStopped = false;
+  const write = async (writer: number): Promise<void> => {
+    const random = createSeededRandom(seed + writer);
+    const client = await database.connect();
+    let next = 1_000_000 * (writer + 1);
+    while (!isStopped) {
+      const id = 2 + 2 * Math.floor((random.next() * rowCount) / 2);
+      await client.query('begin');
+      if (random.next() < 0.3) await client.query('set local synchronous_commit = off');
+      for (let statement = 0; statement < 1 + random.next() * 3; statement += 1) {
+        next += 1;
+        await client.query(pickStatement(random, id + statement * 2, next)).catch(() => undefined);
+      }
+      await client.query(random.next() < 0.1 ? 'rollback' : 'commit');
+    }
+  };
+  const running = Array.from({ length: count }, (_, writer) => write(writer));
+  return {
+    async stop() {
+      isStopped = true;
+      await Promise.all(running);
+    },
+  };
+}
+
+function pickStatement(random: Random, id: number, next: number): string {
+  const chance = random.next();
+  if (chance < 0.15) return `insert into t values (${next}, 1, 'new', 'big')`;
+  if (chance < 0.2) return `delete from t where id = ${id}`;
+  return `update t set version = version + 1, small = 'changed' where id = ${id}`;
+}
+
+/** Waits until everything that was committed is durable. */
+async function settle(database: TestDatabase, recorder: () => MemoryRecorder): Promise<void> {
+  await database.query(`insert into t values (9, 1, 'last', 'big')`);
+  const [end] = await database.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn');
+  const endLsn = parseLsn(end?.lsn ?? '');
+  await waitUntil(() => recorder().state.recordedLsn >= endLsn, 'everything is durable', 30_000);
+}
+
+async function tableRows(database: TestDatabase): Promise<Record<string, string>> {
+  const rows = await database.query<{ id: string; text: string }>(
+    `select id::text, version || ' ' || coalesce(small, '-') || ' ' || md5(big) as text from t`,
+  );
+  return Object.fromEntries(rows.map(({ id, text }) => [id, text]));
+}
+
+/** The state that the records lead to, each step of which is checked. */
+function foldChecked(transactions: readonly (readonly JournalRecord[])[]): Record<string, string> {
+  const rows = new Map<string, readonly (string | null)[]>();
+  const versions = new Map<string, number>();
+  const deleted = new Set<string>();
+  for (const record of transactions.flat()) {
+    if (record.kind === 'delete') {
+      const id = String(record.before[0]);
+      rows.delete(id);
+      deleted.add(id);
+    } else if (record.kind === 'insert' || record.kind === 'read' || record.kind === 'update') {
+      const id = String(record.after[0]);
+      assert.ok(!deleted.has(id), `row ${id} rose again by ${record.kind}`);
+      const version = Number(record.after[1]);
+      assert.ok(version >= (versions.get(id) ?? 0), `row ${id} went back to version ${version} by ${record.kind}`);
+      versions.set(id, version);
+      const known = rows.get(id);
+      // A row that is not copied yet comes whole later on.
+      if (record.kind === 'update' && known === undefined) continue;
+      rows.set(
+        id,
+        record.after.map((value, index) => (value === unchanged ? (known?.[index] ?? null) : value)),
+      );
+    }
+  }
+  return Object.fromEntries(
+    [...rows].map(([id, [, version, small, big]]) => [id, `${version} ${small ?? '-'} ${md5(big ?? '')}`]),
+  );
+}
+
+function md5(text: string): string {
+  return createHash('md5').update(text).digest('hex');
+}
