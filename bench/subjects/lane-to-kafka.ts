@@ -37,6 +37,7 @@ const lane = new Lane({
   tail: new JournalTail({ reader: journal.reader, createDecoder: () => createPgoutputDecoder(laneDecoderOptions) }),
   states: journal.state,
   uncopiedTables: () => [],
+  copiedThrough: () => 0n,
   clock: systemClock,
   random: systemRandom,
   logger: benchLogger('lane delivers', () => {

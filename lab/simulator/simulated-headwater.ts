@@ -216,6 +216,7 @@ export class SimulatedHeadwater {
           tail,
           states: journal.state,
           uncopiedTables: () => [],
+          copiedThrough: () => 0n,
           clock: this.#clock,
           random,
           logger: this.#logger,

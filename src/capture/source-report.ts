@@ -64,6 +64,8 @@ export interface SourceReport {
   readonly uncopiedTables: readonly UncopiedTable[];
   /** Copies of older rows that are being made, or were made since this process began. */
   readonly copies: readonly CopyReport[];
+  /** Sequence of the last chunk of the last copy that was finished. */
+  readonly copiedThrough: string | undefined;
   /** Why it failed, or what it is reconnecting for. */
   readonly error: HeadwaterError | undefined;
 }

@@ -1,4 +1,4 @@
-import type { IncompleteTable, LaneReport, SourceReport, StatusReport } from '../service/status-report.ts';
+import type { CopyReport, IncompleteTable, LaneReport, SourceReport, StatusReport } from '../service/status-report.ts';
 import type { TextStyle } from './terminal.ts';
 
 /** A status report for people: first whether all is well, then the numbers. Pure. */
@@ -11,6 +11,7 @@ export function formatStatus(report: StatusReport, style: TextStyle): string {
     ...problems.map((problem) => `  ${style.red('!')} ${problem}`),
     '',
     `${style.bold('source')}   ${formatSource(report.source)}`,
+    ...report.source.copies.map((copy) => `${style.bold('copy')}     ${formatCopy(copy)}`),
     `${style.bold('journal')}  ${report.journal.firstSequence}–${report.journal.lastSequence}, ${formatBytes(report.journal.byteCount)} of ${formatBytes(report.journal.capacityBytes)}, ${report.journal.directory}`,
     '',
     ...formatTable(
@@ -27,6 +28,7 @@ function findProblems(report: StatusReport): string[] {
   if (source.error !== null)
     problems.push(`source: ${source.error.code} ${source.error.message}\n    fix: ${source.error.hint}`);
   for (const table of source.incompleteTables) {
+    if (isBeingCopied(table, source)) continue;
     problems.push(`table ${table.table} ${explainIncomplete(table)}: no copy of it is complete`);
   }
   for (const lane of report.lanes) {
@@ -36,7 +38,27 @@ function findProblems(report: StatusReport): string[] {
   return problems;
 }
 
+function isBeingCopied({ lanes, table }: IncompleteTable, { copies }: SourceReport): boolean {
+  const isSame = (copy: CopyReport): boolean => copy.table === table && String(copy.lanes) === String(lanes);
+  return copies.some((copy) => isSame(copy) && copy.state === 'copying');
+}
+
+/** `copying public.orders: 1,200,000 of about 3,000,000 rows, 150,000 rows/s, 12.0 s left`. Pure. */
+export function formatCopy(copy: CopyReport): string {
+  const count = (value: number): string => value.toLocaleString('en-US');
+  const whom = copy.lanes === null ? '' : ` for ${copy.lanes.join(', ')}`;
+  const of = copy.state === 'copying' && copy.rowEstimate > copy.rowCount ? ` of about ${count(copy.rowEstimate)}` : '';
+  const left = copy.remainingSeconds === null ? '' : `, ${formatDuration(copy.remainingSeconds * 1000)} left`;
+  const rate = copy.state === 'copying' ? `, ${count(copy.rowsPerSecond)} rows/s${left}` : '';
+  const verb = { copying: 'copying', done: 'copied', refused: 'cannot copy' }[copy.state];
+  const reason = copy.reason === null ? '' : `: ${copy.reason}`;
+  return copy.state === 'refused'
+    ? `${verb} ${copy.table}${whom}${reason}`
+    : `${verb} ${copy.table}${whom}: ${count(copy.rowCount)}${of} rows${rate}`;
+}
+
 function explainIncomplete({ reason, rowEstimate }: IncompleteTable): string {
+  if (reason === 'lane-added') return 'is not copied yet for a lane that was added';
   if (reason === 'publication-altered') {
     return 'was not published as before, or not at all, for a while, and changes may be missing in the journal';
   }

@@ -25,6 +25,7 @@ export interface DeliveryObserver {
 
 /** What a delivery works with; all of it is lent. */
 export interface DeliveryOptions {
+  readonly laneName: string;
   readonly sink: Sink;
   readonly tail: JournalTail;
   readonly lane: ResolvedLaneOptions;
@@ -61,11 +62,12 @@ export interface Delivery {
 export function selectRecord(
   part: DecodedPart,
   index: number,
-  { lane, sink, counts }: Pick<DeliveryOptions, 'lane' | 'sink' | 'counts'>,
+  { lane, laneName, sink, counts }: Pick<DeliveryOptions, 'lane' | 'laneName' | 'sink' | 'counts'>,
 ): OutboundRecord | undefined {
   const record = part.records[index];
   if (record === undefined) return undefined;
-  const isAccepted = sink.accepts?.(record) ?? true;
+  const isForLane = record.kind !== 'read' || record.lanes === undefined || record.lanes.includes(laneName);
+  const isAccepted = isForLane && (sink.accepts?.(record) ?? true);
   const outbound = isAccepted ? mapRecord(record, part.header, lane) : undefined;
   if (outbound === undefined) counts.filtered += 1;
   return outbound;

@@ -8,7 +8,7 @@ export interface LaneIdentity {
   readonly sinkKind: string;
   readonly target: string;
   readonly revision: number;
-  /** `beginning`, `now`, or a time in RFC 3339. Kept for people; a changed start does not move a lane. */
+  /** `beginning`, `now`, `snapshot`, or a time in RFC 3339. Kept for people; a changed start does not move a lane. */
   readonly start: string;
   /** The sequence that it began behind; 0 is the very beginning of the journal. */
   readonly origin: Sequence;

@@ -3,8 +3,11 @@ import type { TransactionHeader } from '../model/transaction.ts';
 import { defaultRetryPolicy, type RetryPolicy } from '../foundation/retry.ts';
 import type { SinkDefinition } from './sink.ts';
 
-/** Where a new lane begins. A lane that has a checkpoint goes on from it. */
-export type LaneStart = 'beginning' | 'now' | { readonly at: Date };
+/**
+ * Where a new lane begins. A lane that has a checkpoint goes on from it. `snapshot`: now, and all rows that are in the tables
+ * are copied to this lane alone.
+ */
+export type LaneStart = 'beginning' | 'now' | 'snapshot' | { readonly at: Date };
 
 /** What the user's functions see of a record. Pure: called again for the same record after a restart. */
 export type RecordFilter = (record: JournalRecord, transaction: TransactionHeader) => boolean;

@@ -37,6 +37,7 @@ class Fixture {
       tail: this.tail,
       states: this.states,
       uncopiedTables: () => this.uncopied,
+      copiedThrough: () => 0n,
       clock: this.clock,
       random: createSeededRandom(1),
       logger: silentLogger,

@@ -43,6 +43,8 @@ export interface LaneDependencies {
   readonly states: StateStore;
   /** Tables whose older rows are not in the journal, as the source knows it now. */
   readonly uncopiedTables: () => readonly UncopiedTable[];
+  /** Where the last copy of older rows ended in the journal; 0 when there was none. */
+  readonly copiedThrough: () => bigint;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -143,6 +145,12 @@ export class Lane implements Component {
     }
   }
 
+  /** Of a lane that begins with a copy: the sequence that it began behind, once it is recorded. */
+  get copyOrigin(): Sequence | undefined {
+    const identity = this.#recorded?.identity;
+    return identity?.start === 'snapshot' && identity.origin > 0n ? identity.origin : undefined;
+  }
+
   /** How far a checkpoint may be kept: never ahead of what the sink has made durable. */
   get durableSequence(): Sequence {
     const checkpoint = this.#delivery?.durable ?? this.#lastCheckpoint ?? this.#recorded?.checkpoint;
@@ -160,9 +168,11 @@ export class Lane implements Component {
 
   /** What the lane does and how far it is. */
   status(): LaneStatus {
-    const { laneName, options, uncopiedTables } = this.#deps;
-    const tables = uncopiedTables();
-    const beganLater = (this.#recorded?.identity.origin ?? 0n) > 0n;
+    const { copiedThrough, laneName, options, uncopiedTables } = this.#deps;
+    const tables = uncopiedTables().filter(({ lanes }) => lanes === undefined || lanes.includes(laneName));
+    const identity = this.#recorded?.identity;
+    const beganLater = (identity?.origin ?? 0n) > 0n && identity?.start !== 'snapshot';
+    const hasTakenCopies = (this.#checkpoint?.sequence ?? 0n) >= copiedThrough();
     const { foreignMessages, adoptedOutboxChanges, outboxChanges } = this.#counts;
     return {
       name: laneName,
@@ -177,7 +187,7 @@ export class Lane implements Component {
       filteredCount: this.#counts.filtered,
       retryCount: this.#counts.retries,
       leftOut: { foreignMessages, adoptedOutboxChanges, outboxChanges },
-      isComplete: tables.length === 0 && !beganLater,
+      isComplete: tables.length === 0 && !beganLater && hasTakenCopies,
       uncopiedTables: tables,
       beganLater,
     };
@@ -268,7 +278,18 @@ export class Lane implements Component {
       signal.throwIfAborted();
       this.#attach(
         sink,
-        { sink, tail, lane: options, from, wasHeld, counts: this.#counts, clock, random, observer: this.#observer },
+        {
+          laneName,
+          sink,
+          tail,
+          lane: options,
+          from,
+          wasHeld,
+          counts: this.#counts,
+          clock,
+          random,
+          observer: this.#observer,
+        },
         recorded,
       );
     } catch (thrown) {

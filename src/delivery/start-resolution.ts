@@ -21,7 +21,7 @@ export function resolveStart(start: LaneStart, context: StartContext): Checkpoin
 
 function startSequence(start: LaneStart, { first, last, located }: StartContext): Sequence {
   if (start === 'beginning') return toSequence(first - 1n);
-  return start === 'now' ? last : located;
+  return typeof start === 'string' ? last : located;
 }
 
 /**

@@ -7,6 +7,7 @@ import { toLsn } from '../model/lsn.ts';
 import { type Sequence, sequenceZero, toSequence } from '../model/position.ts';
 import type { JournalReader } from './journal-reader.ts';
 import type { StateStore } from './state-store.ts';
+import type { BodyFragment } from '../capture/change-recorder.ts';
 import {
   boundaryOf,
   EntryCollector,
@@ -95,7 +96,14 @@ function visibilityTests(engine: () => JournalEngine, append: Append): void {
       assert.ok(entry?.kind === 'fragment' && entry.isFirst && entry.isLast);
       assert.deepEqual(Buffer.from(entry.body), Buffer.concat(body));
       const { systemId, timeline } = testSource;
-      const expected = { ...boundaryOf(1), sequence: 1n, systemId, timeline, messageCount: 3 };
+      const expected = {
+        ...boundaryOf(1),
+        sequence: 1n,
+        systemId,
+        timeline,
+        messageCount: 3,
+        uncopiedTables: undefined,
+      };
       assert.deepEqual(entry.header, expected);
     }
   });
@@ -402,6 +410,43 @@ function restartTests(engine: () => JournalEngine, become: (next: JournalEngine)
       ['a', 'one'],
       ['b', '2'],
     ]);
+  });
+
+  it('places the rows of a snapshot between two commits, and goes on behind its last chunk after a kill', async () => {
+    const orders = { schemaName: 'public', tableName: 'orders' };
+    const uncopied = { ...orders, rowEstimate: 10, reason: 'held-rows-at-start' } as const;
+    const lacking = { ...testSource, uncopiedTables: [uncopied] };
+    const { recorder } = engine();
+    recorder.recordSource(lacking, recorder.state.sourceStartLsn, 'tables-changed');
+    append(1);
+    const rows: BodyFragment = { encoding: 'snapshot-rows/1', body: [Buffer.from('rows;')], messageCount: 1 };
+    const chunk = { fragments: [rows, rows], readTimeMicros: 1_767_225_700_000_000n };
+    assert.equal(recorder.appendSnapshotChunk({ ...chunk, progress: { ...orders, lastKey: ['2'], rowCount: 2 } }), 2n);
+    append(2);
+    await recorder.flush();
+    // Not durable: neither its rows nor that they were copied.
+    recorder.appendSnapshotChunk({ ...chunk, progress: { ...orders, lastKey: ['4'], rowCount: 4 } });
+    become(await engine().killAndRestart());
+    assert.deepEqual(engine().recorder.state.copies, [{ ...orders, lastKey: ['2'], rowCount: 2 }]);
+    assert.equal(engine().recorder.state.lastCommitEndLsn, boundaryOf(2).commitEndLsn);
+    const met: string[] = [];
+    for await (const entries of engine().reader.read({ after: sequenceZero, follow: false })) {
+      for (const entry of entries) {
+        if (entry.kind !== 'fragment') continue;
+        met.push(`${entry.header.sequence} ${entry.encoding} ${Buffer.from(entry.body).toString()}`);
+        assert.deepEqual(entry.header.uncopiedTables, [uncopied]);
+      }
+    }
+    assert.deepEqual(
+      met.map((line) => line.trim()),
+      ['1 pgoutput-copy/1 t1;', '2 snapshot-rows/1 rows;', '2 snapshot-rows/1 rows;', '3 pgoutput-copy/1 t2;'],
+    );
+    // Once the table is not uncopied any more, its progress is forgotten.
+    engine().recorder.recordSource(testSource, engine().recorder.state.sourceStartLsn, 'tables-changed');
+    await engine().recorder.flush();
+    become(await engine().restart());
+    assert.deepEqual(engine().recorder.state.copies, []);
+    assert.deepEqual(engine().recorder.state.source, testSource);
   });
 
   it('takes a new source by hand-over and counts its locations anew', async () => {

@@ -72,4 +72,8 @@ export interface SourceIdentity {
   readonly publishedAs?: Readonly<Record<string, string>> | undefined;
   /** Tables whose earlier rows the history lacks, as far as it was known when this identity was recorded. */
   readonly uncopiedTables: readonly UncopiedTable[];
+  /** Lanes that a copy was asked for, so that it is asked for once. */
+  readonly copiedLanes?: readonly string[] | undefined;
+  /** Sequence of the last chunk of the last copy that was finished: a lane behind it lacks rows still. */
+  readonly copiedThrough?: string | undefined;
 }

@@ -1,4 +1,4 @@
-import type { SourceReport as CaptureReport } from '../capture/source-report.ts';
+import type { CopyReport as CaptureCopy, SourceReport as CaptureReport } from '../capture/source-report.ts';
 import type { LaneStatus } from '../delivery/lane-status.ts';
 import type { JournalExtent } from '../journal/journal-reader.ts';
 import { productVersion } from '../foundation/product-version.ts';
@@ -7,7 +7,7 @@ import type { UncopiedTable } from '../model/source-identity.ts';
 import type { ResolvedConfig } from './config-types.ts';
 import { slotNameOf } from './config.ts';
 import { toReportedError } from './plain-error.ts';
-import type { IncompleteTable, LaneReport, SourceReport, StatusReport } from './status-report.ts';
+import type { CopyReport, IncompleteTable, LaneReport, SourceReport, StatusReport } from './status-report.ts';
 
 /** Everything that a status report is made of. */
 export interface StatusParts {
@@ -67,6 +67,7 @@ function buildSource(config: ResolvedConfig, report: CaptureReport | undefined):
     duplicateCount: report?.duplicateCount ?? 0,
     reconnectCount: report?.reconnectCount ?? 0,
     incompleteTables: (report?.uncopiedTables ?? []).map(incompleteTable),
+    copies: (report?.copies ?? []).map(buildCopy),
     forgedMessageCount: report?.forgedMessageCount ?? 0,
     error: report?.error === undefined ? null : toReportedError(report.error),
   };
@@ -101,7 +102,28 @@ function freshnessOf({ lag }: LaneStatus, { extent, now }: Pick<StatusParts, 'ex
 }
 
 function incompleteTable(table: UncopiedTable): IncompleteTable {
-  return { table: `${table.schemaName}.${table.tableName}`, rowEstimate: table.rowEstimate, reason: table.reason };
+  return {
+    table: `${table.schemaName}.${table.tableName}`,
+    rowEstimate: table.rowEstimate,
+    reason: table.reason,
+    lanes: table.lanes ?? null,
+  };
+}
+
+function buildCopy(copy: CaptureCopy): CopyReport {
+  const { lanes, rowCount, rowEstimate, rowsPerSecond, state } = copy;
+  const remaining = rowEstimate - rowCount;
+  const isForeseeable = state === 'copying' && remaining > 0 && rowsPerSecond > 0;
+  return {
+    table: `${copy.schemaName}.${copy.tableName}`,
+    lanes: lanes ?? null,
+    state,
+    reason: copy.reason ?? null,
+    rowCount,
+    rowEstimate,
+    rowsPerSecond,
+    remainingSeconds: isForeseeable ? Math.ceil(remaining / rowsPerSecond) : null,
+  };
 }
 
 function lsnText(lsn: Lsn | undefined): string | null {

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { Clock } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import type { Logger } from '../foundation/logger.ts';
+import type { LaneCopyRequest } from '../capture/change-source.ts';
 import type { SourceReport } from '../capture/source-report.ts';
 import type { CaptureAnswer, CaptureRequest } from './capture-protocol.ts';
 import type { CaptureWorkerInput } from './capture-worker-input.ts';
@@ -71,6 +72,11 @@ export class CaptureHost implements AsyncDisposable {
       timer.clear();
       this.#reports.delete(id);
     }
+  }
+
+  /** Has the tables copied for these lanes. */
+  requestCopies(requests: readonly LaneCopyRequest[]): void {
+    this.#send({ kind: 'copies', requests });
   }
 
   /** Ends capture: what was appended is flushed and confirmed first. After the timeout the thread is ended all the same. */

@@ -1,3 +1,4 @@
+import type { LaneCopyRequest } from '../capture/change-source.ts';
 import type { SourceReport } from '../capture/source-report.ts';
 import type { LogFields } from '../foundation/logger.ts';
 import type { PlainError } from './plain-error.ts';
@@ -10,6 +11,8 @@ export type CaptureRequest =
   | { readonly kind: 'report'; readonly id: number }
   | { readonly kind: 'source-url'; readonly id: number; readonly url: string }
   | { readonly kind: 'source-url-failed'; readonly id: number; readonly error: PlainError }
+  /** Lanes that begin with a copy. The whole list, each time. */
+  | { readonly kind: 'copies'; readonly requests: readonly LaneCopyRequest[] }
   | { readonly kind: 'stop' };
 
 /** What the capture worker tells. */

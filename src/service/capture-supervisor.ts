@@ -1,3 +1,4 @@
+import type { LaneCopyRequest } from '../capture/change-source.ts';
 import type { SourceReport } from '../capture/source-report.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import type { Random } from '../foundation/random.ts';
@@ -22,6 +23,7 @@ export class CaptureSupervisor {
   #released = Promise.withResolvers<void>();
   #lastReport: SourceReport | undefined;
   #running: Promise<void> | undefined;
+  #copyRequests: readonly LaneCopyRequest[] = [];
 
   constructor(options: CaptureSupervisorOptions) {
     this.#options = options;
@@ -57,6 +59,12 @@ export class CaptureSupervisor {
     this.#released.resolve();
   }
 
+  /** Has the tables copied for these lanes, by this worker and those that come after it. The whole list, each time. */
+  requestCopies(requests: readonly LaneCopyRequest[]): void {
+    this.#copyRequests = requests;
+    this.#host?.requestCopies(requests);
+  }
+
   /** What capture says of itself, with the reason it is held for. */
   async report(): Promise<SourceReport | undefined> {
     this.#lastReport = (await this.#host?.report()) ?? this.#lastReport;
@@ -82,6 +90,7 @@ export class CaptureSupervisor {
       }
       const host = new CaptureHost(this.#options);
       this.#host = host;
+      host.requestCopies(this.#copyRequests);
       const hasStarted = await host.started.then(
         () => true,
         () => false,

@@ -11,5 +11,7 @@ export interface CaptureWorkerInput {
   readonly create: 'if-missing' | 'never';
   readonly canaryIntervalMs: number | false;
   readonly flushIntervalMs: number;
+  /** Whether older rows are copied. */
+  readonly snapshot: boolean;
   readonly journal: JournalWriterInput;
 }

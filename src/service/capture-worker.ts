@@ -9,7 +9,8 @@ import { createPostgresChangeSource } from '../capture/postgres/postgres-change-
 import { sourceDefaults } from '../capture/postgres/source/source-options.ts';
 import { openSourceCatalog } from '../capture/postgres/source/sql-source-catalog.ts';
 import type { ChangeRecorder } from '../capture/change-recorder.ts';
-import type { ChangeSource } from '../capture/change-source.ts';
+import { openSnapshotSession } from '../capture/postgres/snapshot/pg-snapshot-session.ts';
+import type { ChangeSource, LaneCopyRequest } from '../capture/change-source.ts';
 import { assertInvariant } from '../foundation/assert.ts';
 import { systemClock } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
@@ -31,6 +32,7 @@ const stopping = new AbortController();
 const urls = new Map<number, PromiseWithResolvers<string>>();
 let nextUrlId = 1;
 let source: ChangeSource | undefined;
+let copyRequests: readonly LaneCopyRequest[] = [];
 
 const logger: Logger = {
   debug: (event, fields) => tell({ kind: 'log', level: 'debug', event, fields }),
@@ -56,6 +58,10 @@ function receive(request: CaptureRequest): void {
         const error = report.error === undefined ? undefined : toPlainError(report.error);
         tell({ kind: 'report', id: request.id, report: { ...report, error } });
       }
+      return;
+    case 'copies':
+      copyRequests = request.requests;
+      source?.requestCopies(copyRequests);
       return;
     case 'source-url':
       urls.get(request.id)?.resolve(request.url);
@@ -91,6 +97,7 @@ async function captureOnce(onStarted: () => void): Promise<HeadwaterError | unde
     await using writer = await openJournalWriter({ input: input.journal, disk: nodeDisk, clock: systemClock });
     const running = createSource(writer);
     source = running;
+    running.requestCopies(copyRequests);
     const stop = (): void => void running.stop();
     stopping.signal.addEventListener('abort', stop, { once: true });
     try {
@@ -126,6 +133,7 @@ function createSource(recorder: ChangeRecorder): ChangeSource {
     logger,
     openReplication: async (signal) => openReplicationConnection(await connectionOptions(), signal),
     openCatalog: async (signal) => openSourceCatalog(await connectionOptions(), signal),
+    openSnapshot: input.snapshot ? async (signal) => openSnapshotSession(await connectionOptions(), signal) : undefined,
   });
 }
 

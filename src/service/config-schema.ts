@@ -97,6 +97,15 @@ const sourceSchema = z.strictObject({
         'Lowest latency; under load commits gather behind the flush that is under way anyway.',
       ),
     ),
+  snapshot: z
+    .boolean()
+    .default(true)
+    .meta(
+      about(
+        'Whether rows that published tables held before the journal began are copied, into every lane. Needs SELECT on them.',
+        'A store that lacks the older rows is no copy.',
+      ),
+    ),
 });
 
 const journalSchema = z.strictObject({
@@ -191,11 +200,11 @@ const laneSchema = z.strictObject({
     'expected a sink, made by kafkaSink(), postgresSink() or handlerSink()',
   ),
   start: z
-    .union([z.literal('beginning'), z.literal('now'), z.strictObject({ at: z.date() })])
+    .union([z.literal('beginning'), z.literal('now'), z.literal('snapshot'), z.strictObject({ at: z.date() })])
     .default('beginning')
     .meta(
       about(
-        "Where a new lane begins: the journal's oldest transaction, its end, or a time.",
+        "Where a new lane begins: the journal's oldest transaction, its end, its end and a copy of all rows, or a time.",
         'Nothing that the journal holds is left out silently.',
       ),
     ),
@@ -314,37 +323,48 @@ const usefulLaneSchema = laneSchema.superRefine((lane, context) => {
 });
 
 /** The one schema of the configuration: checks, defaults and the reference page come from it, and it must fit the types. */
-export const configSchema: z.ZodType<ResolvedConfig> = z.strictObject({
-  installation: identifierSchema
-    .max(40)
-    .default('main')
-    .meta(
-      about(
-        'Name of this installation. Part of every slot, checkpoint and table row, so that two can share one database.',
-        'One installation needs no name.',
+export const configSchema: z.ZodType<ResolvedConfig> = z
+  .strictObject({
+    installation: identifierSchema
+      .max(40)
+      .default('main')
+      .meta(
+        about(
+          'Name of this installation. Part of every slot, checkpoint and table row, so that two can share one database.',
+          'One installation needs no name.',
+        ),
       ),
-    ),
-  source: sourceSchema,
-  journal: journalSchema.prefault({}),
-  lanes: z
-    .record(laneNameSchema, usefulLaneSchema)
-    .default({})
-    .meta(about('One lane for each sink, by name.', 'Capture alone is useful too: the journal fills.')),
-  http: httpSchema
-    .prefault({})
-    .meta(about('Status and metrics over HTTP. false: none.', 'Health and metrics are there from the first start.')),
-  stopTimeoutMs: z
-    .int()
-    .min(100)
-    .default(10_000)
-    .meta(
-      about(
-        'How long a stop waits for what is under way.',
-        'Shorter than the 30 s that most supervisors wait before they kill.',
+    source: sourceSchema,
+    journal: journalSchema.prefault({}),
+    lanes: z
+      .record(laneNameSchema, usefulLaneSchema)
+      .default({})
+      .meta(about('One lane for each sink, by name.', 'Capture alone is useful too: the journal fills.')),
+    http: httpSchema
+      .prefault({})
+      .meta(about('Status and metrics over HTTP. false: none.', 'Health and metrics are there from the first start.')),
+    stopTimeoutMs: z
+      .int()
+      .min(100)
+      .default(10_000)
+      .meta(
+        about(
+          'How long a stop waits for what is under way.',
+          'Shorter than the 30 s that most supervisors wait before they kill.',
+        ),
       ),
-    ),
-  logger: z
-    .custom<Logger>((value) => typeof value === 'object' && value !== null && 'info' in value, 'expected a logger')
-    .optional()
-    .describe('Any logger with debug, info, warn and error. Default: the command logs to stderr, the library nothing.'),
-});
+    logger: z
+      .custom<Logger>((value) => typeof value === 'object' && value !== null && 'info' in value, 'expected a logger')
+      .optional()
+      .describe(
+        'Any logger with debug, info, warn and error. Default: the command logs to stderr, the library nothing.',
+      ),
+  })
+  .superRefine(({ lanes, source }, context) => {
+    if (source.snapshot) return;
+    for (const [name, { start }] of Object.entries(lanes)) {
+      if (start !== 'snapshot') continue;
+      const message = 'a lane begins with a copy only where source.snapshot is true';
+      context.addIssue({ code: 'custom', path: ['lanes', name, 'start'], message });
+    }
+  });

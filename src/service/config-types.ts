@@ -21,6 +21,7 @@ interface SourceOptions {
   readonly adoptedOutboxes: readonly AdoptedOutboxOptions[];
   readonly canaryIntervalMs: number | false;
   readonly flushIntervalMs: number;
+  readonly snapshot: boolean;
 }
 
 interface JournalOptions {

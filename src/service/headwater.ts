@@ -21,6 +21,7 @@ import { IndexLoop } from './index-loop.ts';
 import { RetentionLoop } from './retention-loop.ts';
 import { readSecret } from './secret.ts';
 import type { StatusReport } from './status-report.ts';
+import type { SourceReport as CaptureReport } from '../capture/source-report.ts';
 
 /** What a lane lets its owner do. */
 export interface LaneControl {
@@ -108,6 +109,7 @@ class RunningHeadwater implements Headwater {
   readonly #indexing: IndexLoop;
   #state: StatusReport['state'] = 'starting';
   #uncopiedTables: readonly UncopiedTable[] = [];
+  #copiedThrough = 0n;
   #http: HttpServer | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -150,6 +152,7 @@ class RunningHeadwater implements Headwater {
       await this.#capture.start();
       await this.#learnSource();
       await Promise.all(this.#lanes.map((lane) => this.#startLane(lane, signal)));
+      this.#requestCopies();
       signal?.throwIfAborted();
     } finally {
       signal?.removeEventListener('abort', abort);
@@ -163,7 +166,7 @@ class RunningHeadwater implements Headwater {
 
   async status(): Promise<StatusReport> {
     const capture = await this.#capture.report();
-    if (capture !== undefined) this.#uncopiedTables = capture.uncopiedTables;
+    this.#noteCopies(capture);
     return buildStatus({
       config: this.#config,
       state: this.#state,
@@ -215,7 +218,7 @@ class RunningHeadwater implements Headwater {
   /** Which tables are incomplete must be known before a lane says anything about its copy. */
   async #learnSource(): Promise<void> {
     const report = await this.#capture.report();
-    this.#uncopiedTables = report?.uncopiedTables ?? [];
+    this.#noteCopies(report);
     for (const table of this.#uncopiedTables) {
       this.#logger.warn('source.table_incomplete', {
         table: `${table.schemaName}.${table.tableName}`,
@@ -223,6 +226,20 @@ class RunningHeadwater implements Headwater {
         reason: table.reason,
       });
     }
+  }
+
+  #noteCopies(report: CaptureReport | undefined): void {
+    if (report === undefined) return;
+    this.#uncopiedTables = report.uncopiedTables;
+    this.#copiedThrough = BigInt(report.copiedThrough ?? 0);
+  }
+
+  /** Lanes that begin with a copy are recorded by now; whether theirs was made is for the journal to say. */
+  #requestCopies(): void {
+    const requests = this.#lanes.flatMap(({ copyOrigin, name }) =>
+      copyOrigin === undefined ? [] : [{ lane: name, origin: String(copyOrigin) }],
+    );
+    if (requests.length > 0) this.#capture.requestCopies(requests);
   }
 
   /** A lane that cannot start is failed by name; it takes nobody else with it. */
@@ -261,6 +278,7 @@ class RunningHeadwater implements Headwater {
           tail,
           states: this.#journal.state,
           uncopiedTables: () => this.#uncopiedTables,
+          copiedThrough: () => this.#copiedThrough,
           clock: systemClock,
           random: systemRandom,
           logger: this.#logger,
@@ -282,6 +300,7 @@ class RunningHeadwater implements Headwater {
         create: source.create,
         canaryIntervalMs: source.canaryIntervalMs,
         flushIntervalMs: source.flushIntervalMs,
+        snapshot: source.snapshot,
         journal: this.#journal.writerInput,
       },
       sourceUrl: () => readSecret(source.url, 'source.url'),

@@ -32,6 +32,7 @@ const report: StatusReport = {
     duplicateCount: 1,
     reconnectCount: 0,
     incompleteTables: [],
+    copies: [],
     forgedMessageCount: 0,
     error: null,
   },

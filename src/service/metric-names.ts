@@ -68,6 +68,24 @@ export const metrics = {
     labels: ['source'],
     description: 'Reconnects since the start.',
   },
+  snapshotRows: {
+    type: 'gauge',
+    name: 'headwater_snapshot_rows',
+    labels: ['source', 'table', 'state'],
+    description: 'Older rows of the table that were copied, by the state of the copy: copying, done, refused.',
+  },
+  snapshotRowsPerSecond: {
+    type: 'gauge',
+    name: 'headwater_snapshot_rows_per_second',
+    labels: ['source', 'table'],
+    description: 'Rate of the copy since this process took it up.',
+  },
+  snapshotRemainingSeconds: {
+    type: 'gauge',
+    name: 'headwater_snapshot_remaining_seconds',
+    labels: ['source', 'table'],
+    description: 'Time to the end of the copy at its rate; absent when nobody can tell.',
+  },
   journalBytes: {
     type: 'gauge',
     name: 'headwater_journal_bytes',

@@ -15,6 +15,7 @@ interface Sample {
 export function formatMetrics(report: StatusReport): string {
   const samples = [
     ...sourceSamples(report),
+    ...copySamples(report),
     ...journalSamples(report),
     ...report.lanes.flatMap((lane) => laneSamples(report, lane)),
   ];
@@ -52,6 +53,16 @@ function sourceSamples(report: StatusReport): Sample[] {
     { metric: metrics.sourceDuplicates, labels: [installation], value: source.duplicateCount },
     { metric: metrics.sourceReconnects, labels: [installation], value: source.reconnectCount },
   ];
+}
+
+/** A table that is copied for single lanes is counted once, by its copy for all of them or by the latest. */
+function copySamples({ installation, source }: StatusReport): Sample[] {
+  const byTable = new Map(source.copies.map((copy) => [copy.table, copy]));
+  return [...byTable.values()].flatMap((copy) => [
+    { metric: metrics.snapshotRows, labels: [installation, copy.table, copy.state], value: copy.rowCount },
+    { metric: metrics.snapshotRowsPerSecond, labels: [installation, copy.table], value: copy.rowsPerSecond },
+    ...optional(metrics.snapshotRemainingSeconds, [installation, copy.table], copy.remainingSeconds),
+  ]);
 }
 
 function journalSamples(report: StatusReport): Sample[] {

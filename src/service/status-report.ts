@@ -13,6 +13,24 @@ export interface IncompleteTable {
   /** PostgreSQL's own estimate; -1 when it has none. */
   readonly rowEstimate: number;
   readonly reason: UncopiedReason;
+  /** The lanes that lack them; null: all. */
+  readonly lanes: readonly string[] | null;
+}
+
+/** How far the copy of a table's older rows is. */
+export interface CopyReport {
+  readonly table: string;
+  /** The lanes that it is for; null: all. */
+  readonly lanes: readonly string[] | null;
+  readonly state: 'copying' | 'done' | 'refused';
+  /** Why it is refused; null otherwise. */
+  readonly reason: string | null;
+  readonly rowCount: number;
+  /** PostgreSQL's own estimate of all rows; -1 when it has none. */
+  readonly rowEstimate: number;
+  readonly rowsPerSecond: number;
+  /** Seconds to its end at this rate; null when nobody can tell. */
+  readonly remainingSeconds: number | null;
 }
 
 /** What capture does. */
@@ -39,6 +57,8 @@ export interface SourceReport {
   readonly duplicateCount: number;
   readonly reconnectCount: number;
   readonly incompleteTables: readonly IncompleteTable[];
+  /** Copies of older rows under way, and those finished since the start. */
+  readonly copies: readonly CopyReport[];
   /** Non-transactional messages under our own prefix: never events, counted. */
   readonly forgedMessageCount: number;
   readonly error: ReportedError | null;

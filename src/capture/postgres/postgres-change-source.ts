@@ -1,7 +1,7 @@
 import { HeadwaterError } from '../../foundation/error.ts';
 import { planRetryDelayMs } from '../../foundation/retry.ts';
 import { formatLsn } from '../../model/lsn.ts';
-import type { ChangeSource } from '../change-source.ts';
+import type { ChangeSource, LaneCopyRequest } from '../change-source.ts';
 import type { SourceReport, SourceState } from '../source-report.ts';
 import type { ReplicationConnection } from './replication/replication-connection.ts';
 import type { StreamPositions } from './replication/stream-core.ts';
@@ -50,12 +50,12 @@ class PostgresChangeSource implements ChangeSource {
 
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
-    this.#watch = new SourceWatch(options);
     const { openSnapshot } = options;
     this.#snapshots =
       openSnapshot === undefined
         ? undefined
         : new SnapshotRunner({ ...options, openSession: openSnapshot, outboxTables: outboxTablesOf(options) });
+    this.#watch = new SourceWatch(options, () => this.#snapshots?.wake());
   }
 
   get finished(): Promise<HeadwaterError | undefined> {
@@ -91,6 +91,10 @@ class PostgresChangeSource implements ChangeSource {
     await this.#running;
   }
 
+  requestCopies(requests: readonly LaneCopyRequest[]): void {
+    this.#snapshots?.request(requests);
+  }
+
   report(): SourceReport {
     const { slotName, publicationNames, recorder } = this.#options;
     const positions = this.#session?.positions ?? this.#positions;
@@ -116,6 +120,7 @@ class PostgresChangeSource implements ChangeSource {
       reconnectCount: this.#reconnectCount,
       uncopiedTables: recorder.state.source?.uncopiedTables ?? [],
       copies: this.#snapshots?.reports ?? [],
+      copiedThrough: recorder.state.source?.copiedThrough,
       error: this.#error,
     };
   }

@@ -25,6 +25,12 @@ export const sqlCommand: Command = {
       placeholder: 'NAME',
       description: 'Table that a sink or handler writes. May be repeated.',
     },
+    copy: {
+      type: 'string',
+      multiple: true,
+      placeholder: 'NAME',
+      description: 'Table whose older rows capture copies. May be repeated.',
+    },
     role: {
       type: 'string',
       placeholder: 'NAME',
@@ -77,6 +83,7 @@ function rolesSql(input: CommandInput): string {
   return printRolesSql({
     databaseName: input.text('database') ?? 'postgres',
     targetTables: input.texts('table'),
+    copiedTables: input.texts('copy'),
     publicMessages: input.flag('revoke-public') ? 'revoked' : 'kept',
     ...(schemaName === undefined ? {} : { schemaName }),
   });

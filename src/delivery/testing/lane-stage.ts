@@ -26,6 +26,7 @@ export class LaneStage implements AsyncDisposable {
       tail: new JournalTail({ reader: this.journal, createDecoder: this.journal.createDecoder }),
       states: this.states,
       uncopiedTables: () => [],
+      copiedThrough: () => 0n,
       clock: this.clock,
       random: systemRandom,
       logger: silentLogger,

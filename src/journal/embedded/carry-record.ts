@@ -39,6 +39,11 @@ const sourceSchema = z.strictObject({
       lanes: z.array(z.string()).optional(),
     }),
   ),
+  copiedLanes: z.array(z.string()).optional(),
+  copiedThrough: z
+    .string()
+    .regex(/^\d{1,20}$/)
+    .optional(),
 }) satisfies z.ZodType<SourceIdentity>;
 
 const copyProgressSchema = z.strictObject({

@@ -197,7 +197,7 @@ export class JournalReading {
       systemId: source.systemId,
       timeline: source.timeline,
       messageCount: record.messageCount,
-      uncopiedTables: source.uncopiedTables,
+      uncopiedTables: source.uncopiedTables.length === 0 ? undefined : source.uncopiedTables,
     };
   }
 

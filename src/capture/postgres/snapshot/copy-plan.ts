@@ -1,5 +1,8 @@
+import type { Sequence } from '../../../model/position.ts';
 import type { CopyProgress, SourceIdentity, UncopiedTable } from '../../../model/source-identity.ts';
 import { isSameCopy } from '../../../model/source-identity.ts';
+import { parseQualifiedName } from '../../../postgres/quote.ts';
+import type { LaneCopyRequest } from '../../change-source.ts';
 import type { CopyTable } from './snapshot-session.ts';
 
 /** Rows that a copy begins with; from then on its chunks are sized by what they take. */
@@ -38,9 +41,31 @@ export function refuseCopy(table: CopyTable | undefined): CopyRefusal | undefine
   return undefined;
 }
 
-/** The identity once a table was copied for the lanes that lacked it. Pure. */
-export function withoutUncopied(identity: SourceIdentity, done: UncopiedTable): SourceIdentity {
-  return { ...identity, uncopiedTables: identity.uncopiedTables.filter((table) => !isSameCopy(table, done)) };
+/** The identity once a table was copied for the lanes that lacked it, with the chunk of that sequence. Pure. */
+export function withoutUncopied(identity: SourceIdentity, done: UncopiedTable, sequence: Sequence): SourceIdentity {
+  const uncopiedTables = identity.uncopiedTables.filter((table) => !isSameCopy(table, done));
+  return { ...identity, uncopiedTables, copiedThrough: String(sequence) };
+}
+
+/** The identity with a copy of every published table for one lane; undefined when it was asked for before. Pure. */
+export function withLaneCopy(
+  identity: SourceIdentity,
+  { lane, origin }: LaneCopyRequest,
+  leftOut: readonly string[],
+): SourceIdentity | undefined {
+  // A lane that was given up and made anew under its name begins somewhere else.
+  const request = `${lane} ${origin}`;
+  if (identity.copiedLanes?.includes(request) === true) return undefined;
+  const wanted = identity.tables.filter((name) => !leftOut.includes(name));
+  const uncopied = wanted.map((name): UncopiedTable => {
+    const { objectName: tableName, schemaName } = parseQualifiedName(name);
+    return { schemaName, tableName, rowEstimate: -1, reason: 'lane-added', lanes: [lane] };
+  });
+  return {
+    ...identity,
+    uncopiedTables: [...identity.uncopiedTables, ...uncopied],
+    copiedLanes: [...(identity.copiedLanes ?? []), request],
+  };
 }
 
 /** How far the copy of a table is. Pure. */

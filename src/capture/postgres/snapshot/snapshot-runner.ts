@@ -4,9 +4,18 @@ import type { Logger } from '../../../foundation/logger.ts';
 import type { CopyProgress, UncopiedTable } from '../../../model/source-identity.ts';
 import type { BodyFragment, ChangeRecorder } from '../../change-recorder.ts';
 import { encodeSnapshotFragment, parseCopyLine } from '../../snapshot-rows.ts';
+import type { LaneCopyRequest } from '../../change-source.ts';
 import type { CopyReport } from '../../source-report.ts';
 import type { StreamSession } from '../replication/stream-session.ts';
-import { chunkRowsMax, firstChunkRows, planChunkRows, progressOf, refuseCopy, withoutUncopied } from './copy-plan.ts';
+import {
+  chunkRowsMax,
+  firstChunkRows,
+  planChunkRows,
+  progressOf,
+  refuseCopy,
+  withLaneCopy,
+  withoutUncopied,
+} from './copy-plan.ts';
 import type { CopiedRows, CopyTable, SnapshotConnector, SnapshotSession, TakenSnapshot } from './snapshot-session.ts';
 
 /** What a runner works with. Everything is lent. */
@@ -34,7 +43,6 @@ const parallelTables = 2;
 /** Rows of a fragment: what a reader decodes at once. */
 const fragmentByteCount = 262_144;
 const cutTimeoutMs = 20_000;
-const idlePauseMs = 1000;
 /** A table that cannot be copied is looked at again: somebody may have granted a right or made a key. */
 const refusalPauseMs = 30_000;
 const retryPauseMsMax = 200;
@@ -57,6 +65,8 @@ export class SnapshotRunner {
   readonly #begun = new Map<string, { readonly atMs: number; readonly rowCount: number }>();
   readonly #chunkRows = new Map<string, number>();
   #sessions: SnapshotSession[] = [];
+  #requests: readonly LaneCopyRequest[] = [];
+  #woken = Promise.withResolvers<void>();
 
   constructor(options: SnapshotRunnerOptions) {
     this.#options = options;
@@ -73,10 +83,11 @@ export class SnapshotRunner {
     let failures = 0;
     try {
       while (!signal.aborted) {
+        this.#takeRequests(stream);
         const work = this.#plan();
         if (work.length === 0) {
           await this.#closeSessions();
-          await clock.sleep(idlePauseMs, signal);
+          await this.#waitForWork(signal);
           continue;
         }
         const isPlaced = await this.#round(stream, work, signal);
@@ -87,6 +98,45 @@ export class SnapshotRunner {
       stream.session.openGate();
       await this.#closeSessions();
     }
+  }
+
+  /** Has the tables copied for lanes that were added. */
+  request(requests: readonly LaneCopyRequest[]): void {
+    this.#requests = [...this.#requests, ...requests];
+    this.wake();
+  }
+
+  /** Something may be there to copy. */
+  wake(): void {
+    this.#woken.resolve();
+  }
+
+  #takeRequests({ session }: SnapshotStream): void {
+    const { outboxTables, recorder } = this.#options;
+    this.#requests = this.#requests.filter((request) => {
+      const identity = recorder.appendedSource;
+      const next = identity === undefined ? undefined : withLaneCopy(identity, request, outboxTables);
+      if (next === undefined) return false;
+      // Inside a transaction it waits for the next round.
+      return !session.record((target) => target.recordSource(next, recorder.state.sourceStartLsn, 'tables-changed'));
+    });
+  }
+
+  /** Until somebody wakes it, or a table that could not be copied, or a request, is to be looked at again. */
+  async #waitForWork(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const pauses = [...this.#refusedUntilMs.values()].map((untilMs) => Math.max(0, untilMs - clock.monotonicMs()));
+    if (this.#requests.length > 0) pauses.push(retryPauseMsMax);
+    const isOver = new AbortController();
+    const stop = (): void => isOver.abort();
+    signal.addEventListener('abort', stop, { once: true });
+    const timer = pauses.length === 0 ? undefined : clock.setTimer(Math.min(...pauses) + 1, stop);
+    isOver.signal.addEventListener('abort', () => this.wake(), { once: true });
+    if (signal.aborted) this.wake();
+    await this.#woken.promise;
+    this.#woken = Promise.withResolvers();
+    timer?.clear();
+    signal.removeEventListener('abort', stop);
   }
 
   /** The tables of the next round. What cannot be copied is reported and left for a while. */
@@ -177,10 +227,14 @@ export class SnapshotRunner {
     const head = lanes === undefined ? { table: table.table } : { table: table.table, lanes };
     const fragments = toFragments(rows, (slices, count) => encodeSnapshotFragment(head, slices, count));
     const isRecorded = stream.session.record((target) => {
-      target.appendSnapshotChunk({ fragments, progress, readTimeMicros: snapshot.readTimeMicros });
+      const sequence = target.appendSnapshotChunk({ fragments, progress, readTimeMicros: snapshot.readTimeMicros });
       const identity = target.appendedSource;
       if (!isLast || identity === undefined) return;
-      target.recordSource(withoutUncopied(identity, uncopied), recorder.state.sourceStartLsn, 'tables-changed');
+      target.recordSource(
+        withoutUncopied(identity, uncopied, sequence),
+        recorder.state.sourceStartLsn,
+        'tables-changed',
+      );
     });
     if (!isRecorded) return;
     this.#appended.set(keyOf(uncopied), progress);

@@ -34,8 +34,11 @@ export class SourceWatch {
   #canarySeenMs: number | undefined;
   #mayEmit = true;
 
-  constructor(options: PostgresSourceOptions) {
+  readonly #onTablesRecorded: () => void;
+
+  constructor(options: PostgresSourceOptions, onTablesRecorded: () => void) {
     this.#options = options;
+    this.#onTablesRecorded = onTablesRecorded;
   }
 
   /** Looks now and at every interval until `end`. */
@@ -134,6 +137,7 @@ export class SourceWatch {
         'tables-changed',
       ),
     );
+    if (isRecorded) this.#onTablesRecorded();
     if (isRecorded && added.length + removed.length + altered.length > 0) {
       logger.warn('published tables changed', {
         added: tableNames(added).join(', '),

@@ -76,7 +76,10 @@ function updateQuery(operation: Extract<RowOperation<TargetTable>, { kind: 'upda
       : `update ${table.sqlName} as t set ${assignments.join(', ')} from ${source} returning 1`;
   return {
     subject: `changing ${rows.length} row(s) of ${table.sourceName} in ${table.targetName}`,
-    text: `with changed as (${change})
+    text:
+      operation.mayBeMissing === true
+        ? change
+        : `with changed as (${change})
 select 1 / (case when count(*) = ${rows.length} then 1 else 0 end) from changed`,
     values: [
       ...table.keyIndexes.map((_, index) => encodeTextArray(columnValues(keys, index))),

@@ -7,13 +7,14 @@ export type RowOperation<Table> =
   | { readonly kind: 'upsert'; readonly table: Table; readonly rows: readonly FullRow[] }
   | { readonly kind: 'append'; readonly table: Table; readonly rows: readonly FullRow[] }
   | { readonly kind: 'delete'; readonly table: Table; readonly keys: readonly KeyValues[] }
-  /** Sets the columns with these indexes; every key must be there. */
+  /** Sets the columns with these indexes; every key must be there, or may be missing where a copy brings the row. */
   | {
       readonly kind: 'update';
       readonly table: Table;
       readonly columnIndexes: readonly number[];
       readonly keys: readonly KeyValues[];
       readonly rows: readonly Row[];
+      readonly mayBeMissing?: boolean;
     }
   | {
       readonly kind: 'truncate';
@@ -140,7 +141,8 @@ function joinNeighbours<Table extends MirrorTable>(
 function isJoinable<Table extends MirrorTable>(first: RowEffect<Table>, next: RowEffect<Table>): boolean {
   if (first.kind === 'truncate' || next.kind === 'truncate') return false;
   if (first.kind !== next.kind || first.table !== next.table) return false;
-  return first.kind !== 'patch' || next.kind !== 'patch' || signature(first.row) === signature(next.row);
+  if (first.kind !== 'patch' || next.kind !== 'patch') return true;
+  return first.mayBeMissing === next.mayBeMissing && signature(first.row) === signature(next.row);
 }
 
 function toOperation<Table extends MirrorTable>(run: readonly RowEffect<Table>[]): RowOperation<Table> {
@@ -176,6 +178,7 @@ function toOperation<Table extends MirrorTable>(run: readonly RowEffect<Table>[]
         columnIndexes,
         keys: patches.map(({ key }) => key),
         rows: patches.map(({ row }) => row),
+        ...(first.mayBeMissing === true ? { mayBeMissing: true } : {}),
       };
     }
     default:

@@ -170,7 +170,7 @@ class PostgresSink implements Sink {
     if (statements !== undefined) return records.flatMap((record) => userQueries(record, statements));
     const queries: TargetQuery[] = [];
     let effects: RowEffect<TargetTable>[] = [];
-    for (const { record } of records) {
+    for (const { header, record } of records) {
       if (record.kind === 'event') continue;
       if (!this.#isKnown(record)) {
         // A table that is made or changed here must find the rows before it written.
@@ -179,10 +179,18 @@ class PostgresSink implements Sink {
       }
       const tables: TargetTable[] = [];
       for (const source of tablesOf(record)) tables.push(await this.#registry.find(source, session, signal));
-      effects.push(...toRowEffects(record, tables));
+      effects.push(...toRowEffects(record, tables, isUncopied(record, header)));
     }
     return [...queries, ...planOperations(effects).map(operationQuery)];
   }
+}
+
+/** Whether a row may be missing that a copy is still to bring. */
+function isUncopied(record: JournalRecord, { uncopiedTables = [] }: OutboundRecord['header']): boolean {
+  const [table] = tablesOf(record);
+  return uncopiedTables.some(
+    ({ schemaName, tableName }) => schemaName === table?.schemaName && tableName === table.tableName,
+  );
 }
 
 function tablesOf(record: JournalRecord): readonly TableSchema[] {

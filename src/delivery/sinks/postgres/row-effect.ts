@@ -24,8 +24,17 @@ export type KeyValues = readonly string[];
 export type RowEffect<Table> =
   /** The row of that key is this one from now on. */
   | { readonly kind: 'put'; readonly table: Table; readonly key: KeyValues; readonly row: FullRow }
-  /** Some columns of the row of that key, which must be there, change; the others are not known. */
-  | { readonly kind: 'patch'; readonly table: Table; readonly key: KeyValues; readonly row: Row }
+  /**
+   * Some columns of the row of that key change; the others are not known. The row must be there, unless a copy that is on its
+   * way brings it whole.
+   */
+  | {
+      readonly kind: 'patch';
+      readonly table: Table;
+      readonly key: KeyValues;
+      readonly row: Row;
+      readonly mayBeMissing?: boolean;
+    }
   | { readonly kind: 'remove'; readonly table: Table; readonly key: KeyValues }
   /** One more row; nobody can tell it from another. */
   | { readonly kind: 'append'; readonly table: Table; readonly row: FullRow }
@@ -37,19 +46,26 @@ export type RowEffect<Table> =
     };
 
 /**
- * The effects of a change, in order. `tableOf` answers for each of its tables.
+ * The effects of a change, in order, on its tables. `isUncopied`: older rows of the table have not all come yet.
  * @throws HW-SINK-021 when a row without a key is to be changed or removed.
  */
 export function toRowEffects<Table extends MirrorTable>(
   change: Change,
   tables: readonly Table[],
+  isUncopied = false,
 ): readonly RowEffect<Table>[] {
   if (change.kind === 'truncate') {
     return [{ kind: 'truncate', tables, cascade: change.cascade, restartIdentity: change.restartIdentity }];
   }
   const [table] = tables;
   if (table === undefined) return [];
-  return table.keyIndexes.length === 0 ? appendOnly(change, table) : keyed(change, table);
+  if (table.keyIndexes.length === 0) return appendOnly(change, table);
+  const effects = keyed(change, table);
+  return isUncopied ? effects.map(toleratesMissing) : effects;
+}
+
+function toleratesMissing<Table>(effect: RowEffect<Table>): RowEffect<Table> {
+  return effect.kind === 'patch' ? { ...effect, mayBeMissing: true } : effect;
 }
 
 function appendOnly<Table extends MirrorTable>(change: RowChange, table: Table): readonly RowEffect<Table>[] {
