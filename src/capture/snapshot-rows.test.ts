@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 
 import fc from 'fast-check';
 
+import type { ReadChange, TruncateChange } from '../model/journal-record.ts';
 import type { TableSchema } from '../model/table-schema.ts';
 import { decodeSnapshotRows, encodeSnapshotFragment } from './snapshot-rows.ts';
 
@@ -41,7 +42,20 @@ function bodyOf(rows: readonly (readonly (string | null)[])[], lanes?: readonly 
   return Buffer.concat(encodeSnapshotFragment(head, rows.map(copyMessage), rows.length).body);
 }
 
+function valuesOf(record: ReadChange | TruncateChange): unknown {
+  return record.kind === 'read' ? record.after : 'truncate';
+}
+
 describe('the rows of a snapshot', () => {
+  it('replace what a lane has of a table without a key', () => {
+    const body = Buffer.concat(encodeSnapshotFragment({ table, isWhole: true }, [copyMessage(['1', 'a'])], 1).body);
+    assert.deepEqual(decodeSnapshotRows(body, 0).map(valuesOf), ['truncate', ['1', 'a']]);
+    assert.deepEqual(
+      decodeSnapshotRows(body, 5).map(({ ordinal }) => ordinal),
+      [5, 6],
+    );
+  });
+
   it('come back value for value, whatever characters they hold', () => {
     const value = fc.option(
       fc.string({ unit: 'grapheme' }).map((text) => text.replaceAll('\0', '')),
@@ -50,10 +64,7 @@ describe('the rows of a snapshot', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(value, value), { maxLength: 20 }), (rows) => {
         const records = decodeSnapshotRows(bodyOf(rows), 7);
-        assert.deepEqual(
-          records.map(({ after }) => after),
-          rows,
-        );
+        assert.deepEqual(records.map(valuesOf), rows);
         assert.deepEqual(
           records.map(({ ordinal }) => ordinal),
           rows.map((_, index) => 7 + index),
@@ -69,10 +80,7 @@ describe('the rows of a snapshot', () => {
       ['3', 'a\tb\\tc\nd\\'],
       ['4', ''],
     ];
-    assert.deepEqual(
-      decodeSnapshotRows(bodyOf(rows), 0).map(({ after }) => after),
-      rows,
-    );
+    assert.deepEqual(decodeSnapshotRows(bodyOf(rows), 0).map(valuesOf), rows);
   });
 
   it('say for which lanes they are', () => {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { HeadwaterError } from '../foundation/error.ts';
-import type { ReadChange } from '../model/journal-record.ts';
+import type { ReadChange, TruncateChange } from '../model/journal-record.ts';
 import type { Row } from '../model/row.ts';
 import type { TableSchema } from '../model/table-schema.ts';
 import type { BodyFragment } from './change-recorder.ts';
@@ -10,7 +10,7 @@ import type { BodyFragment } from './change-recorder.ts';
  * The body encoding `snapshot-rows/1` (`docs/reference/body-encoding-snapshot-rows-1.md`):
  *
  *   Int32 (little-endian)  length of the head
- *   JSON                   {"table":{ … },"lanes":[ … ]}
+ *   JSON                   {"table":{ … },"lanes":[ … ],"isWhole":true}
  *   CopyData messages as they came from COPY … TO STDOUT, one for each row:  Byte1('d') Int32(length) line
  *
  * A line is in PostgreSQL's text format, https://www.postgresql.org/docs/18/sql-copy.html: values between tabs, `\N` for
@@ -22,6 +22,8 @@ export interface SnapshotHead {
   readonly table: TableSchema;
   /** Undefined: all lanes. */
   readonly lanes?: readonly string[] | undefined;
+  /** The rows are all of the table: what a lane has of it goes first. For tables without a key, whose rows are not told apart. */
+  readonly isWhole?: true | undefined;
 }
 
 const headSchema = z.strictObject({
@@ -33,6 +35,7 @@ const headSchema = z.strictObject({
     columns: z.array(z.strictObject({ name: z.string(), typeOid: z.int(), typeModifier: z.int(), isKey: z.boolean() })),
   }),
   lanes: z.array(z.string()).optional(),
+  isWhole: z.literal(true).optional(),
 }) satisfies z.ZodType<SnapshotHead>;
 
 const copyHeaderLength = 5;
@@ -51,11 +54,16 @@ export function encodeSnapshotFragment(
 }
 
 /** The rows of a body. @throws HW-CAPTURE-002 for bytes that do not follow the format; the whole body is refused */
-export function decodeSnapshotRows(body: Uint8Array, firstOrdinal: number): readonly ReadChange[] {
+export function decodeSnapshotRows(body: Uint8Array, firstOrdinal: number): readonly (ReadChange | TruncateChange)[] {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
   const start = bytes.length < 4 ? bytes.length : 4 + bytes.readUInt32LE(0);
-  const { table, lanes } = parseHead(bytes, start);
-  const records: ReadChange[] = [];
+  const { table, lanes, isWhole } = parseHead(bytes, start);
+  const whom = lanes === undefined ? {} : { lanes };
+  const records: (ReadChange | TruncateChange)[] = [];
+  if (isWhole === true) {
+    const reset = { tables: [table], cascade: false, restartIdentity: false, ...whom };
+    records.push({ kind: 'truncate', ordinal: firstOrdinal, ...reset });
+  }
   let offset = start;
   while (offset < bytes.length) {
     const end = offset + copyHeaderLength > bytes.length ? Infinity : offset + 1 + bytes.readUInt32BE(offset + 1);
@@ -65,9 +73,7 @@ export function decodeSnapshotRows(body: Uint8Array, firstOrdinal: number): read
     if (after.length !== table.columns.length)
       throw unreadable(`a row of ${after.length} values at offset ${offset}; the table has ${table.columns.length}`);
     const ordinal = firstOrdinal + records.length;
-    records.push(
-      lanes === undefined ? { kind: 'read', ordinal, table, after } : { kind: 'read', ordinal, table, after, lanes },
-    );
+    records.push({ kind: 'read', ordinal, table, after, ...whom });
     offset = end;
   }
   return records;

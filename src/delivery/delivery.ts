@@ -66,11 +66,16 @@ export function selectRecord(
 ): OutboundRecord | undefined {
   const record = part.records[index];
   if (record === undefined) return undefined;
-  const isForLane = record.kind !== 'read' || record.lanes === undefined || record.lanes.includes(laneName);
-  const isAccepted = isForLane && (sink.accepts?.(record) ?? true);
+  const isAccepted = isForLane(record, laneName) && (sink.accepts?.(record) ?? true);
   const outbound = isAccepted ? mapRecord(record, part.header, lane) : undefined;
   if (outbound === undefined) counts.filtered += 1;
   return outbound;
+}
+
+/** A copy may be made for single lanes. */
+function isForLane(record: JournalRecord, laneName: string): boolean {
+  const lanes = record.kind === 'read' || record.kind === 'truncate' ? record.lanes : undefined;
+  return lanes === undefined || lanes.includes(laneName);
 }
 
 function mapRecord(

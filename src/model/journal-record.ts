@@ -47,6 +47,8 @@ export interface TruncateChange extends RecordPlace {
   readonly tables: readonly TableSchema[];
   readonly cascade: boolean;
   readonly restartIdentity: boolean;
+  /** The lanes that it is for, where a copy begins with it; undefined: all. */
+  readonly lanes?: readonly string[] | undefined;
 }
 
 /** A change of one row. */

@@ -32,12 +32,20 @@ export function planChunkRows(
   return Math.max(chunkRowsMin, Math.floor(wanted));
 }
 
-/** Whether the rows of a table can be walked through. Pure. */
+/** Rows without a key cannot be walked through: they are read at once, and lie in memory. */
+export const keylessRowsMax = 500_000;
+const keylessBytesMax = 67_108_864;
+
+/** Whether a table without a key was too large to be read at once. Pure. */
+export function refuseKeyless(rows: { rowCount: number; byteCount: number }): CopyRefusal | undefined {
+  if (rows.rowCount <= keylessRowsMax && rows.byteCount <= keylessBytesMax) return undefined;
+  return { reason: `it has no primary key, and more than ${keylessRowsMax} rows or ${keylessBytesMax} bytes` };
+}
+
+/** Whether the rows of a table can be read. Pure. */
 export function refuseCopy(table: CopyTable | undefined): CopyRefusal | undefined {
   if (table === undefined) return { reason: 'it is not published any more' };
   if (!table.maySelect) return { reason: 'the role may not read it' };
-  if (table.keyColumns.length === 0)
-    return { reason: 'it has no primary key, and no replica identity index, whose columns are published' };
   return undefined;
 }
 

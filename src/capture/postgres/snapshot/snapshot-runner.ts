@@ -10,9 +10,11 @@ import type { StreamSession } from '../replication/stream-session.ts';
 import {
   chunkRowsMax,
   firstChunkRows,
+  keylessRowsMax,
   planChunkRows,
   progressOf,
   refuseCopy,
+  refuseKeyless,
   withLaneCopy,
   withoutUncopied,
 } from './copy-plan.ts';
@@ -45,6 +47,7 @@ const fragmentByteCount = 262_144;
 const cutTimeoutMs = 20_000;
 /** A table that cannot be copied is looked at again: somebody may have granted a right or made a key. */
 const refusalPauseMs = 30_000;
+const progressIntervalMs = 5000;
 const retryPauseMsMax = 200;
 
 /** One table of a round and what its session reads. */
@@ -65,6 +68,7 @@ export class SnapshotRunner {
   readonly #begun = new Map<string, { readonly atMs: number; readonly rowCount: number }>();
   readonly #chunkRows = new Map<string, number>();
   #sessions: SnapshotSession[] = [];
+  #loggedMs: number | undefined;
   #requests: readonly LaneCopyRequest[] = [];
   #woken = Promise.withResolvers<void>();
 
@@ -106,8 +110,9 @@ export class SnapshotRunner {
     this.wake();
   }
 
-  /** Something may be there to copy. */
+  /** Something may be there to copy, also what was refused before. */
   wake(): void {
+    this.#refusedUntilMs.clear();
     this.#woken.resolve();
   }
 
@@ -131,8 +136,8 @@ export class SnapshotRunner {
     const stop = (): void => isOver.abort();
     signal.addEventListener('abort', stop, { once: true });
     const timer = pauses.length === 0 ? undefined : clock.setTimer(Math.min(...pauses) + 1, stop);
-    isOver.signal.addEventListener('abort', () => this.wake(), { once: true });
-    if (signal.aborted) this.wake();
+    isOver.signal.addEventListener('abort', () => this.#woken.resolve(), { once: true });
+    if (signal.aborted) stop();
     await this.#woken.promise;
     this.#woken = Promise.withResolvers();
     timer?.clear();
@@ -197,22 +202,28 @@ export class SnapshotRunner {
   }
 
   async #read(task: CopyTask, table: CopyTable | undefined): Promise<Chunk | undefined> {
-    const { clock, logger } = this.#options;
+    const { clock, chunkRowsMax: rowsMax = chunkRowsMax } = this.#options;
     const key = keyOf(task.uncopied);
     const refusal = refuseCopy(table);
-    if (refusal !== undefined || table === undefined) {
-      const reason = refusal?.reason ?? '';
-      this.#report(task, table, { state: 'refused', reason });
-      if (!this.#refusedUntilMs.has(key)) logger.error('snapshot.refused', { table: nameOf(task.uncopied), reason });
-      this.#refusedUntilMs.set(key, clock.monotonicMs() + refusalPauseMs);
-      return undefined;
-    }
-    const limit = Math.min(this.#chunkRows.get(key) ?? firstChunkRows, this.#options.chunkRowsMax ?? chunkRowsMax);
+    if (refusal !== undefined || table === undefined) return this.#refuse(task, table, refusal?.reason ?? '');
+    const isKeyless = table.keyColumns.length === 0;
+    const limit = isKeyless ? keylessRowsMax + 1 : Math.min(this.#chunkRows.get(key) ?? firstChunkRows, rowsMax);
     const startedMs = clock.monotonicMs();
-    const rows = await task.session.copy(table, task.progress.lastKey, limit);
+    const rows = await task.session.copy(table, isKeyless ? [] : task.progress.lastKey, limit);
     const durationMs = clock.monotonicMs() - startedMs;
     this.#chunkRows.set(key, planChunkRows(limit, { ...rows, durationMs }));
-    return { task, table, rows, isLast: rows.rowCount < limit };
+    const tooLarge = isKeyless ? refuseKeyless(rows) : undefined;
+    if (tooLarge !== undefined) return this.#refuse(task, table, tooLarge.reason);
+    return { task, table, rows, isLast: isKeyless || rows.rowCount < limit };
+  }
+
+  #refuse(task: CopyTask, table: CopyTable | undefined, reason: string): undefined {
+    const { clock, logger } = this.#options;
+    const key = keyOf(task.uncopied);
+    const before = this.#reports.get(key);
+    this.#report(task, table, { state: 'refused', reason });
+    if (before?.reason !== reason) logger.error('snapshot.refused', { table: nameOf(task.uncopied), reason });
+    this.#refusedUntilMs.set(key, clock.monotonicMs() + refusalPauseMs);
   }
 
   #append(stream: SnapshotStream, { task, table, rows, isLast }: Chunk, snapshot: TakenSnapshot): void {
@@ -224,8 +235,13 @@ export class SnapshotRunner {
       rowCount: task.progress.rowCount + rows.rowCount,
     };
     const { lanes } = uncopied;
-    const head = lanes === undefined ? { table: table.table } : { table: table.table, lanes };
-    const fragments = toFragments(rows, (slices, count) => encodeSnapshotFragment(head, slices, count));
+    const head = { table: table.table, ...(lanes === undefined ? {} : { lanes }) };
+    const isWhole = table.keyColumns.length === 0;
+    const fragments = toFragments(rows, (slices, count, index) =>
+      encodeSnapshotFragment(isWhole && index === 0 ? { ...head, isWhole } : head, slices, count),
+    );
+    // A table that is empty by now may have rows in a lane.
+    if (isWhole && fragments.length === 0) fragments.push(encodeSnapshotFragment({ ...head, isWhole }, [], 0));
     const isRecorded = stream.session.record((target) => {
       const sequence = target.appendSnapshotChunk({ fragments, progress, readTimeMicros: snapshot.readTimeMicros });
       const identity = target.appendedSource;
@@ -239,6 +255,7 @@ export class SnapshotRunner {
     if (!isRecorded) return;
     this.#appended.set(keyOf(uncopied), progress);
     this.#report({ ...task, progress }, table, { state: isLast ? 'done' : 'copying' });
+    this.#logProgress(uncopied, isLast);
     if (isLast) {
       this.#appended.delete(keyOf(uncopied));
       logger.info('snapshot.table_done', { table: nameOf(uncopied), rowCount: progress.rowCount });
@@ -262,6 +279,17 @@ export class SnapshotRunner {
       rowsPerSecond: seconds > 0 ? Math.round((rowCount - begun.rowCount) / seconds) : 0,
       ...outcome,
     });
+  }
+
+  /** For whoever watches the log: a long copy says every few seconds how far it is. */
+  #logProgress(uncopied: UncopiedTable, isLast: boolean): void {
+    const { clock, logger } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const report = this.#reports.get(keyOf(uncopied));
+    if (isLast || report === undefined || nowMs - (this.#loggedMs ?? 0) < progressIntervalMs) return;
+    this.#loggedMs = nowMs;
+    const { rowCount, rowEstimate, rowsPerSecond } = report;
+    logger.info('snapshot.progress', { table: nameOf(uncopied), rowCount, rowEstimate, rowsPerSecond });
   }
 
   async #openSessions(count: number, signal: AbortSignal): Promise<readonly SnapshotSession[]> {
@@ -308,14 +336,14 @@ function keyOfLastRow(table: CopyTable, { lastLine }: CopiedRows): readonly stri
 /** Cuts the rows into fragments at the ends of rows. */
 function toFragments(
   { slices }: CopiedRows,
-  encode: (slices: readonly Uint8Array[], messageCount: number) => BodyFragment,
-): readonly BodyFragment[] {
+  encode: (slices: readonly Uint8Array[], messageCount: number, index: number) => BodyFragment,
+): BodyFragment[] {
   const fragments: BodyFragment[] = [];
   let gathered: Uint8Array[] = [];
   let byteCount = 0;
   let messageCount = 0;
   const end = (): void => {
-    if (gathered.length > 0) fragments.push(encode(gathered, messageCount));
+    if (gathered.length > 0) fragments.push(encode(gathered, messageCount, fragments.length));
     gathered = [];
     byteCount = 0;
     messageCount = 0;

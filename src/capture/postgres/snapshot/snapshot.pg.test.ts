@@ -42,6 +42,50 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       assert.deepEqual(foldChecked(decodeTransactions(recorder)), await tableRows(database));
     });
 
+    test('takes a table without a key whole, in place of what came before, while others insert', async () => {
+      await using database = await createTestDatabase({ major });
+      await database.query('create table log (line text)');
+      await database.query('alter table log replica identity full');
+      await database.query(`insert into log select 'old ' || i from generate_series(1, 2000) i`);
+      await database.query('create publication headwater for table log');
+      const url = await database.grantRole('capture', { copiedTables: ['public.log'] });
+      const recorder = new MemoryRecorder();
+      let isStopped = false;
+      const inserting = (async (): Promise<void> => {
+        const client = await database.connect();
+        for (let line = 0; !isStopped; line += 1) await client.query('insert into log values ($1)', [`new ${line}`]);
+      })();
+      await using source = await startTestSource({ url, slotName: `${database.name}_slot`, recorder, copies: true });
+      await waitUntil(() => source.report().copies[0]?.state === 'done', 'the copy is done', 60_000);
+      isStopped = true;
+      await inserting;
+      await settle(database, () => recorder, `insert into log values ('last')`);
+      const lines: string[] = [];
+      for (const record of decodeTransactions(recorder).flat()) {
+        if (record.kind === 'truncate') lines.length = 0;
+        else if (record.kind === 'insert' || record.kind === 'read') lines.push(String(record.after[0]));
+      }
+      const rows = await database.query<{ line: string }>('select line from log');
+      assert.deepEqual(lines.toSorted(), rows.map(({ line }) => line).toSorted());
+    });
+
+    test('says which table it cannot copy, why, and copies it once that is mended', async () => {
+      await using database = await createTestDatabase({ major });
+      const url = await prepareTable(database, []);
+      const recorder = new MemoryRecorder();
+      await using source = await startTestSource({ url, slotName: `${database.name}_slot`, recorder, copies: true });
+      await waitUntil(() => source.report().copies[0]?.state === 'refused', 'the copy is refused');
+      assert.equal(source.report().copies[0]?.reason, 'the role may not read it');
+      assert.deepEqual(
+        source.report().uncopiedTables.map(({ tableName }) => tableName),
+        ['t'],
+      );
+      await database.grantRole('capture', { copiedTables: ['public.t'] });
+      source.requestCopies([]);
+      await waitUntil(() => source.report().copies[0]?.state === 'done', 'the copy is done', 60_000);
+      assert.deepEqual(foldChecked(decodeTransactions(recorder)), await tableRows(database));
+    });
+
     test('goes on behind its last chunk when it is killed, again and again', async () => {
       await using database = await createTestDatabase({ major });
       const url = await prepareTable(database);
@@ -77,7 +121,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
 }
 
 /** A table with half of its rows, each with a value that PostgreSQL stores out of line. */
-async function prepareTable(database: TestDatabase): Promise<string> {
+async function prepareTable(database: TestDatabase, copiedTables = ['public.t']): Promise<string> {
   await database.query(
     'create table t (id bigint primary key, version bigint not null, small text, big text not null)',
   );
@@ -86,7 +130,7 @@ async function prepareTable(database: TestDatabase): Promise<string> {
     `insert into t select i, 0, 'a\\tb\\' || i, repeat(i::text || '-', 1000) from generate_series(1, ${rowCount}) i where i % 2 = 0`,
   );
   await database.query('create publication headwater for table t');
-  return await database.grantRole('capture', { copiedTables: ['public.t'] });
+  return await database.grantRole('capture', { copiedTables });
 }
 
 interface Writers {
@@ -130,8 +174,12 @@ function pickStatement(random: Random, id: number, next: number): string {
 }
 
 /** Waits until everything that was committed is durable. */
-async function settle(database: TestDatabase, recorder: () => MemoryRecorder): Promise<void> {
-  await database.query(`insert into t values (9, 1, 'last', 'big')`);
+async function settle(
+  database: TestDatabase,
+  recorder: () => MemoryRecorder,
+  last = `insert into t values (9, 1, 'last', 'big')`,
+): Promise<void> {
+  await database.query(last);
   const [end] = await database.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn');
   const endLsn = parseLsn(end?.lsn ?? '');
   await waitUntil(() => recorder().state.recordedLsn >= endLsn, 'everything is durable', 30_000);

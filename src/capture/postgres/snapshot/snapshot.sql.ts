@@ -71,5 +71,6 @@ export function copyRowsSql(table: CopyTable, lastKey: readonly string[], limit:
   const where = conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`;
   const list = columns.map(({ name }) => quoteIdentifier(name)).join(', ');
   const from = `${table.isPartitioned ? '' : 'only '}${quoteQualified(schemaName, tableName)}`;
-  return `copy (select ${list} from ${from}${where} order by ${keys.join(', ')} limit ${limit}) to stdout`;
+  const order = keys.length === 0 ? '' : ` order by ${keys.join(', ')}`;
+  return `copy (select ${list} from ${from}${where}${order} limit ${limit}) to stdout`;
 }
