@@ -4,6 +4,7 @@
  * at moments drawn from a seed. At the end every side is asked, and all must hold the same rows.
  *
  *   npm run scenario:pgbench -- --json --scale 5 --seconds 60 --seed 7 --major 18
+ *   npm run scenario:pgbench -- --json --scale 20 --existing   Headwater comes to tables that are full and at work
  *
  * Progress goes to standard error; with --json the last line of standard output is one JSON object. Ends with 0 when `ok`, else 1.
  */
@@ -11,7 +12,8 @@ import { parseArgs } from 'node:util';
 
 import { HeadwaterError } from '../../src/foundation/error.ts';
 import { systemRandom } from '../../src/foundation/random.ts';
-import { type PgbenchReport, runPgbenchScenario } from './run-pgbench.ts';
+import type { PgbenchReport } from './pgbench-report.ts';
+import { runPgbenchScenario } from './run-pgbench.ts';
 
 const { values } = parseArgs({
   options: {
@@ -20,6 +22,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string' },
     major: { type: 'string', default: '18' },
+    existing: { type: 'boolean', default: false },
   },
 });
 
@@ -35,6 +38,7 @@ try {
     seed:
       values.seed === undefined ? Math.floor(systemRandom.next() * 0x1_0000_0000) : parseNumber('seed', values.seed),
     major: parseMajor(values.major),
+    isExisting: values.existing,
     signal: interruption.signal,
     note: (line) => process.stderr.write(`${line}\n`),
   });
@@ -62,7 +66,7 @@ function parseMajor(text: string): 15 | 18 {
 }
 
 function describe(report: PgbenchReport): string {
-  const kills = `${report.kills.length} kills, ${report.kills.filter(({ phase }) => phase === 'load').length} of them in the load`;
+  const kills = `${report.kills.length} kills, ${report.kills.filter(({ phase }) => phase !== 'run').length} of them in the load or the copy`;
   const tables = Object.entries(report.tables).map(([name, sides]) => {
     const sums = Object.entries(sides).map(([side, { rows, checksum }]) => `${side} ${rows} rows ${checksum}`);
     return `  ${name}: ${sums.join(', ')}`;

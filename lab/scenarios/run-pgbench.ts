@@ -9,57 +9,21 @@ import { Client } from 'pg';
 import { findPostgresTool } from '../../scripts/services/postgres-tools.ts';
 import { explainMissingPostgres, startScratchPostgres } from '../../scripts/services/postgres.ts';
 import { explainMissingKafka, startScratchKafka } from '../../scripts/services/kafka.ts';
-import type { PostgresMajor } from '../../scripts/services/service.ts';
 import { TestTopics } from '../../src/delivery/sinks/kafka/testing/test-topics.ts';
 import { systemClock } from '../../src/foundation/clock.ts';
 import { nodeDisk } from '../../src/foundation/node-disk.ts';
 import { createSeededRandom } from '../../src/foundation/random.ts';
 import { verifyJournal } from '../../src/journal/embedded/verify-journal.ts';
+import { parseLsn } from '../../src/model/lsn.ts';
 import { findLoopbackPort } from '../../src/postgres/loopback-port.ts';
+import type { StatusReport } from '../../src/service/status-report.ts';
 import { HeadwaterProcess } from '../stage/headwater-process.ts';
 import { type KillPlan, planKills } from './kill-plan.ts';
 import type { PgbenchSettings } from './pgbench-config.ts';
+import type { Kill, PgbenchOptions, PgbenchReport } from './pgbench-report.ts';
 import { pgbenchTables, qualifiedName } from './pgbench-tables.ts';
 import { isSameSum, parseTableSum, type TableSum, tableSumSql } from './row-sum.ts';
 import { TopicFold } from './topic-fold.ts';
-
-/** What a run of the scenario takes. */
-export interface PgbenchOptions {
-  readonly scale: number;
-  readonly seconds: number;
-  readonly seed: number;
-  readonly major: PostgresMajor;
-  readonly signal: AbortSignal;
-  /** A line for people. */
-  readonly note: (line: string) => void;
-}
-
-/** One SIGKILL of Headwater, and which pgbench ran at that moment. */
-export interface Kill {
-  readonly phase: 'load' | 'run';
-  /** Since the load began. */
-  readonly atSeconds: number;
-}
-
-/** What the scenario found. Its JSON form is the last line of standard output. */
-export interface PgbenchReport {
-  readonly ok: boolean;
-  readonly seed: number;
-  readonly scale: number;
-  /** pgbench's own count of its transactions, the load left out. */
-  readonly transactions: number;
-  /** Transactions in the journal: pgbench's and the one of the load. */
-  readonly commits: number;
-  readonly kills: readonly Kill[];
-  readonly tables: Readonly<Record<string, Readonly<Record<'source' | 'mirror' | 'kafka', TableSum>>>>;
-  /** The most resident memory of any of Headwater's processes; null where the system does not tell. */
-  readonly peakMemoryMb: number | null;
-  readonly loadSeconds: number;
-  /** From the end of pgbench until every lane had acknowledged everything. */
-  readonly drainSeconds: number;
-  readonly seconds: number;
-  readonly problems: readonly string[];
-}
 
 const partitionCount = 3;
 const clientCount = 8;
@@ -68,6 +32,9 @@ const loadTransactionCount = 1;
 const leastKillCount = 10;
 const leastLoadKillCount = 2;
 const drainTimeoutMs = 600_000;
+/** How long pgbench runs alone before Headwater comes. */
+const headStartMs = 3000;
+const copyKillCount = 4;
 
 /** Runs the scenario from start to end. Nothing is left running, whatever happens. Rejects with `signal.reason` on cancel. */
 export async function runPgbenchScenario(options: PgbenchOptions): Promise<PgbenchReport> {
@@ -120,6 +87,7 @@ class PgbenchScenario implements AsyncDisposable {
   readonly #kills: Kill[] = [];
   #phase: Kill['phase'] = 'load';
   #startedMs = 0;
+  #copiedRows = 0;
 
   constructor(options: PgbenchOptions, stage: Stage) {
     this.#options = options;
@@ -133,30 +101,13 @@ class PgbenchScenario implements AsyncDisposable {
   }
 
   async run(): Promise<PgbenchReport> {
-    const { note, scale, seconds, seed } = this.#options;
+    const { isExisting, scale, seed } = this.#options;
     const beganMs = systemClock.monotonicMs();
     await this.#prepare();
+    if (!isExisting) await this.#startHeadwater();
     this.#startedMs = systemClock.monotonicMs();
-    note('pgbench loads');
-    await this.#whileKilling(this.#plan.load, this.#pgbench(['-I', 'g', '-s', String(scale)]));
-    const loadSeconds = this.#elapsedSeconds();
-    this.#phase = 'run';
-    note(`pgbench runs for ${seconds} s`);
-    const workload = [
-      '-n',
-      '-b',
-      'tpcb-like@8',
-      '-b',
-      'simple-update@2',
-      '-c',
-      String(clientCount),
-      '-j',
-      '2',
-      '-T',
-      String(seconds),
-    ];
-    const output = await this.#whileKilling(this.#plan.run, this.#pgbench(workload));
-    const transactions = Number(/number of transactions actually processed: (\d+)/.exec(output)?.[1]);
+    const loadSeconds = await this.#load();
+    const transactions = isExisting ? await this.#runBeforeHeadwater() : await this.#runBesideHeadwater();
     const endedSeconds = this.#elapsedSeconds();
     const commits = await this.#drain(transactions);
     const drainSeconds = roundSeconds(this.#elapsedSeconds() - endedSeconds);
@@ -169,6 +120,7 @@ class PgbenchScenario implements AsyncDisposable {
       scale,
       transactions,
       commits,
+      copiedRows: this.#copiedRows,
       kills: this.#kills,
       tables,
       peakMemoryMb: toMegabytes(this.#headwater.peakMemoryBytes),
@@ -179,13 +131,66 @@ class PgbenchScenario implements AsyncDisposable {
     };
   }
 
+  async #load(): Promise<number> {
+    const { isExisting, note, scale } = this.#options;
+    note('pgbench loads');
+    const loading = this.#pgbench(['-I', 'g', '-s', String(scale)]);
+    await (isExisting ? loading : this.#whileKilling(this.#plan.load, loading));
+    return this.#elapsedSeconds();
+  }
+
+  async #runBesideHeadwater(): Promise<number> {
+    this.#options.note(`pgbench runs for ${this.#options.seconds} s`);
+    this.#phase = 'run';
+    return countTransactions(await this.#whileKilling(this.#plan.run, this.#pgbench(this.#workload())));
+  }
+
+  /** pgbench is at work when Headwater comes for the first time, and while it copies; it is killed in the copy, too. */
+  async #runBeforeHeadwater(): Promise<number> {
+    const { note, seconds, seed, signal } = this.#options;
+    note(`pgbench runs for ${seconds} s`);
+    const running = this.#pgbench(this.#workload());
+    // Whoever fails first is heard; the other one ends with the signal.
+    running.catch(() => undefined);
+    await systemClock.sleep(headStartMs, signal);
+    this.#phase = 'copy';
+    await this.#startHeadwater();
+    const random = createSeededRandom(seed + 1);
+    const pauses = Array.from({ length: copyKillCount }, () => 300 + random.next() * 1200);
+    let atMs = 0;
+    await this.#killAt(
+      pauses.map((pauseMs) => (atMs += pauseMs)),
+      signal,
+    );
+    this.#phase = 'run';
+    const leftMs = Math.max(0, seconds * 1000 - (this.#elapsedSeconds() * 1000 + 1000));
+    const moments = this.#plan.run.map((momentMs) => (momentMs * leftMs) / (seconds * 1000));
+    return countTransactions(await this.#whileKilling(moments, running));
+  }
+
+  #workload(): readonly string[] {
+    const { seconds } = this.#options;
+    return [
+      '-n',
+      '-b',
+      'tpcb-like@8',
+      '-b',
+      'simple-update@2',
+      '-c',
+      String(clientCount),
+      '-j',
+      '2',
+      '-T',
+      String(seconds),
+    ];
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#headwater[Symbol.asyncDispose]();
   }
 
   /** Empty tables with their keys, topics, and a Headwater that streams before the first row comes. */
   async #prepare(): Promise<void> {
-    const { note, signal } = this.#options;
     const { directory, settings } = this.#stage;
     await this.#pgbench(['-I', 'dtp']);
     // A table without a key is published only so: Headwater refuses it otherwise, and names this statement.
@@ -195,6 +200,10 @@ class PgbenchScenario implements AsyncDisposable {
     const module = new URL('./pgbench-config.ts', import.meta.url).href;
     const text = `import { createPgbenchConfig } from ${JSON.stringify(module)};\nexport default createPgbenchConfig(${JSON.stringify(settings)});\n`;
     await writeFile(join(directory, 'headwater.config.mjs'), text, { mode: 0o600 });
+  }
+
+  async #startHeadwater(): Promise<void> {
+    const { note, signal } = this.#options;
     note('Headwater starts');
     this.#headwater.start();
     await this.#headwater.waitFor('all is running', ({ state }) => state === 'running', { signal });
@@ -232,17 +241,18 @@ class PgbenchScenario implements AsyncDisposable {
 
   /** Waits until every lane has acknowledged the last commit of pgbench; returns how many the journal holds then. */
   async #drain(transactions: number): Promise<number> {
-    const { note, signal } = this.#options;
-    const expected = BigInt(transactions + loadTransactionCount);
-    note(`Headwater delivers what is left of ${expected} transactions`);
-    const isDrained = ({
-      journal,
-      lanes,
-    }: {
-      journal: { lastSequence: string };
-      lanes: readonly { sequence: string }[];
-    }): boolean =>
-      BigInt(journal.lastSequence) >= expected && lanes.every(({ sequence }) => sequence === journal.lastSequence);
+    const { isExisting, note, signal } = this.#options;
+    const expected = isExisting ? 1n : BigInt(transactions + loadTransactionCount);
+    const endLsn = await withClient(this.#stage.settings.sourceUrl, async (client) => {
+      const { rows } = await client.query<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn');
+      return parseLsn(rows[0]?.lsn ?? '');
+    });
+    note(`Headwater delivers what is left of ${transactions} transactions`);
+    const isDrained = ({ journal, lanes, source }: StatusReport): boolean => {
+      const hasAll = source.durableLsn !== null && parseLsn(source.durableLsn) >= endLsn;
+      const isAtEnd = lanes.every(({ complete, sequence }) => complete && sequence === journal.lastSequence);
+      return hasAll && BigInt(journal.lastSequence) >= expected && isAtEnd;
+    };
     const status = await this.#headwater.waitFor('the lanes have drained', isDrained, {
       timeoutMs: drainTimeoutMs,
       signal,
@@ -258,10 +268,11 @@ class PgbenchScenario implements AsyncDisposable {
     const tables: Record<string, Record<'source' | 'mirror' | 'kafka', TableSum>> = {};
     await using topics = await TestTopics.open(this.#stage.settings.brokers);
     for (const [index, table] of pgbenchTables.entries()) {
-      const fold = new TopicFold(table);
+      const fold = new TopicFold(table, this.#options.isExisting);
       for (let partition = 0; partition < partitionCount; partition += 1) {
         for await (const record of topics.consume(qualifiedName(table), partition)) fold.take(record);
       }
+      this.#copiedRows += fold.readCount;
       const none: TableSum = { rows: 0, checksum: 'missing' };
       tables[table.name] = { source: source[index] ?? none, mirror: mirror[index] ?? none, kafka: fold.total };
     }
@@ -271,11 +282,16 @@ class PgbenchScenario implements AsyncDisposable {
   async #judgeRun(transactions: number, commits: number): Promise<readonly string[]> {
     const problems: string[] = [];
     const expected = transactions + loadTransactionCount;
-    if (commits !== expected) problems.push(`the journal holds ${commits} commits, pgbench made ${expected}`);
+    const { isExisting } = this.#options;
+    // On a database that was there before, the journal holds chunks too, and not what was committed before.
+    if (!isExisting && commits !== expected)
+      problems.push(`the journal holds ${commits} commits, pgbench made ${expected}`);
     if (this.#kills.length < leastKillCount) problems.push(`only ${this.#kills.length} kills`);
-    const loadKillCount = this.#kills.filter(({ phase }) => phase === 'load').length;
-    if (loadKillCount < leastLoadKillCount)
-      problems.push(`only ${loadKillCount} kills during the load: take a larger scale`);
+    const early = isExisting ? 'copy' : 'load';
+    const earlyKillCount = this.#kills.filter(({ phase }) => phase === early).length;
+    if (earlyKillCount < leastLoadKillCount)
+      problems.push(`only ${earlyKillCount} kills during the ${early}: take a larger scale`);
+    if (isExisting && this.#copiedRows === 0) problems.push('no row came by copy');
     const verified = await verifyJournal(this.#stage.settings.journalDirectory, { disk: nodeDisk });
     if (verified.problem !== undefined) problems.push(`the journal: ${verified.problem.message}`);
     return problems;
@@ -301,6 +317,10 @@ class PgbenchScenario implements AsyncDisposable {
   #elapsedSeconds(): number {
     return (systemClock.monotonicMs() - this.#startedMs) / 1000;
   }
+}
+
+function countTransactions(output: string): number {
+  return Number(/number of transactions actually processed: (\d+)/.exec(output)?.[1]);
 }
 
 async function sumTables(url: string): Promise<readonly TableSum[]> {

@@ -12,7 +12,7 @@ type Values = Readonly<Record<string, string | null>>;
 type RowTexts = readonly (string | null)[];
 
 interface TopicChange {
-  readonly op: 'insert' | 'update' | 'delete' | 'truncate';
+  readonly op: 'insert' | 'read' | 'update' | 'delete' | 'truncate';
   readonly after?: Values;
   readonly unchanged?: readonly string[];
 }
@@ -22,21 +22,29 @@ interface TopicChange {
  * a key, every row. A TRUNCATE stands in each partition and empties what came before it there. Order between partitions means
  * nothing, so each has rows of its own.
  *
- * Throws on what a right topic never holds: an update or a deletion of a row that is not there, an insert of one that is.
+ * Throws on what a right topic never holds: an update or a deletion of a row that is not there, an insert of one that is. With
+ * `isCopied`, rows that were there before come by `read`, and until then their changes may come without them.
  */
 export class TopicFold {
   readonly #table: PgbenchTable;
   readonly #partitions = new Map<number, PartitionRows>();
 
-  constructor(table: PgbenchTable) {
+  readonly #isCopied: boolean;
+  /** Rows that came by copy. */
+  readCount = 0;
+
+  constructor(table: PgbenchTable, isCopied = false) {
     this.#table = table;
+    this.#isCopied = isCopied;
   }
 
   take({ partition, key, value }: TopicRecord): void {
-    const rows = this.#partitions.get(partition) ?? new PartitionRows(this.#table);
+    const rows = this.#partitions.get(partition) ?? new PartitionRows(this.#table, this.#isCopied);
     this.#partitions.set(partition, rows);
     if (value === null) throw new Error(`${this.#table.name}: a record without a value`);
-    rows.apply(key, JSON.parse(value) as TopicChange);
+    const change = JSON.parse(value) as TopicChange;
+    if (change.op === 'read') this.readCount += 1;
+    rows.apply(key, change);
   }
 
   get total(): TableSum {
@@ -51,8 +59,11 @@ class PartitionRows {
   readonly #byKey = new Map<string, RowTexts>();
   #keyless: RowTexts[] = [];
 
-  constructor(table: PgbenchTable) {
+  readonly #isCopied: boolean;
+
+  constructor(table: PgbenchTable, isCopied: boolean) {
     this.#table = table;
+    this.#isCopied = isCopied;
   }
 
   apply(key: string | null, change: TopicChange): void {
@@ -62,13 +73,13 @@ class PartitionRows {
       return;
     }
     if (this.#table.keyColumn === undefined) {
-      if (change.op !== 'insert') throw this.#wrong(`a ${change.op} in a table without a key`);
+      if (change.op !== 'insert' && change.op !== 'read') throw this.#wrong(`a ${change.op} in a table without a key`);
       this.#keyless.push(this.#texts(change, undefined));
       return;
     }
     if (key === null) throw this.#wrong(`a ${change.op} without a key`);
     const before = this.#byKey.get(key);
-    if ((change.op === 'insert') !== (before === undefined))
+    if (!this.#isCopied && (change.op === 'insert') !== (before === undefined))
       throw this.#wrong(`a ${change.op} that does not fit key ${key}`);
     if (change.op === 'delete') this.#byKey.delete(key);
     else this.#byKey.set(key, this.#texts(change, before));

@@ -30,7 +30,7 @@ function copyMessage(values: readonly (string | null)[]): Buffer {
     '\v': '\\v',
   };
   const line = values
-    .map((value) => (value === null ? '\\N' : [...value].map((letter) => escapes[letter] ?? letter).join('')))
+    .map((value) => (value === null ? '\\N' : Array.from(value, (letter) => escapes[letter] ?? letter).join('')))
     .join('\t');
   const bytes = Buffer.from(`d    ${line}\n`);
   bytes.writeUInt32BE(bytes.length - 1, 1);

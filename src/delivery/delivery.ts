@@ -4,6 +4,7 @@ import type { Random } from '../foundation/random.ts';
 import type { JournalRecord } from '../model/journal-record.ts';
 import type { TransactionHeader } from '../model/transaction.ts';
 import type { Checkpoint } from './checkpoint.ts';
+import { isForLane } from './lane-copy.ts';
 import type { JournalTail } from './journal-tail.ts';
 import type { ResolvedLaneOptions } from './lane-options.ts';
 import type { LaneCounts } from './lane-status.ts';
@@ -66,16 +67,15 @@ export function selectRecord(
 ): OutboundRecord | undefined {
   const record = part.records[index];
   if (record === undefined) return undefined;
-  const isAccepted = isForLane(record, laneName) && (sink.accepts?.(record) ?? true);
+  const isAccepted = isMeantFor(record, laneName) && (sink.accepts?.(record) ?? true);
   const outbound = isAccepted ? mapRecord(record, part.header, lane) : undefined;
   if (outbound === undefined) counts.filtered += 1;
   return outbound;
 }
 
 /** A copy may be made for single lanes. */
-function isForLane(record: JournalRecord, laneName: string): boolean {
-  const lanes = record.kind === 'read' || record.kind === 'truncate' ? record.lanes : undefined;
-  return lanes === undefined || lanes.includes(laneName);
+function isMeantFor(record: JournalRecord, laneName: string): boolean {
+  return (record.kind !== 'read' && record.kind !== 'truncate') || isForLane(record, laneName);
 }
 
 function mapRecord(

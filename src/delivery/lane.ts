@@ -15,6 +15,7 @@ import type { Delivery, DeliveryObserver, DeliveryOptions } from './delivery.ts'
 import { DrainQueue } from './drain-queue.ts';
 import { endsWithin } from './ends-within.ts';
 import type { JournalTail } from './journal-tail.ts';
+import { copyOriginOf, isForLane, rowsLackedBy } from './lane-copy.ts';
 import { closeSink, findStart, type LanePlace, type RecordedLane, recordLane } from './lane-opening.ts';
 import type { ResolvedLaneOptions } from './lane-options.ts';
 import { type LaneEffect, type LaneEvent, type LaneState, transition } from './lane-state.ts';
@@ -147,8 +148,7 @@ export class Lane implements Component {
 
   /** Of a lane that begins with a copy: the sequence that it began behind, once it is recorded. */
   get copyOrigin(): Sequence | undefined {
-    const identity = this.#recorded?.identity;
-    return identity?.start === 'snapshot' && identity.origin > 0n ? identity.origin : undefined;
+    return copyOriginOf(this.#recorded?.identity);
   }
 
   /** How far a checkpoint may be kept: never ahead of what the sink has made durable. */
@@ -169,7 +169,7 @@ export class Lane implements Component {
   /** What the lane does and how far it is. */
   status(): LaneStatus {
     const { copiedThrough, laneName, options, uncopiedTables } = this.#deps;
-    const tables = uncopiedTables().filter(({ lanes }) => lanes === undefined || lanes.includes(laneName));
+    const tables = uncopiedTables().filter((table) => isForLane(table, laneName));
     const identity = this.#recorded?.identity;
     const beganLater = (identity?.origin ?? 0n) > 0n && identity?.start !== 'snapshot';
     const hasTakenCopies = (this.#checkpoint?.sequence ?? 0n) >= copiedThrough();
@@ -269,7 +269,8 @@ export class Lane implements Component {
   async #open(signal: AbortSignal): Promise<void> {
     const { reader, options, clock, random, logger, laneName, installation, tail } = this.#deps;
     const recorded = this.#lastCheckpoint ?? (await recordLane(this.#place)).checkpoint;
-    const context = { installation, laneName, journalId: reader.journalId, clock, random, logger, signal };
+    const lacksRows = rowsLackedBy(laneName, this.#recorded?.identity);
+    const context = { installation, laneName, journalId: reader.journalId, clock, random, logger, signal, lacksRows };
     const sink = await options.sink.open(context);
     try {
       const { from, wasHeld } = await findStart(this.#place, sink, recorded, signal);

@@ -2,6 +2,7 @@ import type { Clock } from '../foundation/clock.ts';
 import type { Logger } from '../foundation/logger.ts';
 import type { Random } from '../foundation/random.ts';
 import type { JournalRecord } from '../model/journal-record.ts';
+import type { TableSchema } from '../model/table-schema.ts';
 import type { TransactionHeader } from '../model/transaction.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
@@ -86,6 +87,11 @@ export interface SinkContext {
   readonly random: Random;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /**
+   * Whether rows of a table may be missing in the store although the stream tells of their changes: a copy that comes later in
+   * the journal brings them, whole. Undefined: never.
+   */
+  readonly lacksRows?: ((table: TableSchema, header: TransactionHeader) => boolean) | undefined;
 }
 
 /** What the user's configuration holds: a description that opens nothing before the lane starts. */

@@ -103,6 +103,7 @@ function visibilityTests(engine: () => JournalEngine, append: Append): void {
         timeline,
         messageCount: 3,
         uncopiedTables: undefined,
+        copiedLanes: undefined,
       };
       assert.deepEqual(entry.header, expected);
     }

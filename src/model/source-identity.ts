@@ -34,6 +34,11 @@ export interface CopyProgress {
   readonly rowCount: number;
 }
 
+/** How a copy for one lane is named where it was asked for. A lane that was made anew under its name began somewhere else. */
+export function copyRequestName(lane: string, origin: bigint | string): string {
+  return `${lane} ${origin}`;
+}
+
 /** Whether two stand for the same copy: the same table for the same lanes. */
 export function isSameCopy(
   left: Pick<CopyProgress, 'schemaName' | 'tableName' | 'lanes'>,

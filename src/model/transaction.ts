@@ -24,6 +24,8 @@ export interface TransactionHeader extends CommitBoundary {
   readonly messageCount: number;
   /** Tables of which the history up to here lacks rows. */
   readonly uncopiedTables?: readonly UncopiedTable[] | undefined;
+  /** Copies for single lanes that were asked for up to here. */
+  readonly copiedLanes?: readonly string[] | undefined;
 }
 
 /**

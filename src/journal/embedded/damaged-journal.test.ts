@@ -135,11 +135,11 @@ describe('a journal of a newer release', () => {
     const headerCrc = content.readUInt32LE(92);
     const known: FrameFields = { kind: frameKind.progress, encoding: 0, xid: 0, durableEnd: 0, body: Buffer.alloc(8) };
     for (const [at, value] of [
-      [8, 13],
+      [8, 14],
       [8, 0],
       [9, 1],
       [9, 2],
-      [10, 2],
+      [10, 3],
     ] as const) {
       const bytes = Buffer.from(encodeFrame(headerCrc, content.length, known).bytes);
       bytes[at] = value;

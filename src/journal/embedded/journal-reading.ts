@@ -198,6 +198,7 @@ export class JournalReading {
       timeline: source.timeline,
       messageCount: record.messageCount,
       uncopiedTables: source.uncopiedTables.length === 0 ? undefined : source.uncopiedTables,
+      copiedLanes: source.copiedLanes,
     };
   }
 

@@ -10,8 +10,6 @@ import type {
   SourceRecordReason,
 } from '../../capture/change-recorder.ts';
 import { assertInvariant } from '../../foundation/assert.ts';
-import type { Clock } from '../../foundation/clock.ts';
-import type { Disk, DiskFile } from '../../foundation/disk.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { Lsn } from '../../model/lsn.ts';
 import type { Sequence } from '../../model/position.ts';
@@ -20,38 +18,18 @@ import type { CommitBoundary } from '../../model/transaction.ts';
 import { encodeCopyProgress, encodeSourceRecord } from './carry-record.ts';
 import type { CommitRecord } from './commit-record.ts';
 import { writeFailure } from './disk-failure.ts';
-import type { DurableEndPublisher } from './durable-place.ts';
 import { bodyEncodingCode, frameKind } from './frame.ts';
 import type { AppendedFrame } from './frame-appender.ts';
 import { JournalHead, snapshotXid } from './journal-head.ts';
-import { type JournalPaths, openSpoolName, spoolName } from './journal-paths.ts';
+import { openSpoolName, spoolName } from './journal-paths.ts';
 import { OpenSpool } from './open-spool.ts';
-import { fragmentByteCount, OpenTransactions, type StraightTransaction } from './open-transactions.ts';
-import type { Ownership } from './ownership.ts';
+import type { JournalWriterOptions } from './journal-writer-options.ts';
+import { emptyFragment, fragmentByteCount, OpenTransactions, type StraightTransaction } from './open-transactions.ts';
 import { encodePrepareBody, encodePreparedName } from './prepared-record.ts';
-import type { RecoveredJournal } from './recovery.ts';
 import { SegmentAppender } from './segment-appender.ts';
 import { encodeMark, encodeSchema } from './segment-file.ts';
 import { encodeSpoolReference, type SpoolReference } from './spool-reference.ts';
 import { SegmentWriter } from './write-queue.ts';
-
-/** What a writer works with. */
-export interface JournalWriterOptions {
-  readonly disk: Disk;
-  readonly paths: JournalPaths;
-  readonly journalId: string;
-  readonly epoch: number;
-  readonly clock: Clock;
-  readonly ownership: Ownership;
-  readonly publisher: DurableEndPublisher;
-  /** A new segment begins above this size, between transactions. */
-  readonly segmentByteCount: number;
-  readonly recovered: RecoveredJournal;
-  /** The last segment, open for writing; the writer closes it. */
-  readonly file: DiskFile;
-  /** The largest number that a spool of this epoch has. */
-  readonly lastSpoolNumber: number;
-}
 
 /**
  * Appends to the last segment of a journal. Appends only build bytes; `flush` writes and flushes what was appended before
@@ -420,5 +398,3 @@ interface SpooledCommit {
   readonly prefix: readonly Uint8Array[];
   readonly reference: SpoolReference;
 }
-
-const emptyFragment: BodyFragment = { encoding: 'pgoutput-copy/1', body: [], messageCount: 0 };

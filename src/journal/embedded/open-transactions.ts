@@ -40,6 +40,9 @@ export class OpenTransactions {
   }
 }
 
+/** Of a commit whose messages all stand before it. */
+export const emptyFragment: BodyFragment = { encoding: 'pgoutput-copy/1', body: [], messageCount: 0 };
+
 /** Length of all slices of a fragment. */
 export function fragmentByteCount({ body }: BodyFragment): number {
   let sum = 0;

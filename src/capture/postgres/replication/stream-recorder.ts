@@ -5,15 +5,10 @@ import type { CommitBoundary } from '../../../model/transaction.ts';
 import type { BodyFragment, ChangeRecorder, SchemaEntry } from '../../change-recorder.ts';
 import { MessageFramer } from './message-framer.ts';
 import { createStreamState, transition, type StreamEffect, type StreamEvent, type StreamState } from './stream-core.ts';
-import {
-  copyHeaderLength,
-  decodeKeepalive,
-  outputOffset,
-  postgresEpochMicros,
-  readUint32,
-  readUint64,
-  tag,
-} from './wire.ts';
+import { assertLength } from './assert-length.ts';
+import { canaryPrefixBytes, hasEventPrefix, startsWith } from './message-prefix.ts';
+import { beginTag, readBegin, type TransactionGate } from './transaction-gate.ts';
+import { copyHeaderLength, decodeKeepalive, outputOffset, postgresEpochMicros, readUint32, tag } from './wire.ts';
 
 /** What the stream was made of since the connection began. Nothing is left out without a count. */
 export interface StreamCounts {
@@ -28,20 +23,6 @@ export interface StreamCounts {
   /** Messages with our prefix that are not transactional: forged, never events. */
   readonly forgedMessages: number;
   readonly receivedBytes: number;
-}
-
-/** What the stream tells first of a transaction. */
-export interface TransactionBegin {
-  readonly xid: number;
-  readonly commitLsn: Lsn;
-}
-
-/** Decides, while a snapshot is taken, which transactions stand before it. */
-export interface TransactionGate {
-  /** False: the transaction and everything behind it waits. Asked again after `receive`. */
-  mayPass(begin: TransactionBegin): boolean;
-  /** Everything before `lsn` has come. */
-  passed(lsn: Lsn): void;
 }
 
 /** What goes out again. */
@@ -150,7 +131,7 @@ export class StreamRecorder {
     this.#isHeld = false;
   }
 
-  /** What a held transaction begins; undefined while none is held. */
+  /** What a held transaction begins. */
   get held(): Uint8Array | undefined {
     return this.#isHeld ? this.#framer.rest : undefined;
   }
@@ -415,38 +396,5 @@ export class StreamRecorder {
   }
 }
 
-const beginTag = 0x42;
 /** Sessions that commit at once, with much to spare: PostgreSQL shows a transaction shortly after the stream has sent it. */
 const recentXidCount = 8192;
-
-/** The begin message that a CopyData message at `start` holds; undefined for every other message. */
-export function readBegin(bytes: Uint8Array, start: number, end: number): TransactionBegin | undefined {
-  const at = start + outputOffset;
-  if (end - at !== 21 || bytes[at] !== beginTag) return undefined;
-  return { xid: readUint32(bytes, at + 17), commitLsn: toLsn(readUint64(bytes, at + 1)) };
-}
-
-const encoder = new TextEncoder();
-const reservedPrefixBytes = encoder.encode('headwater:');
-/** Prefix of our own canary messages, with the NUL that ends it on the wire. */
-const canaryPrefixBytes = encoder.encode('headwater:canary\0');
-
-/** `headwater:` and a number: an envelope version, also one that this release does not know. */
-function hasEventPrefix(bytes: Uint8Array, start: number, end: number): boolean {
-  const digit = start + reservedPrefixBytes.length;
-  if (digit >= end || !startsWith(bytes, start, reservedPrefixBytes)) return false;
-  const first = bytes[digit] ?? 0;
-  return first >= 0x30 && first <= 0x39;
-}
-
-function startsWith(bytes: Uint8Array, start: number, prefix: Uint8Array): boolean {
-  for (let index = 0; index < prefix.length; index += 1) {
-    if (bytes[start + index] !== prefix[index]) return false;
-  }
-  return true;
-}
-
-function assertLength(actual: number, expected: number, name: string): void {
-  if (actual === expected) return;
-  throw new HeadwaterError('HW-CAPTURE-002', `a ${name} message has ${actual} bytes instead of ${expected}`);
-}

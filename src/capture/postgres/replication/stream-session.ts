@@ -15,14 +15,10 @@ import {
 import { MessageFramer } from './message-framer.ts';
 import { initialReadHabit, isFlood, planNextRead, type ReadHabit } from './read-habit.ts';
 import type { ReplicationConnection, ReplicationStream, StreamStart } from './replication-connection.ts';
-import { type CutVerdict, CutGate, type SnapshotCut } from '../snapshot/snapshot-cut.ts';
-import { readBegin, StreamRecorder, type StreamCounts } from './stream-recorder.ts';
+import { CutStream } from './cut-stream.ts';
+import { StreamRecorder, type StreamCounts } from './stream-recorder.ts';
 import type { StreamPositions } from './stream-core.ts';
-import { copyHeaderLength, decodeKeepalive, encodeStandbyStatus, tag } from './wire.ts';
-
-const emptyBytes = new Uint8Array(0);
-/** What may wait in memory while the place of a snapshot is searched for. */
-const waitingByteCountMax = 33_554_432;
+import { encodeStandbyStatus, tag } from './wire.ts';
 
 /** Sizes in bytes and times in milliseconds that bound memory, delay and silence of one session. */
 export interface StreamLimits extends FlushLimits {
@@ -72,13 +68,7 @@ export class StreamSession {
   #isCrowded = false;
   #isReplyWanted = false;
   #lastHeardMs: number;
-  #gate: CutGate | undefined;
-  /** Waits for the gate's verdict. */
-  #verdict: PromiseWithResolvers<CutVerdict | undefined> | undefined;
-  /** Bytes behind a held transaction, and what looks at them. */
-  #waiting: Uint8Array[] = [];
-  #waitingByteCount = 0;
-  #scout: MessageFramer | undefined;
+  #cutStream: CutStream | undefined;
   #isEnded = false;
   #isStopping = false;
   #isRecorderBroken = false;
@@ -133,6 +123,12 @@ export class StreamSession {
         canarySeen: this.#options.onCanary,
       },
     });
+    this.#cutStream = new CutStream(this.#recording, {
+      take: (bytes) => this.#record(bytes, false),
+      pause: () => this.#stream?.pause(),
+      resume: () => this.#resumeReading(),
+      askReply: () => this.#reportStatus(),
+    });
     this.#lastHeardMs = this.#options.clock.monotonicMs();
     this.#statusDue();
     const held = this.#held;
@@ -183,86 +179,17 @@ export class StreamSession {
     return true;
   }
 
-  /** Holds the stream in front of its next transaction, until `openGate` at the latest. Nothing is lost: the rest waits. */
-  closeGate(): CutGate | undefined {
-    if (this.#isEnded || this.#isStopping || this.#recording === undefined) return undefined;
-    this.#gate = new CutGate();
-    this.#recording.gate = this.#gate;
-    return this.#gate;
-  }
-
-  /**
-   * Lets the stream go on to the place of a snapshot. Resolves when it is there, or will not get there; the stream is held
-   * then if the verdict is `fit`. Undefined: the session ended.
-   */
-  async reachCut(cut: SnapshotCut): Promise<CutVerdict | undefined> {
-    const gate = this.#gate;
-    if (gate === undefined || this.#recording === undefined) return undefined;
-    gate.open(cut, this.#recording.recentXids);
-    this.#verdict = Promise.withResolvers();
-    this.#takeWaiting();
-    // The answer tells how far an idle stream has come.
-    this.#reportStatus();
-    const verdict = this.#verdict.promise;
-    this.#settleVerdict();
-    return await verdict;
-  }
-
-  /** Lets all pass again. Idempotent. */
-  openGate(): void {
-    this.#gate = undefined;
-    this.#scout = undefined;
-    this.#verdict?.resolve(undefined);
-    this.#verdict = undefined;
-    if (this.#isEnded || this.#recording === undefined) return;
-    this.#recording.gate = undefined;
-    this.#takeWaiting();
+  /** Holds the stream where a snapshot's rows belong. Undefined before `run` and after the end. */
+  get cutStream(): CutStream | undefined {
+    return this.#isEnded || this.#isStopping ? undefined : this.#cutStream;
   }
 
   #receive(bytes: Uint8Array, isFull: boolean): void {
     if (this.#isEnded) return;
     this.#lastHeardMs = this.#options.clock.monotonicMs();
     if (this.#recording === undefined) this.#awaitAnswer(bytes);
-    else if (this.#recording.held === undefined) this.#record(bytes, isFull);
-    else this.#wait(bytes);
-  }
-
-  /** Behind a held transaction: looked at as long as the place of the snapshot is searched for, and taken later. */
-  #wait(bytes: Uint8Array): void {
-    this.#waiting.push(bytes);
-    this.#waitingByteCount += bytes.length;
-    this.#look(bytes);
-    if (this.#waitingByteCount > waitingByteCountMax) this.#verdict?.resolve('unfit');
-    if (this.#gate?.verdict !== undefined || this.#waitingByteCount > waitingByteCountMax) this.#stream?.pause();
-  }
-
-  #look(bytes: Uint8Array): void {
-    this.#scout?.push(bytes, (message, start, end) => {
-      const begin = readBegin(message, start, end);
-      if (begin !== undefined) this.#gate?.look(begin);
-      const keepalive = message[start] === tag.copyData ? decodeKeepalive(message, start, end) : undefined;
-      const isKeepalive = message[start + copyHeaderLength] === tag.keepalive;
-      if (isKeepalive && keepalive !== undefined) this.#gate?.passed(keepalive.walEnd);
-    });
-    this.#settleVerdict();
-  }
-
-  #settleVerdict(): void {
-    const verdict = this.#gate?.verdict;
-    if (verdict !== undefined) this.#verdict?.resolve(verdict);
-  }
-
-  /** What waited goes its way, as far as the gate lets it. */
-  #takeWaiting(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    this.#waitingByteCount = 0;
-    this.#scout = undefined;
-    for (const bytes of [emptyBytes, ...waiting]) {
-      if (this.#recording?.held === undefined || bytes.length === 0) this.#record(bytes, false);
-      else this.#wait(bytes);
-    }
-    this.#resumeReading();
+    else if (this.#cutStream?.isHeld === true) this.#cutStream.wait(bytes);
+    else this.#record(bytes, isFull);
   }
 
   /** The answer to START_REPLICATION is CopyBothResponse or an error. What follows it waits until the slot was checked. */
@@ -291,7 +218,7 @@ export class StreamSession {
     const { clock, limits, recorder } = this.#options;
     try {
       const hasAppended = this.#recording.receive(bytes);
-      if (this.#gate !== undefined) this.#noteHeld();
+      this.#cutStream?.noteTaken();
       const nowMs = clock.monotonicMs();
       this.#isCrowded = recorder.pendingByteCount > limits.pendingByteCountMax;
       this.#planReading(nowMs, bytes.length, isFull);
@@ -299,17 +226,6 @@ export class StreamSession {
     } catch (thrown) {
       this.#finish(HeadwaterError.from(thrown));
     }
-  }
-
-  #noteHeld(): void {
-    const held = this.#recording?.held;
-    if (held !== undefined && this.#scout === undefined) {
-      this.#scout = new MessageFramer();
-      this.#look(held);
-      // Before the snapshot is taken, nothing need be looked at.
-      if (this.#verdict === undefined || this.#gate?.verdict !== undefined) this.#stream?.pause();
-    }
-    this.#settleVerdict();
   }
 
   #planReading(nowMs: number, byteCount: number, isFull: boolean): void {
@@ -326,14 +242,9 @@ export class StreamSession {
   }
 
   #resumeReading(): void {
-    if (this.#isEnded || this.#isStopping || this.#isResting || this.#isCrowded || this.#isHeldBack) return;
+    if (this.#isEnded || this.#isStopping || this.#isResting || this.#isCrowded) return;
+    if (this.#cutStream?.needsNothing === true) return;
     this.#stream?.resume();
-  }
-
-  /** Nothing more need be read before the gate is opened. */
-  get #isHeldBack(): boolean {
-    const isLooking = this.#verdict !== undefined && this.#gate?.verdict === undefined;
-    return this.#recording?.held !== undefined && !isLooking;
   }
 
   /** What decides how soon a flush is due. */
@@ -427,7 +338,10 @@ export class StreamSession {
   #checkLiveness(): void {
     if (this.#isEnded) return;
     const { clock, limits } = this.#options;
-    const isReading = !this.#isCrowded && !this.#isHeldBack && (this.#recording !== undefined || !this.#isAnswered);
+    const isReading =
+      !this.#isCrowded &&
+      this.#cutStream?.needsNothing !== true &&
+      (this.#recording !== undefined || !this.#isAnswered);
     const silentMs = isReading ? clock.monotonicMs() - this.#lastHeardMs : 0;
     if (silentMs >= limits.livenessTimeoutMs) {
       this.#finish(new HeadwaterError('HW-SOURCE-029', `nothing came from the server for ${Math.round(silentMs)} ms`));
@@ -445,8 +359,7 @@ export class StreamSession {
     if (!this.#isRecorderBroken) this.#recording?.abandon();
     this.#begun.promise.catch(() => undefined);
     this.#begun.reject(error ?? new HeadwaterError('HW-INTERNAL-003', 'the stream was stopped before it began'));
-    this.#verdict?.resolve(undefined);
-    this.#waiting = [];
+    this.#cutStream?.end();
     this.#end.resolve(error);
   }
 

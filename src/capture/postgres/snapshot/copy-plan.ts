@@ -1,6 +1,6 @@
 import type { Sequence } from '../../../model/position.ts';
 import type { CopyProgress, SourceIdentity, UncopiedTable } from '../../../model/source-identity.ts';
-import { isSameCopy } from '../../../model/source-identity.ts';
+import { copyRequestName, isSameCopy } from '../../../model/source-identity.ts';
 import { parseQualifiedName } from '../../../postgres/quote.ts';
 import type { LaneCopyRequest } from '../../change-source.ts';
 import type { CopyTable } from './snapshot-session.ts';
@@ -61,8 +61,7 @@ export function withLaneCopy(
   { lane, origin }: LaneCopyRequest,
   leftOut: readonly string[],
 ): SourceIdentity | undefined {
-  // A lane that was given up and made anew under its name begins somewhere else.
-  const request = `${lane} ${origin}`;
+  const request = copyRequestName(lane, origin);
   if (identity.copiedLanes?.includes(request) === true) return undefined;
   const wanted = identity.tables.filter((name) => !leftOut.includes(name));
   const uncopied = wanted.map((name): UncopiedTable => {

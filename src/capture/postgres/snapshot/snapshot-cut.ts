@@ -1,5 +1,5 @@
 import type { Lsn } from '../../../model/lsn.ts';
-import type { TransactionBegin, TransactionGate } from '../replication/stream-recorder.ts';
+import type { TransactionBegin, TransactionGate } from '../replication/transaction-gate.ts';
 
 /*
  * Where the rows of a snapshot stand among the commits of the stream. No I/O, no clock.

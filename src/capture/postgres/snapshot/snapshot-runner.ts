@@ -2,10 +2,11 @@ import type { Clock } from '../../../foundation/clock.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { Logger } from '../../../foundation/logger.ts';
 import type { CopyProgress, UncopiedTable } from '../../../model/source-identity.ts';
-import type { BodyFragment, ChangeRecorder } from '../../change-recorder.ts';
+import type { ChangeRecorder } from '../../change-recorder.ts';
 import { encodeSnapshotFragment, parseCopyLine } from '../../snapshot-rows.ts';
 import type { LaneCopyRequest } from '../../change-source.ts';
 import type { CopyReport } from '../../source-report.ts';
+import type { CutStream } from '../replication/cut-stream.ts';
 import type { StreamSession } from '../replication/stream-session.ts';
 import {
   chunkRowsMax,
@@ -18,6 +19,7 @@ import {
   withLaneCopy,
   withoutUncopied,
 } from './copy-plan.ts';
+import { toFragments } from './row-fragments.ts';
 import type { CopiedRows, CopyTable, SnapshotConnector, SnapshotSession, TakenSnapshot } from './snapshot-session.ts';
 
 /** What a runner works with. Everything is lent. */
@@ -35,15 +37,13 @@ export interface SnapshotRunnerOptions {
 
 /** Where a snapshot joins the stream. */
 export interface SnapshotStream {
-  readonly session: Pick<StreamSession, 'closeGate' | 'reachCut' | 'openGate' | 'record'>;
+  readonly session: Pick<StreamSession, 'cutStream' | 'record'>;
   /** Commits something, so that the stream passes the snapshot soon. Without the right to, keepalives tell it later. */
   readonly writeMark: () => Promise<void>;
 }
 
 /** Tables that are copied at the same time. */
 const parallelTables = 2;
-/** Rows of a fragment: what a reader decodes at once. */
-const fragmentByteCount = 262_144;
 const cutTimeoutMs = 20_000;
 /** A table that cannot be copied is looked at again: somebody may have granted a right or made a key. */
 const refusalPauseMs = 30_000;
@@ -99,7 +99,7 @@ export class SnapshotRunner {
         if (failures > 0) await clock.sleep(Math.min(2 ** failures, retryPauseMsMax), signal);
       }
     } finally {
-      stream.session.openGate();
+      stream.session.cutStream?.openGate();
       await this.#closeSessions();
     }
   }
@@ -160,10 +160,12 @@ export class SnapshotRunner {
     const { recorder } = this.#options;
     const sessions = await this.#openSessions(work.length, signal);
     const [leader] = sessions;
-    if (leader === undefined || stream.session.closeGate() === undefined) return false;
+    const { cutStream } = stream.session;
+    if (leader === undefined || cutStream === undefined) return false;
+    cutStream.closeGate();
     try {
       const snapshot = await leader.take();
-      if (!(await this.#reach(stream, snapshot))) return false;
+      if (!(await this.#reach(cutStream, stream, snapshot))) return false;
       signal.throwIfAborted();
       const tasks = work.map((uncopied, index): CopyTask => {
         // The copy may have gone on since the last flush: what was appended counts, durable or not.
@@ -182,18 +184,18 @@ export class SnapshotRunner {
       for (const chunk of chunks) if (chunk !== undefined) this.#append(stream, chunk, snapshot);
       return true;
     } finally {
-      stream.session.openGate();
+      cutStream.openGate();
       await Promise.all(sessions.map(async (session) => await session.end()));
     }
   }
   /** How far copies have come that were appended by this runner. */
   readonly #appended = new Map<string, CopyProgress>();
 
-  async #reach(stream: SnapshotStream, { cut }: TakenSnapshot): Promise<boolean> {
+  async #reach(cutStream: CutStream, { writeMark }: SnapshotStream, { cut }: TakenSnapshot): Promise<boolean> {
     const { clock } = this.#options;
-    const reached = stream.session.reachCut(cut);
-    await stream.writeMark();
-    const timer = clock.setTimer(cutTimeoutMs, () => stream.session.openGate());
+    const reached = cutStream.reach(cut);
+    await writeMark();
+    const timer = clock.setTimer(cutTimeoutMs, () => cutStream.openGate());
     try {
       return (await reached) === 'fit';
     } finally {
@@ -331,36 +333,4 @@ function keyOfLastRow(table: CopyTable, { lastLine }: CopiedRows): readonly stri
       `a row of ${table.table.tableName} has no value in its key column ${name}`,
     );
   });
-}
-
-/** Cuts the rows into fragments at the ends of rows. */
-function toFragments(
-  { slices }: CopiedRows,
-  encode: (slices: readonly Uint8Array[], messageCount: number, index: number) => BodyFragment,
-): BodyFragment[] {
-  const fragments: BodyFragment[] = [];
-  let gathered: Uint8Array[] = [];
-  let byteCount = 0;
-  let messageCount = 0;
-  const end = (): void => {
-    if (gathered.length > 0) fragments.push(encode(gathered, messageCount, fragments.length));
-    gathered = [];
-    byteCount = 0;
-    messageCount = 0;
-  };
-  for (const slice of slices) {
-    const view = new DataView(slice.buffer, slice.byteOffset, slice.length);
-    let start = 0;
-    for (let at = 0; at < slice.length;) {
-      at += 1 + view.getUint32(at + 1);
-      messageCount += 1;
-      if (byteCount + at - start < fragmentByteCount && at < slice.length) continue;
-      gathered.push(slice.subarray(start, at));
-      byteCount += at - start;
-      start = at;
-      if (byteCount >= fragmentByteCount) end();
-    }
-  }
-  end();
-  return fragments;
 }

@@ -50,14 +50,15 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       await database.query('create publication headwater for table log');
       const url = await database.grantRole('capture', { copiedTables: ['public.log'] });
       const recorder = new MemoryRecorder();
-      let isStopped = false;
+      const stopping = new AbortController();
       const inserting = (async (): Promise<void> => {
         const client = await database.connect();
-        for (let line = 0; !isStopped; line += 1) await client.query('insert into log values ($1)', [`new ${line}`]);
+        for (let line = 0; !stopping.signal.aborted; line += 1)
+          await client.query('insert into log values ($1)', [`new ${line}`]);
       })();
       await using source = await startTestSource({ url, slotName: `${database.name}_slot`, recorder, copies: true });
       await waitUntil(() => source.report().copies[0]?.state === 'done', 'the copy is done', 60_000);
-      isStopped = true;
+      stopping.abort();
       await inserting;
       await settle(database, () => recorder, `insert into log values ('last')`);
       const lines: string[] = [];
@@ -139,14 +140,14 @@ interface Writers {
 
 /** Sessions that insert new ids, change rows without their big value, delete for good, and move rows to ids of their own. */
 function startWriters(database: TestDatabase, count: number): Writers {
-  const seed = Number(Buffer.from(systemRandom.bytes(4)).readUInt32LE());
-  console.log(`seed ${seed}`);
-  let isStopped = false;
+  const seed = Buffer.from(systemRandom.bytes(4)).readUInt32LE();
+  process.stdout.write(`seed ${seed}\n`);
+  const stopping = new AbortController();
   const write = async (writer: number): Promise<void> => {
     const random = createSeededRandom(seed + writer);
     const client = await database.connect();
     let next = 1_000_000 * (writer + 1);
-    while (!isStopped) {
+    while (!stopping.signal.aborted) {
       const id = 2 + 2 * Math.floor((random.next() * rowCount) / 2);
       await client.query('begin');
       if (random.next() < 0.3) await client.query('set local synchronous_commit = off');
@@ -160,7 +161,7 @@ function startWriters(database: TestDatabase, count: number): Writers {
   const running = Array.from({ length: count }, (_, writer) => write(writer));
   return {
     async stop() {
-      isStopped = true;
+      stopping.abort();
       await Promise.all(running);
     },
   };

@@ -3,6 +3,7 @@ import type { Clock } from '../../../foundation/clock.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { JournalRecord } from '../../../model/journal-record.ts';
 import type { TableSchema } from '../../../model/table-schema.ts';
+import type { TransactionHeader } from '../../../model/transaction.ts';
 import { parseConnectionUrl } from '../../../postgres/connection-options.ts';
 import type { Checkpoint } from '../../checkpoint.ts';
 import type { OutboundBatch, OutboundRecord, Sink, SinkCapabilities, SinkContext, SinkDefinition } from '../../sink.ts';
@@ -56,6 +57,7 @@ export function postgresSink(options: PostgresSinkOptions): SinkDefinition {
 class PostgresSink implements Sink {
   readonly capabilities: SinkCapabilities = capabilities;
   readonly #options: PostgresSinkOptions;
+  readonly #context: SinkContext;
   readonly #clock: Clock;
   readonly #applicationName: string;
   readonly #timeoutMs: number;
@@ -72,6 +74,7 @@ class PostgresSink implements Sink {
     const { installation, laneName } = context;
     const lane = { schemaName: options.schema ?? 'headwater', installation, laneName };
     this.#options = options;
+    this.#context = context;
     this.#clock = context.clock;
     this.#applicationName = `headwater ${installation} ${laneName}`;
     this.#timeoutMs = options.statementTimeoutMs ?? 60_000;
@@ -148,6 +151,11 @@ class PostgresSink implements Sink {
     else await session.run(begin, signal);
   }
 
+  #lacksRows(record: JournalRecord, header: TransactionHeader): boolean {
+    const { lacksRows } = this.#context;
+    return lacksRows !== undefined && tablesOf(record).some((table) => lacksRows(table, header));
+  }
+
   #isKnown(record: JournalRecord): boolean {
     return tablesOf(record).every((table) => this.#registry.peek(table) !== undefined);
   }
@@ -179,18 +187,10 @@ class PostgresSink implements Sink {
       }
       const tables: TargetTable[] = [];
       for (const source of tablesOf(record)) tables.push(await this.#registry.find(source, session, signal));
-      effects.push(...toRowEffects(record, tables, isUncopied(record, header)));
+      effects.push(...toRowEffects(record, tables, this.#lacksRows(record, header)));
     }
     return [...queries, ...planOperations(effects).map(operationQuery)];
   }
-}
-
-/** Whether a row may be missing that a copy is still to bring. */
-function isUncopied(record: JournalRecord, { uncopiedTables = [] }: OutboundRecord['header']): boolean {
-  const [table] = tablesOf(record);
-  return uncopiedTables.some(
-    ({ schemaName, tableName }) => schemaName === table?.schemaName && tableName === table.tableName,
-  );
 }
 
 function tablesOf(record: JournalRecord): readonly TableSchema[] {
