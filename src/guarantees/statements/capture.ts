@@ -46,7 +46,8 @@ export const captureStatement: GuaranteeStatement = {
     'a replica identity on tables with updates',
   ],
   residual: [
-    'rows that existed before the slot are not in the journal: status names the tables, and no lane calls its copy complete',
+    'with source.snapshot false, rows that existed before the slot are not in the journal: status names the tables, and no lane calls its copy complete',
+    'a row that an UPDATE of its key moves into a part that was copied already comes without a large value which that UPDATE left as it was',
     'DDL, sequences, large objects and unlogged tables write no changes into the stream',
     'with synchronous replication a change can be read from the stream before its row is visible to other sessions',
   ],
@@ -118,6 +119,20 @@ export const captureStatement: GuaranteeStatement = {
       text: 'Values stay text-exact, with value, null and unchanged apart.',
       heldBy:
         'bytes captured from PostgreSQL 18.4 > every message becomes the record it stands for, text-exact, with value, null and unchanged apart',
+    },
+    {
+      text: 'Older rows join the stream without a hole: no key goes back in time, and no deleted row rises again.',
+      heldBy:
+        'a snapshot of PostgreSQL 18 > joins the stream without a hole while others write: no key goes back in time, no deleted row rises again',
+    },
+    {
+      text: 'A copy that is killed goes on behind its last chunk.',
+      heldBy: 'a snapshot of PostgreSQL 18 > goes on behind its last chunk when it is killed, again and again',
+    },
+    {
+      text: 'A lane that is added later gets a copy of its own and disturbs no other.',
+      heldBy:
+        'a Headwater on a database that was there before > copies all tables for a lane that is added later, and disturbs no other lane',
     },
     {
       text: 'No copy of a table that held rows before is called complete.',
