@@ -5,6 +5,7 @@ import { journalBenchmark } from './journal.ts';
 import { kafkaBenchmark } from './kafka.ts';
 import { laneKafkaBenchmark } from './lane-kafka.ts';
 import { latencyBenchmark } from './latency.ts';
+import { snapshotBenchmark } from './snapshot.ts';
 
 /** Every benchmark by name. */
 export const benchmarks: readonly Benchmark[] = [
@@ -14,4 +15,5 @@ export const benchmarks: readonly Benchmark[] = [
   kafkaBenchmark,
   latencyBenchmark,
   idleBenchmark,
+  snapshotBenchmark,
 ];
