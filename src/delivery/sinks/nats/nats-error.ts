@@ -21,8 +21,9 @@ const answerCodes: readonly (readonly [ErrorCode, readonly string[]])[] = [
   ['HW-NATS-006', ['10059']],
   ['HW-NATS-021', ['10060']],
   ['HW-NATS-008', ['10054', '10097']],
+  ['HW-NATS-022', ['10158']],
   // Limits of the stream, the account or the server; a full disk.
-  ['HW-NATS-009', ['10002', '10022', '10023', '10028', '10047', '10077']],
+  ['HW-NATS-009', ['10002', '10023', '10028', '10047', '10077']],
   ['HW-NATS-017', ['10039', '10076']],
 ];
 

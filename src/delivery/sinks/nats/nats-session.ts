@@ -50,7 +50,7 @@ export class NatsSession implements AsyncDisposable {
   /** @throws HW-NATS-003, 004, 017, 018 */
   static async open(client: NatsClient, options: ResolvedNatsOptions, signal: AbortSignal): Promise<NatsSession> {
     const { auth, clientName, connectTimeoutMs, inboxPrefix, requestTimeoutMs, servers, tls } = options;
-    const authenticator = auth === undefined ? undefined : await createAuthenticator(client, auth);
+    const authenticator = auth === undefined ? undefined : await openAuthenticator(client, auth);
     const connecting = client.transport.connect({
       servers: [...servers],
       name: clientName,
@@ -175,6 +175,17 @@ export async function untilAborted<Result>(promise: Promise<Result>, signal: Abo
     signal.removeEventListener('abort', stop);
     promise.catch(() => undefined);
   }
+}
+
+/** @throws HW-NATS-004 for a seed or credentials that are none; without the client's words, which may quote them. */
+async function openAuthenticator(client: NatsClient, auth: NatsAuth): Promise<Authenticator> {
+  const authenticator = await createAuthenticator(client, auth);
+  try {
+    authenticator('nonce');
+  } catch {
+    throw new HeadwaterError('HW-NATS-004', `what "auth" gives is no ${auth.kind} that NATS knows`);
+  }
+  return authenticator;
 }
 
 async function createAuthenticator({ transport }: NatsClient, auth: NatsAuth): Promise<Authenticator> {
