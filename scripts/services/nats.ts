@@ -85,18 +85,21 @@ class ScratchNats implements PrivateNats {
     return this.#running !== undefined && !this.#running.hasExited;
   }
 
+  restart(): Promise<void> {
+    return this.#serially(async () => {
+      await this.#end('in order');
+      await this.#start();
+    });
+  }
+
   stop(): Promise<void> {
-    return this.#enqueue(() => this.#stop());
+    return this.#serially(() => this.#end('in order'));
   }
 
   /** At once, whatever is under way; that is then over soon. */
   async kill(): Promise<void> {
     await this.#running?.kill();
-    await this.#enqueue(() => this.#kill());
-  }
-
-  restart(): Promise<void> {
-    return this.#enqueue(() => this.#restart());
+    await this.#serially(() => this.#end('at once'));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -105,42 +108,35 @@ class ScratchNats implements PrivateNats {
     await rm(this.directory, { recursive: true, force: true, maxRetries: 3 });
   }
 
-  #enqueue(change: () => Promise<void>): Promise<void> {
+  #serially(change: () => Promise<void>): Promise<void> {
     const changed = this.#latest.then(change);
     this.#latest = changed.catch(() => undefined);
     return changed;
   }
 
-  async #stop(): Promise<void> {
+  async #end(how: 'in order' | 'at once'): Promise<void> {
     const server = this.#running;
+    this.#running = undefined;
     if (server === undefined) return;
-    server.sendSignal('SIGTERM');
-    if (!(await server.waitForExit(STOP_TIMEOUT_MS))) await server.kill();
-    this.#running = undefined;
+    if (how === 'in order') server.sendSignal('SIGTERM');
+    if (how === 'at once' || !(await server.waitForExit(STOP_TIMEOUT_MS))) await server.kill();
   }
 
-  async #kill(): Promise<void> {
-    await this.#running?.kill();
-    this.#running = undefined;
-  }
-
-  async #restart(): Promise<void> {
-    await this.#stop();
+  async #start(): Promise<void> {
     if (this.#isDisposed) throw new Error('the server was given up');
-    await mkdir(join(this.directory, 'data'), { recursive: true });
     const configuration = join(this.directory, 'server.conf');
+    await mkdir(join(this.directory, 'data'), { recursive: true });
     await writeFile(configuration, this.#render());
-    const server = await startGuardedProcess({
+    this.#running = await startGuardedProcess({
       command: [this.#program, '-c', configuration],
-      cwd: this.directory,
-      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-      logFile: this.logFile,
       orphanSignal: 'TERM',
+      cwd: this.directory,
       scratchDirectory: this.directory,
+      logFile: this.logFile,
+      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
     });
-    this.#running = server;
-    await this.#claim.recordServer(server);
-    await this.#waitUntilReady(server);
+    await this.#claim.recordServer(this.#running);
+    await this.#waitUntilReady(this.#running);
   }
 
   /** Every acknowledged message is flushed: `sync_interval: always`. Loopback only. */
@@ -167,7 +163,7 @@ ${options.settings ?? ''}
       if (server.hasExited || systemClock.monotonicMs() > deadline) break;
       await systemClock.sleep(POLL_MS, options.signal);
     }
-    await this.#kill();
+    await this.#end('at once');
     const log = await readFile(this.logFile, 'utf8').catch(() => '');
     throw new Error(`NATS did not start within ${READY_TIMEOUT_MS} ms:\n${log.slice(-3000)}`);
   }

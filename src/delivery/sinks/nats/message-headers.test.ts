@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { headers } from '@nats-io/transport-node';
 import fc from 'fast-check';
-import { sampleEvent, sampleInsert, sampleOutbound } from '../kafka/testing/sample-records.ts';
+import { sampleBatch, sampleEvent, sampleInsert, sampleOutbound } from '../kafka/testing/sample-records.ts';
+import { planBatch } from './batch-plan.ts';
 import { countHeaderBytes, describeRecord, encodeHeaderName, encodeHeaderValue } from './message-headers.ts';
 import { toOutboundMessages } from './outbound-message.ts';
 
@@ -60,9 +62,49 @@ test('any name and any value survive the client’s headers, are counted right, 
       set.append(...line);
       const found = set.get(line[0]);
       assert.equal(decodeURIComponent(found), value.toWellFormed());
-      const bytes = Buffer.byteLength(String(set));
-      assert.equal(countHeaderBytes([line]), bytes);
+      const sent = (set as unknown as { encode(): Uint8Array }).encode();
+      assert.equal(countHeaderBytes([line]), sent.length);
     }),
     { numRuns: 2000 },
   );
+});
+
+test('the headers are those of the reference page, in its order', async () => {
+  const page = await readFile(new URL('../../../../docs/reference/nats-messages.md', import.meta.url), 'utf8');
+  const rows = page.split('## Subjects')[0]?.match(/^\| (?:`|any other).*$/gm) ?? [];
+  const listed = rows.flatMap((row) => {
+    const [, first = ''] = row.split('|');
+    return first.includes('any other')
+      ? ['x-own']
+      : first
+          .matchAll(/`([^`]+)`/g)
+          .map(([, name]) => name ?? '')
+          .toArray();
+  });
+  const event = sampleEvent({
+    keyVersion: '7',
+    tenant: 'acme',
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    correlationId: 'corr-1',
+    causationId: 'cause-1',
+    headers: { 'x-own': 'web' },
+  });
+  const options = { owner: 'test/lane', messageBytesMax: 10_000, part: 0, subjectPrefix: 's' };
+  const found = new Set<string>();
+  for (const record of [event, sampleInsert(['1', '9.90', null])]) {
+    const [message] = planBatch(sampleBatch([sampleOutbound(record)], { from: 0, to: 1 }), options);
+    const names = (message?.headers ?? []).map(([name]) => name);
+    assert.deepEqual(
+      names,
+      listed.filter((name) => names.includes(name)),
+    );
+    for (const name of names) found.add(name);
+  }
+  const sentElsewhere = [
+    'headwater-part',
+    'Nats-Expected-Stream',
+    'Nats-Expected-Last-Sequence',
+    'Nats-Expected-Last-Msg-Id',
+  ];
+  assert.deepEqual([...found, ...sentElsewhere].toSorted(), listed.toSorted());
 });

@@ -4,8 +4,9 @@ import { type PrivateNats, skipReason, startPrivateNats } from '../../../../scri
 import { type SinkHarness, testSink } from '../../sink.suite.ts';
 import { FaultProxy, holdsText } from '../../testing/fault-proxy.ts';
 import { killChild } from '../../testing/kill-child.ts';
+import { parseSuiteRecord, suiteRecord } from '../kafka/testing/kafka-child.ts';
 import { natsSink } from './nats-sink.ts';
-import { type NatsChildOptions, parseSuiteRecord, proxiedOptions, suiteRecord } from './testing/nats-child.ts';
+import { type NatsChildOptions, proxiedOptions } from './testing/nats-child.ts';
 import { TestStreams, uniqueName } from './testing/test-streams.ts';
 
 /*

@@ -108,7 +108,7 @@ describe('the NATS sink', { skip: await skipReason('nats') }, () => {
       assert.deepEqual(ids, numberedIds(1, ids.length), 'what is there is everything up to a record');
       if (failure === undefined) continue;
       interruptedCount += 1;
-      assert.ok(withCode('HW-NATS-010')(failure), String(failure));
+      assert.ok(failure instanceof HeadwaterError && failure.code === 'HW-NATS-010');
       await assert.rejects(sink.readCheckpoint(signal), withCode('HW-NATS-012'));
     }
     assert.ok(interruptedCount > 0, 'at least one was in the middle');
