@@ -17,6 +17,8 @@ export interface PrivateNatsOptions {
 
 /** One server with JetStream in a scratch directory, on the same port for its whole life. */
 export interface PrivateNats extends AsyncDisposable {
+  /** What the server calls itself. */
+  readonly name: string;
   /** `127.0.0.1:port` */
   readonly address: string;
   readonly directory: string;
@@ -61,6 +63,7 @@ interface ServerPlan {
 }
 
 class ScratchNats implements PrivateNats {
+  readonly name: string;
   readonly address: string;
   readonly directory: string;
   readonly logFile: string;
@@ -74,6 +77,7 @@ class ScratchNats implements PrivateNats {
 
   constructor(claim: DirectoryClaim, program: string, plan: ServerPlan) {
     this.directory = claim.directory;
+    this.name = `headwater-${plan.port}`;
     this.address = `127.0.0.1:${plan.port}`;
     this.logFile = join(this.directory, 'server.log');
     this.#claim = claim;
@@ -142,7 +146,7 @@ class ScratchNats implements PrivateNats {
   /** Every acknowledged message is flushed: `sync_interval: always`. Loopback only. */
   #render(): string {
     const { monitorPort, options } = this.#plan;
-    return `server_name: headwater-test
+    return `server_name: "${this.name}"
 listen: "${this.address}"
 http: "127.0.0.1:${monitorPort}"
 jetstream { store_dir: "${join(this.directory, 'data')}", max_memory_store: 64MB, max_file_store: 2GB, sync_interval: always }
