@@ -76,6 +76,7 @@ class NatsSink implements Sink {
   /** A place of another journal: whoever asks will refuse it, and nothing is written. */
   #foreignPlace: Checkpoint | undefined;
   #hasTakenOver = false;
+  #closing: Promise<void> = Promise.resolve();
 
   constructor(client: NatsClient, options: ResolvedNatsOptions, context: SinkContext) {
     const { installation, laneName, random } = context;
@@ -118,16 +119,21 @@ class NatsSink implements Sink {
       );
       this.#standing = { ...standing, lastSequence, checkpoint, part: 0, revision: next };
     } catch (thrown) {
-      void session[Symbol.asyncDispose]();
+      this.#giveUp(session);
       signal.throwIfAborted();
       throw toNatsError(thrown, 'a batch was not acknowledged', 'HW-NATS-010');
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const standing = this.#standing;
+    if (this.#standing !== undefined) this.#giveUp(this.#standing.session);
     this.#standing = undefined;
-    await standing?.session[Symbol.asyncDispose]();
+    await this.#closing;
+  }
+
+  /** A connection that cannot even be closed in order is gone all the same. */
+  #giveUp(session: NatsSession): void {
+    this.#closing = session[Symbol.asyncDispose]().catch(() => undefined);
   }
 
   /** Publishes in order, so many at a time without an answer. Returns the number of the stream's last message. */
