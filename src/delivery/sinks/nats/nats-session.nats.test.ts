@@ -10,6 +10,7 @@ import type { ErrorCode } from '../../../foundation/error-codes.ts';
 import { findLoopbackPort } from '../../../postgres/loopback-port.ts';
 import { sampleBatch } from '../kafka/testing/sample-records.ts';
 import type { NatsSinkOptions } from './nats-options.ts';
+import { createOperator } from './testing/create-operator.ts';
 import { numberedEvents, openNatsSink, withCode } from './testing/open-nats-sink.ts';
 
 const signal = new AbortController().signal;
@@ -51,6 +52,15 @@ describe('a connection to NATS', { skip: await skipReason('privateNats') }, () =
     await refuses({ ...place, servers: nats.address, auth: { kind: 'nkey', seed: 'no seed' } }, 'HW-NATS-004');
     const credentials = { kind: 'credentials', credentials: 'no credentials' } as const;
     await refuses({ ...place, servers: nats.address, auth: credentials }, 'HW-NATS-004');
+  });
+
+  test('is made with the credentials of a user in an account of an operator', async () => {
+    const { credentials, settings } = createOperator();
+    await using nats = await startPrivateNats({ settings });
+    await deliver({ ...place, servers: nats.address, auth: { kind: 'credentials', credentials: () => credentials } });
+    const stranger = createOperator().credentials;
+    const auth = { kind: 'credentials', credentials: stranger } as const;
+    await refuses({ ...place, servers: nats.address, auth }, 'HW-NATS-004');
   });
 
   test('checks the certificate of the server, and never goes on without', async () => {

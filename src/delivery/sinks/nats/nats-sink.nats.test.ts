@@ -307,6 +307,26 @@ describe('the NATS sink', { skip: await skipReason('nats') }, () => {
     await assert.rejects(openNatsSink(options, uniqueName('lane')), withCode('HW-NATS-007'));
   });
 
+  test('several lanes are joined by a further stream that has theirs as its sources', async () => {
+    const servers = await natsServers();
+    await using streams = await TestStreams.open(servers);
+    const lanes = [await streams.createNew('left'), await streams.createNew('right')];
+    const joined = uniqueName('joined');
+    await streams.manager.streams.add({ name: joined, sources: lanes.map((name) => ({ name })) });
+    await Promise.all(
+      lanes.map(async (stream) => {
+        await using sink = await openNatsSink({ servers, stream }, uniqueName('lane'));
+        for (let first = 1; first < 31; first += 10) await sink.write(batchOf(first, first + 9), signal);
+      }),
+    );
+    await waitUntil('everything was joined', async () => (await streams.lastSequence(joined)) >= 60);
+    const messages = await streams.read(joined);
+    for (const stream of lanes) {
+      const own = messages.filter(({ subject }) => subject.startsWith(`${stream}.`));
+      assert.deepEqual(idsOf(own), numberedIds(1, 30));
+    }
+  });
+
   test('makes a missing stream only when told to, and leaves one that is there as it is', async () => {
     const servers = await natsServers();
     await using streams = await TestStreams.open(servers);
