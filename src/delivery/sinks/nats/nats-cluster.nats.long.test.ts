@@ -32,11 +32,8 @@ test(
     t.diagnostic(`seed ${seed}`);
     const random = createSeededRandom(seed);
     const cluster = await startCluster();
-    await using _cluster = {
-      [Symbol.asyncDispose]: async () => {
-        await Promise.all(cluster.map((server) => server[Symbol.asyncDispose]()));
-      },
-    };
+    await using owned = new AsyncDisposableStack();
+    for (const server of cluster) owned.use(server);
     const servers = cluster.map(({ address }) => address);
     const open = () => TestStreams.open(servers.find((_, index) => cluster[index]?.isRunning) ?? '');
     {
