@@ -113,11 +113,11 @@ export const natsErrorCodes = {
     exitCode: 8,
   },
   'HW-NATS-017': {
-    title: 'JetStream is not enabled',
-    why: 'Without JetStream NATS keeps nothing and confirms nothing.',
+    title: 'JetStream does not answer',
+    why: 'Without JetStream NATS keeps nothing and confirms nothing. It is not enabled for the server or the account, or its servers are just coming up, so the lane tries again.',
     fix: 'Enable JetStream on the server (`jetstream {}` or `-js`) and for the account.',
-    policy: 'stop',
-    exitCode: 8,
+    policy: 'retry',
+    exitCode: 6,
   },
   'HW-NATS-018': {
     title: 'TLS with the NATS server fails',

@@ -23,6 +23,7 @@ const table: readonly (readonly [thrown: Error, code: ErrorCode])[] = [
   [answer(10_047, 500), 'HW-NATS-009'],
   [answer(10_158, 409), 'HW-NATS-022'],
   [answer(10_039, 503), 'HW-NATS-017'],
+  [Object.assign(new Error('jetstream is not enabled'), { name: 'JetStreamNotEnabled' }), 'HW-NATS-017'],
   [answer(10_008, 503), 'HW-NATS-003'],
   [answer(10_118, 500), 'HW-NATS-003'],
   [answer(10_025), 'HW-NATS-016'],

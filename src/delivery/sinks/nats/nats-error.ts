@@ -57,6 +57,8 @@ function decideCode({ codes, messages, names, status }: ErrorFacts, fallback: Er
   for (const [code, answers] of answerCodes) if (answers.some((answer) => codes.has(answer))) return code;
   if (names.has('AuthorizationError') || names.has('UserAuthenticationExpiredError')) return 'HW-NATS-004';
   if (names.has('PermissionViolationError')) return 'HW-NATS-005';
+  // The client's name for an answer that nobody is there to give: also while a cluster elects its leaders.
+  if (names.has('JetStreamNotEnabled')) return 'HW-NATS-017';
   const isTls = [...codes].some((code) => tlsCodes.test(code)) || messages.some((text) => /\btls\b/i.test(text));
   if (isTls) return 'HW-NATS-018';
   return status !== undefined && status < 500 ? 'HW-NATS-016' : fallback;

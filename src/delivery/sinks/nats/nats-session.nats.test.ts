@@ -106,6 +106,13 @@ describe('a connection to NATS', { skip: await skipReason('privateNats') }, () =
     await refuses({ ...as('reader'), stream: 'OTHER' }, 'HW-NATS-005');
   });
 
+  test('of an account without JetStream is named, and tried again', async () => {
+    const account = 'accounts { plain { users: [ { user: writer, password: p } ] } }';
+    await using nats = await startPrivateNats({ settings: account });
+    const auth = { kind: 'password', user: 'writer', password: 'p' } as const;
+    await refuses({ ...place, servers: nats.address, auth }, 'HW-NATS-017');
+  });
+
   test('to no server at all is tried again', async () => {
     await refuses({ ...place, servers: `127.0.0.1:${await findLoopbackPort()}` }, 'HW-NATS-003');
   });

@@ -47,7 +47,7 @@ export class NatsSession implements AsyncDisposable {
     this.#streams = manager.streams;
   }
 
-  /** @throws HW-NATS-003, 004, 017, 018 */
+  /** @throws HW-NATS-003, 004, 018 */
   static async open(client: NatsClient, options: ResolvedNatsOptions, signal: AbortSignal): Promise<NatsSession> {
     const { auth, clientName, connectTimeoutMs, inboxPrefix, requestTimeoutMs, servers, tls } = options;
     const authenticator = auth === undefined ? undefined : await openAuthenticator(client, auth);
@@ -69,10 +69,6 @@ export class NatsSession implements AsyncDisposable {
       void connecting.then((late) => late.close()).catch(() => undefined);
       signal.throwIfAborted();
       throw toNatsError(thrown, `no connection to ${servers.join(',')}`);
-    }
-    if (connection.info?.jetstream !== true) {
-      await connection.close();
-      throw new HeadwaterError('HW-NATS-017', `the server ${servers.join(',')} has no JetStream`);
     }
     const manager = await client.jetstream.jetstreamManager(connection, { timeout: requestTimeoutMs, checkAPI: false });
     return new NatsSession(client, options, connection, manager);
