@@ -1,4 +1,3 @@
-import { unreachable } from '../../../foundation/assert.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { JournalRecord } from '../../../model/journal-record.ts';
 import type { TableSchema } from '../../../model/table-schema.ts';
@@ -46,24 +45,17 @@ export function toOutboundMessages(outbound: OutboundRecord, options: SubjectOpt
     ...content,
   });
   if (outbound.value !== undefined) return [message(tableOf(record), encodeMapped(outbound))];
-  switch (record.kind) {
-    case 'event': {
-      const { contentType, payload } = record.event;
-      return [message(undefined, { payload, contentType })];
-    }
-    case 'truncate': {
-      const { tables } = record;
-      return tables.map((table, index) =>
-        message(table, jsonContent(encodeTruncate(record, table)), tables.length === 1 ? id : `${id}/${index}`),
-      );
-    }
-    case 'insert':
-    case 'update':
-    case 'delete':
-      return [message(record.table, jsonContent(encodeRowChange(record)))];
-    default:
-      return unreachable(record);
+  if (record.kind === 'event') {
+    const { contentType, payload } = record.event;
+    return [message(undefined, { payload, contentType })];
   }
+  if (record.kind === 'truncate') {
+    const { tables } = record;
+    return tables.map((table, index) =>
+      message(table, jsonContent(encodeTruncate(record, table)), tables.length === 1 ? id : `${id}/${index}`),
+    );
+  }
+  return [message(record.table, jsonContent(encodeRowChange(record)))];
 }
 
 function jsonContent(text: string): Content {
