@@ -1,6 +1,7 @@
 import { unreachable } from '../../src/foundation/assert.ts';
 import { withProgress } from './progress.ts';
 import { startScratchKafka, explainMissingKafka } from './kafka.ts';
+import { explainMissingNats, startScratchNats } from './nats.ts';
 import { explainMissingPostgres, startScratchPostgres } from './postgres.ts';
 import { type PostgresMajor, type ServiceAddress, type ServiceName, serviceVariables } from './service.ts';
 
@@ -62,6 +63,8 @@ export class ServiceOwner implements AsyncDisposable {
         return this.#startPostgres(18);
       case 'kafka':
         return this.#startKafka();
+      case 'nats':
+        return this.#startNats();
       default:
         return unreachable(name);
     }
@@ -82,5 +85,13 @@ export class ServiceOwner implements AsyncDisposable {
     const server = await withProgress('starting Kafka', startScratchKafka({ signal: this.#stop.signal }));
     this.#running.push(server);
     return { kind: 'available', address: server.brokers.join(',') };
+  }
+
+  async #startNats(): Promise<ServiceAddress> {
+    const missing = await explainMissingNats();
+    if (missing !== undefined) return { kind: 'missing', reason: missing };
+    const server = await withProgress('starting NATS', startScratchNats({ signal: this.#stop.signal }));
+    this.#running.push(server);
+    return { kind: 'available', address: server.address };
   }
 }

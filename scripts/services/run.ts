@@ -3,8 +3,8 @@
  *
  *   node scripts/services/run.ts postgres18 kafka -- command with arguments
  *
- * The command finds the addresses in HEADWATER_TEST_POSTGRES_15_URL, HEADWATER_TEST_POSTGRES_18_URL and
- * HEADWATER_TEST_KAFKA_BROKERS. Ends with the command's own code: 2 wrong usage, 3 a service cannot be had.
+ * The command finds the addresses in HEADWATER_TEST_POSTGRES_15_URL, HEADWATER_TEST_POSTGRES_18_URL,
+ * HEADWATER_TEST_KAFKA_BROKERS and HEADWATER_TEST_NATS_SERVERS. Ends with the command's own code: 2 wrong usage, 3 a service cannot be had.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,6 @@
 import type { EmbeddedPostgres } from '../../src/postgres/embedded-server.ts';
 import { explainMissingKafka, type PrivateKafka, type PrivateKafkaOptions, startScratchKafka } from './kafka.ts';
+import { explainMissingNats, type PrivateNats, type PrivateNatsOptions, startScratchNats } from './nats.ts';
 import { explainMissingPostgres, type PrivatePostgresOptions, startScratchPostgres } from './postgres.ts';
 import { type PostgresMajor, postgresService, type ServiceName } from './service.ts';
 import { obtainService } from './services.ts';
@@ -14,11 +15,12 @@ import { createDatabaseOn, type TestDatabase } from './test-database.ts';
  */
 
 export type { PrivateKafka } from './kafka.ts';
+export type { PrivateNats } from './nats.ts';
 export type { PostgresMajor, ServiceName } from './service.ts';
 export type { TestDatabase } from './test-database.ts';
 
 /** A server that belongs to one test. */
-export type PrivateServiceName = 'privatePostgres15' | 'privatePostgres18' | 'privateKafka';
+export type PrivateServiceName = 'privatePostgres15' | 'privatePostgres18' | 'privateKafka' | 'privateNats';
 
 export interface TestDatabaseOptions {
   /** The shared server's version. */
@@ -64,6 +66,16 @@ export function startPrivateKafka(options: PrivateKafkaOptions = {}): Promise<Pr
   return startScratchKafka(options);
 }
 
+/** The shared NATS server's address, with JetStream. Use stream names of your own: streams stay until the run ends. */
+export function natsServers(): Promise<string> {
+  return serviceAddress('nats');
+}
+
+/** A NATS server of the test's own, to be killed, stopped, restarted and configured. */
+export function startPrivateNats(options: PrivateNatsOptions = {}): Promise<PrivateNats> {
+  return startScratchNats(options);
+}
+
 async function serviceAddress(name: ServiceName): Promise<string> {
   const service = await obtainService(name);
   if (service.kind === 'available') return service.address;
@@ -78,6 +90,8 @@ async function explainMissing(name: ServiceName | PrivateServiceName): Promise<s
       return explainMissingPostgres(18);
     case 'privateKafka':
       return explainMissingKafka();
+    case 'privateNats':
+      return explainMissingNats();
     default: {
       const service = await obtainService(name);
       return service.kind === 'missing' ? service.reason : undefined;

@@ -13,6 +13,8 @@ const placeCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-SINK-022',
   'HW-SINK-023',
   'HW-KAFKA-006',
+  'HW-NATS-006',
+  'HW-NATS-021',
 ]);
 
 /** What concerns single records, so that the other records of a batch may well be fit for the sink. */
@@ -26,6 +28,9 @@ const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-KAFKA-016',
   'HW-KAFKA-019',
   'HW-KAFKA-020',
+  'HW-NATS-008',
+  'HW-NATS-019',
+  'HW-NATS-020',
 ]);
 
 /** Of a larger transaction that the sink refuses, the record is not searched for: it would be written once for each record. */

@@ -2,6 +2,7 @@ import type { GuaranteeStatement } from '../model/guarantee.ts';
 import { captureStatement } from './statements/capture.ts';
 import { adoptedOutboxStatement, emitMessageStatement, emitOutboxStatement } from './statements/emit.ts';
 import { journalStatement } from './statements/journal.ts';
+import { natsStatement } from './statements/sink-nats.ts';
 import { handlerStatement, kafkaStatement, postgresStatement } from './statements/sinks.ts';
 
 /** Every statement of the product, in the direction of a change. */
@@ -12,6 +13,7 @@ export const statements: readonly GuaranteeStatement[] = [
   captureStatement,
   journalStatement,
   kafkaStatement,
+  natsStatement,
   postgresStatement,
   handlerStatement,
 ];
