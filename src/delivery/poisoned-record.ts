@@ -26,6 +26,8 @@ const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-KAFKA-016',
   'HW-KAFKA-019',
   'HW-KAFKA-020',
+  'HW-WEBHOOK-011',
+  'HW-WEBHOOK-012',
 ]);
 
 /** Of a larger transaction that the sink refuses, the record is not searched for: it would be written once for each record. */

@@ -11,6 +11,7 @@ import { objectsErrorCodes } from './error-codes/objects.ts';
 import { serviceErrorCodes } from './error-codes/service.ts';
 import { sinkErrorCodes } from './error-codes/sink.ts';
 import { sourceErrorCodes } from './error-codes/source.ts';
+import { webhookErrorCodes } from './error-codes/webhook.ts';
 import type { ErrorDefinition } from './error-definition.ts';
 
 /** Every code that an error can carry. */
@@ -23,6 +24,7 @@ export type ErrorCode =
   | keyof typeof laneErrorCodes
   | keyof typeof sinkErrorCodes
   | keyof typeof kafkaErrorCodes
+  | keyof typeof webhookErrorCodes
   | keyof typeof emitErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
@@ -39,6 +41,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...laneErrorCodes,
   ...sinkErrorCodes,
   ...kafkaErrorCodes,
+  ...webhookErrorCodes,
   ...emitErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,
