@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { HeadwaterError } from '../../../foundation/error.ts';
 
 /*
  * Which addresses a webhook may be sent to. IANA's registries of special-purpose addresses, by kind:
@@ -68,7 +69,7 @@ export function addressKind(address: string): AddressKind | undefined {
 
 /**
  * Makes the rule of a sink: whether an address may be connected to.
- * @throws TypeError for a block that is none, with its text
+ * @throws HW-WEBHOOK-001 for a block that is none
  */
 export function createAddressRule(permitted: PrivateAddresses): (address: string) => boolean {
   const named = new BlockList();
@@ -87,7 +88,10 @@ function addNamed(list: BlockList, block: string): void {
   const longest = family === 'ipv4' ? 32 : 128;
   const prefix = length === undefined ? longest : Number(length);
   const isPrefix = length === undefined || /^\d{1,3}$/.test(length);
-  if (family === undefined || rest.length > 0 || !isPrefix || prefix > longest) throw new TypeError(block);
+  if (family === undefined || rest.length > 0 || !isPrefix || prefix > longest) {
+    const message = `the option "allowPrivateAddresses" of the webhook sink holds "${block.slice(0, 60)}", which is no block such as 10.2.0.0/16`;
+    throw new HeadwaterError('HW-WEBHOOK-001', message, { details: { option: 'allowPrivateAddresses' } });
+  }
   list.addSubnet(address, prefix, family);
 }
 

@@ -81,7 +81,7 @@ const secretCountMax = 8;
 /** Checks the options as a whole and fills in the defaults. @throws HW-WEBHOOK-001, HW-WEBHOOK-002 */
 export function resolveWebhookOptions(options: WebhookSinkOptions): ResolvedWebhookOptions {
   const secrets = listSecrets(options.secrets);
-  const mayConnect = resolveAddressRule(options.allowPrivateAddresses ?? false);
+  const mayConnect = createAddressRule(options.allowPrivateAddresses ?? false);
   return {
     endpoint: parseEndpoint(options.url, { allowHttp: options.allowHttp === true, mayConnect }),
     secrets,
@@ -97,24 +97,18 @@ export function resolveWebhookOptions(options: WebhookSinkOptions): ResolvedWebh
 
 function listSecrets(given: WebhookSinkOptions['secrets']): readonly WebhookSecret[] {
   const secrets = typeof given === 'string' || typeof given === 'function' ? [given] : given;
-  // Configuration files are not type-checked when they run.
-  const isList = Array.isArray(secrets) && secrets.every((secret) => ['string', 'function'].includes(typeof secret));
-  if (!isList || secrets.length === 0 || secrets.length > secretCountMax) {
-    throw invalid('secrets', `must be 1 to ${secretCountMax} texts or functions`);
-  }
+  if (!isSecretList(secrets)) throw invalid('secrets', `must be 1 to ${secretCountMax} texts or functions`);
   for (const secret of secrets) if (typeof secret === 'string') parseSigningSecret(secret);
   return secrets;
 }
 
-function resolveAddressRule(permitted: PrivateAddresses): (address: string) => boolean {
-  try {
-    return createAddressRule(permitted);
-  } catch (thrown) {
-    const block = thrown instanceof TypeError ? thrown.message.slice(0, 60) : '';
-    throw invalid('allowPrivateAddresses', `holds "${block}", which is no block such as 10.2.0.0/16`);
-  }
+/** Configuration files are not type-checked when they run. */
+function isSecretList(given: unknown): boolean {
+  if (!Array.isArray(given) || given.length === 0 || given.length > secretCountMax) return false;
+  return given.every((secret) => typeof secret === 'string' || typeof secret === 'function');
 }
 
+/** Names in lower case, as HTTP takes them for the same. */
 function checkHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/.test(name))
@@ -126,7 +120,7 @@ function checkHeaders(headers: Readonly<Record<string, string>>): Readonly<Recor
       throw invalid('headers', `holds for "${name}" something else than one line of ASCII`);
     }
   }
-  return headers;
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 /** Only what can do no harm: a spread of Node's own options could carry `rejectUnauthorized: false` past the types. */

@@ -58,7 +58,12 @@ class WebhookSink implements Sink {
     const pooling = { keepAlive: true, maxFreeSockets: idleConnectionsMax };
     this.#agent =
       endpoint.url.protocol === 'https:'
-        ? new HttpsAgent({ ...pooling, ...tls, ca: tls.ca === undefined ? undefined : [tls.ca].flat() })
+        ? new HttpsAgent({
+            ...pooling,
+            ...tls,
+            ca: tls.ca === undefined ? undefined : [tls.ca].flat(),
+            rejectUnauthorized: true,
+          })
         : new HttpAgent(pooling);
   }
 
