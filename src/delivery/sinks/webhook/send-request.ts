@@ -2,6 +2,7 @@ import { type Agent as HttpAgent, type ClientRequest, type IncomingMessage, requ
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { urlToHttpOptions } from 'node:url';
+import { HeadwaterError } from '../../../foundation/error.ts';
 import type { WebhookAnswer } from './answer-decision.ts';
 
 /** One request. */
@@ -32,13 +33,12 @@ export function sendRequest(request: WebhookRequest, signal: AbortSignal): Promi
       sent.destroy();
     };
     signal.addEventListener('abort', abort, { once: true });
-    sent.on('close', () => signal.removeEventListener('abort', abort));
     sent.on('error', reject);
-    sent.on('response', (response) => {
-      readAnswer(response)
-        .then(resolve, reject)
-        // What was not read to the end cannot be used again.
-        .finally(() => response.complete || sent.destroy());
+    sent.on('response', (response) => readAnswer(response, sent, { resolve, reject }));
+    // Comes last in every case. Without an answer and without an error, too: after 101, which nobody asked for.
+    sent.on('close', () => {
+      signal.removeEventListener('abort', abort);
+      reject(new HeadwaterError('HW-SINK-001', `the connection to ${request.url.host} ended without an answer`));
     });
     sent.end(request.body);
   });
@@ -56,17 +56,21 @@ function begin({ url, agent, lookup, headers, body }: WebhookRequest): ClientReq
   return url.protocol === 'https:' ? requestHttps(options) : requestHttp(options);
 }
 
-function readAnswer(response: IncomingMessage): Promise<WebhookAnswer> {
+interface Settle {
+  resolve(answer: WebhookAnswer): void;
+  reject(reason: unknown): void;
+}
+
+/** Settles in the same turn as the event, so that the end of the answer always counts before the end of the connection. */
+function readAnswer(response: IncomingMessage, sent: ClientRequest, { resolve, reject }: Settle): void {
   const answer = { statusCode: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] };
-  return new Promise((resolve, reject) => {
-    let byteCount = 0;
-    response.on('error', reject);
-    response.on('end', () => resolve(answer));
-    response.on('data', (chunk: Buffer) => {
-      byteCount += chunk.byteLength;
-      if (byteCount <= answerBytesMax) return;
-      response.pause();
-      resolve(answer);
-    });
+  let byteCount = 0;
+  response.on('error', reject);
+  response.on('end', () => resolve(answer));
+  response.on('data', (chunk: Buffer) => {
+    byteCount += chunk.byteLength;
+    if (byteCount <= answerBytesMax) return;
+    resolve(answer);
+    sent.destroy();
   });
 }

@@ -68,7 +68,6 @@ export class ScriptedEndpoint implements AsyncDisposable {
       this.#connectionCount += 1;
       numbers.set(socket, this.#connectionCount);
     });
-    this.#server.on('clientError', (_error, socket) => socket.destroy());
   }
 
   static async start(options: ScriptedEndpointOptions = {}): Promise<ScriptedEndpoint> {
