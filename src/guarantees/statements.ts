@@ -3,6 +3,7 @@ import { captureStatement } from './statements/capture.ts';
 import { adoptedOutboxStatement, emitMessageStatement, emitOutboxStatement } from './statements/emit.ts';
 import { journalStatement } from './statements/journal.ts';
 import { handlerStatement, kafkaStatement, postgresStatement } from './statements/sinks.ts';
+import { webhookStatement } from './statements/sink-webhook.ts';
 
 /** Every statement of the product, in the direction of a change. */
 export const statements: readonly GuaranteeStatement[] = [
@@ -14,4 +15,5 @@ export const statements: readonly GuaranteeStatement[] = [
   kafkaStatement,
   postgresStatement,
   handlerStatement,
+  webhookStatement,
 ];

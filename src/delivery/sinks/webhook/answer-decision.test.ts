@@ -35,11 +35,11 @@ describe('an answer', () => {
 
   test('is tried again or stops the lane as the how-to says', () => {
     const page = readFileSync(new URL('../../../../docs/how-to/sink-webhook.md', import.meta.url), 'utf8');
-    const rows = [...page.matchAll(/^\| (\d[\d, –]*|3xx|4xx|5xx)[^|]*\| `(HW-WEBHOOK-\d+)` \| (waits|stops)/gm)];
+    const rows = [...page.matchAll(/^\| (\dxx|\d{3}(?:, \d{3})*)[^|]*\| `(HW-WEBHOOK-\d+)` \| (waits|stops)/gm)];
     assert.ok(rows.length >= 8, `${rows.length} rows`);
     for (const [, statuses = '', code, outcome] of rows) {
       for (const status of statuses.split(', ')) {
-        const error = decide(Number(status.trim().replace('xx', '99').replace('499', '418')));
+        const error = decide(Number(status.replace('xx', '18')));
         assert.equal(error?.code, code, status);
         assert.equal(error?.policy, outcome === 'waits' ? 'retry' : 'stop', status);
       }

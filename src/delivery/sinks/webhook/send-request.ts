@@ -57,8 +57,8 @@ function begin({ url, agent, lookup, headers, body }: WebhookRequest): ClientReq
 }
 
 interface Settle {
-  resolve(answer: WebhookAnswer): void;
-  reject(reason: unknown): void;
+  readonly resolve: (answer: WebhookAnswer) => void;
+  readonly reject: (reason: unknown) => void;
 }
 
 /** Settles in the same turn as the event, so that the end of the answer always counts before the end of the connection. */
