@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { LaneStage } from '../../testing/lane-stage.ts';
 import type { Lane } from '../../lane.ts';
@@ -16,6 +18,22 @@ const secrets = `whsec_${Buffer.alloc(32, 5).toString('base64')}`;
  * permitted; 127.0.0.1 stays what it is: an address of the internal network, with a service that must not be reached.
  */
 const permitted = '127.0.0.2';
+const skip = await explainMissingAddress();
+
+/** Linux has the whole block; others have 127.0.0.1 alone unless told otherwise. */
+async function explainMissingAddress(): Promise<string | false> {
+  const probe = createServer();
+  probe.listen(0, permitted);
+  const isThere = await once(probe, 'listening').then(
+    () => true,
+    () => false,
+  );
+  probe.close();
+  if (isThere) return false;
+  const reason = `this machine has no address ${permitted}; macOS: ifconfig lo0 alias ${permitted}`;
+  if (process.env['CI'] === 'true') throw new Error(`tests may not be left out when CI=true: ${reason}`);
+  return reason;
+}
 
 async function deliverOne(stage: LaneStage, options: Omit<WebhookSinkOptions, 'secrets'>): Promise<Lane> {
   const lane = stage.lane({ sink: webhookSink({ secrets, timeoutMs: 5000, ...options }) });
@@ -41,27 +59,31 @@ async function startPair(): Promise<
 }
 
 describe('a name', () => {
-  test('that turns private after it was checked leads nowhere else: the checked address is the one connected', async () => {
-    await using pair = await startPair();
-    await using names = await DnsServer.start([[permitted], ['127.0.0.1']]);
-    await using stage = new LaneStage();
-    const lane = await deliverOne(stage, {
-      url: `http://hooks.test:${pair.outside.port}/`,
-      allowHttp: true,
-      allowPrivateAddresses: [permitted],
-      lookup: names.lookup,
-    });
-    assert.deepEqual(pair.outside.ids, ['a-0']);
-    assert.deepEqual(pair.inside.ids, []);
-    assert.equal(names.questionCount, 1);
-    // The next connection asks anew, and the answer is another one now.
-    pair.outside.cut();
-    stage.journal.append([testEvent('a', 'a-1')]);
-    await assert.rejects(lane.drain(), { code: 'HW-LANE-012' });
-    assert.equal(lane.status().lastFailure?.error.code, 'HW-WEBHOOK-002');
-    assert.deepEqual(pair.outside.ids, ['a-0']);
-    assert.equal(pair.inside.connectionCount, 0);
-  });
+  test(
+    'that turns private after it was checked leads nowhere else: the checked address is the one connected',
+    { skip },
+    async () => {
+      await using pair = await startPair();
+      await using names = await DnsServer.start([[permitted], ['127.0.0.1']]);
+      await using stage = new LaneStage();
+      const lane = await deliverOne(stage, {
+        url: `http://hooks.test:${pair.outside.port}/`,
+        allowHttp: true,
+        allowPrivateAddresses: [permitted],
+        lookup: names.lookup,
+      });
+      assert.deepEqual(pair.outside.ids, ['a-0']);
+      assert.deepEqual(pair.inside.ids, []);
+      assert.equal(names.questionCount, 1);
+      // The next connection asks anew, and the answer is another one now.
+      pair.outside.cut();
+      stage.journal.append([testEvent('a', 'a-1')]);
+      await assert.rejects(lane.drain(), { code: 'HW-LANE-012' });
+      assert.equal(lane.status().lastFailure?.error.code, 'HW-WEBHOOK-002');
+      assert.deepEqual(pair.outside.ids, ['a-0']);
+      assert.equal(pair.inside.connectionCount, 0);
+    },
+  );
 
   const answers: Readonly<Record<string, readonly string[]>> = {
     'that is private': ['10.1.2.3'],
@@ -71,7 +93,7 @@ describe('a name', () => {
     'with one private address among public ones': [permitted, '192.168.0.1'],
   };
   for (const [what, answer] of Object.entries(answers)) {
-    test(`${what} stops the lane, and nothing is connected`, async () => {
+    test(`${what} stops the lane, and nothing is connected`, { skip }, async () => {
       await using pair = await startPair();
       await using names = await DnsServer.start([answer]);
       await using stage = new LaneStage();
