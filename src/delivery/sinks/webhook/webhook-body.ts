@@ -1,4 +1,3 @@
-import { unreachable } from '../../../foundation/assert.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { DomainEvent } from '../../../model/domain-event.ts';
 import type { JournalRecord } from '../../../model/journal-record.ts';
@@ -66,18 +65,9 @@ function describeEvent(event: DomainEvent): object {
 
 function encodeData(outbound: OutboundRecord): string {
   const { record } = outbound;
-  switch (record.kind) {
-    case 'event':
-      return encodePayload(outbound, record.event);
-    case 'truncate':
-      return `[${record.tables.map((table) => encodeTruncate(record, table)).join(',')}]`;
-    case 'insert':
-    case 'update':
-    case 'delete':
-      return encodeRowChange(record);
-    default:
-      return unreachable(record);
-  }
+  if (record.kind === 'event') return encodePayload(outbound, record.event);
+  if (record.kind !== 'truncate') return encodeRowChange(record);
+  return `[${record.tables.map((table) => encodeTruncate(record, table)).join(',')}]`;
 }
 
 /** JSON as it is; any other payload as a text in base64, whose content type then stands in `headwater`. */
