@@ -44,6 +44,7 @@ function bodyText(record: UnplacedRecord): string {
 const examples: readonly UnplacedRecord[] = [
   event({ occurredAt: toInstant(Date.UTC(2026, 10, 27, 9, 0, 0, 123)) }),
   insertRow(orders, '42', '9.90', null),
+  { kind: 'read', table: orders, after: ['42', '9.90', null] },
   updateRow(orders, ['42', '10.90', unchanged]),
   deleteRow(orders, '42'),
   truncateTables(orders, lines),
