@@ -43,6 +43,16 @@ describe('a failed write', () => {
     assert.ok(last.kind === 'stop' && last.error.code === 'HW-LANE-013' && last.error.cause === trouble);
   });
 
+  test('is not tried again before the time that the other side asked for', () => {
+    const asked = new HeadwaterError('HW-WEBHOOK-009', 'overloaded', { retryAfterMs: 60_000 });
+    const delayMs = (chance: number): unknown => {
+      const decision = decideRetry({ error: asked, attempt: 1, policy: defaultRetryPolicy, chance });
+      return decision.kind === 'again' ? decision.delayMs : decision;
+    };
+    assert.equal(delayMs(0), 60_000);
+    assert.equal(delayMs(0.5), 60_050);
+  });
+
   test('is not tried again when waiting cannot mend it', () => {
     const decision = decideRetry({ error: refusal, attempt: 1, policy: defaultRetryPolicy, chance: 0.5 });
     assert.ok(decision.kind === 'stop' && decision.error === refusal);

@@ -31,6 +31,8 @@ const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-NATS-008',
   'HW-NATS-019',
   'HW-NATS-020',
+  'HW-WEBHOOK-011',
+  'HW-WEBHOOK-012',
 ]);
 
 /** Of a larger transaction that the sink refuses, the record is not searched for: it would be written once for each record. */

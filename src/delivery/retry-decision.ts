@@ -17,7 +17,7 @@ export interface FailedAttempt {
   readonly chance: number;
 }
 
-/** Whether waiting can mend a failure, and how long: full jitter below a ceiling that doubles. */
+/** Whether waiting can mend a failure, and how long: what the other side asked for, and full jitter below a ceiling that doubles. */
 export function decideRetry({ error, attempt, policy, chance }: FailedAttempt): RetryDecision {
   if (error.policy === 'stop') return { kind: 'stop', error };
   if (attempt >= policy.maxAttempts) {
@@ -27,7 +27,7 @@ export function decideRetry({ error, attempt, policy, chance }: FailedAttempt): 
       error: new HeadwaterError('HW-LANE-013', message, { cause: error, details: { attempt, last: error.code } }),
     };
   }
-  return { kind: 'again', delayMs: planRetryDelayMs(policy, attempt, chance) };
+  return { kind: 'again', delayMs: (error.retryAfterMs ?? 0) + planRetryDelayMs(policy, attempt, chance) };
 }
 
 /** What became of a write, and what to do next. */

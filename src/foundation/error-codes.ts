@@ -12,6 +12,7 @@ import { objectsErrorCodes } from './error-codes/objects.ts';
 import { serviceErrorCodes } from './error-codes/service.ts';
 import { sinkErrorCodes } from './error-codes/sink.ts';
 import { sourceErrorCodes } from './error-codes/source.ts';
+import { webhookErrorCodes } from './error-codes/webhook.ts';
 import type { ErrorDefinition } from './error-definition.ts';
 
 /** Every code that an error can carry. */
@@ -25,6 +26,7 @@ export type ErrorCode =
   | keyof typeof sinkErrorCodes
   | keyof typeof kafkaErrorCodes
   | keyof typeof natsErrorCodes
+  | keyof typeof webhookErrorCodes
   | keyof typeof emitErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
@@ -42,6 +44,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...sinkErrorCodes,
   ...kafkaErrorCodes,
   ...natsErrorCodes,
+  ...webhookErrorCodes,
   ...emitErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,

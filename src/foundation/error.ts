@@ -7,6 +7,8 @@ export interface HeadwaterErrorOptions {
   readonly details?: Readonly<Record<string, string | number | boolean | null>>;
   /** What to do in this very case, when it says more than the code's page. */
   readonly hint?: string;
+  /** How long to wait at least before trying again, when the other side has said so. In milliseconds. */
+  readonly retryAfterMs?: number;
   readonly cause?: unknown;
 }
 
@@ -22,6 +24,8 @@ export class HeadwaterError extends Error {
   readonly code: ErrorCode;
   readonly details: Readonly<Record<string, string | number | boolean | null>>;
   readonly hint: string;
+  /** How long to wait at least before trying again, when the other side has said so. In milliseconds. */
+  readonly retryAfterMs: number | undefined;
 
   static {
     Object.defineProperty(this.prototype, brand, { value: true });
@@ -38,6 +42,7 @@ export class HeadwaterError extends Error {
     this.code = code;
     this.details = options.details ?? {};
     this.hint = options.hint ?? errorDefinition(code).fix;
+    this.retryAfterMs = options.retryAfterMs;
   }
 
   /** Whether waiting and trying again can help. */

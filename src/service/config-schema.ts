@@ -313,6 +313,7 @@ const laneNameSchema = z
 const unusedByKind: Readonly<Record<string, readonly ('route' | 'map')[]>> = {
   postgres: ['route', 'map'],
   handler: ['route'],
+  webhook: ['route'],
 };
 
 const usefulLaneSchema = laneSchema.superRefine((lane, context) => {

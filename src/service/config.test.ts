@@ -26,10 +26,15 @@ describe('the configuration', () => {
     const sink = (kind: string): object => ({ kind, target: kind, open: () => undefined });
     const given = { route: () => 'elsewhere', map: () => 1 };
     const source = { url: 'postgres://localhost/shop' };
-    const lanes = { copy: { sink: sink('postgres'), ...given }, call: { sink: sink('handler'), ...given } };
+    const lanes = {
+      copy: { sink: sink('postgres'), ...given },
+      call: { sink: sink('handler'), ...given },
+      acme: { sink: sink('webhook'), ...given },
+    };
     const fault = faultOf({ source, lanes });
-    assert.match(fault, /3 fault/);
-    for (const path of ['lanes.copy.route', 'lanes.copy.map', 'lanes.call.route']) assert.ok(fault.includes(path));
+    assert.match(fault, /4 fault/);
+    const paths = ['lanes.copy.route', 'lanes.copy.map', 'lanes.call.route', 'lanes.acme.route'];
+    for (const path of paths) assert.ok(fault.includes(path));
     const fitting = { broker: { sink: sink('kafka'), ...given } };
     assert.deepEqual(Object.keys(resolveConfig({ source, lanes: fitting }).lanes), ['broker']);
   });
