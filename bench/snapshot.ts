@@ -41,8 +41,8 @@ interface Place {
   readonly scratch: string;
 }
 
-async function fill(url: string, rows: number, { note }: BenchmarkContext): Promise<void> {
-  note(`filling a table with ${rows} rows`);
+async function fill(url: string, rows: number, context: BenchmarkContext): Promise<void> {
+  context.note(`filling a table with ${rows} rows`);
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
@@ -112,20 +112,20 @@ interface UnderLoad {
 
 /** pgbench at half its measured maximum, alone and beside a snapshot of another table of the same server. */
 async function measureUnderLoad(context: BenchmarkContext, place: Place): Promise<UnderLoad> {
-  const { note, signal } = context;
+  const { signal } = context;
   const seconds = context.seconds ?? 30;
   const load: PgbenchLoad = { url: place.url, directory: place.scratch, signal };
   const most = await measurePgbench(load, { seconds: Math.min(seconds, 10) });
   const offeredTps = Math.max(1, Math.floor(most.tps / 2));
-  note(`pgbench does ${Math.round(most.tps)} transactions/s; ${offeredTps} are offered from here on`);
+  context.note(`pgbench does ${Math.round(most.tps)} transactions/s; ${offeredTps} are offered from here on`);
   const without = await measurePgbench(load, { seconds, offeredTps });
-  note(`without a snapshot: ${JSON.stringify(without)}`);
+  context.note(`without a snapshot: ${JSON.stringify(without)}`);
   const [copy, beside] = await onDirectory(place, 'under_load', async (subject) => {
     const copying = copyAgain(subject, signal);
     const rate = await measurePgbench(load, { seconds, offeredTps });
     return [await copying, rate] as const;
   });
-  note(`beside a snapshot: ${JSON.stringify(beside)}`);
+  context.note(`beside a snapshot: ${JSON.stringify(beside)}`);
   return {
     offeredTps,
     without,
