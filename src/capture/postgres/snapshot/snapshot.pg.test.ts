@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import {
   createTestDatabase,
   skipReason,
+  startPrivatePostgres,
   type PostgresMajor,
   type TestDatabase,
 } from '../../../../scripts/services/testing.ts';
@@ -85,6 +86,58 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       source.requestCopies([]);
       await waitUntil(() => source.report().copies[0]?.state === 'done', 'the copy is done', 60_000);
       assert.deepEqual(foldChecked(decodeTransactions(recorder)), await tableRows(database));
+    });
+
+    test('keeps no transaction open for longer than a chunk', async () => {
+      await using database = await createTestDatabase({ major });
+      const url = await prepareTable(database);
+      const recorder = new MemoryRecorder();
+      const options = { url, slotName: `${database.name}_slot`, recorder, copies: true, chunkRowsMax: 50 };
+      await using source = await startTestSource(options);
+      const starts = new Map<string, number>();
+      await waitUntil(
+        async () => {
+          const rows = await database.query<{ started: string; age: string }>(
+            `select xact_start::text as started, extract(epoch from clock_timestamp() - xact_start)::text as age
+               from pg_stat_activity where usename = $1 and backend_xmin is not null and backend_type = 'client backend'`,
+            [`${database.name}_capture`],
+          );
+          for (const { age, started } of rows) starts.set(started, Number(age));
+          return source.report().copies[0]?.state === 'done';
+        },
+        'the copy is done',
+        60_000,
+      );
+      assert.ok(starts.size >= 3, `${starts.size} transactions were seen`);
+      const longest = Math.max(...starts.values());
+      assert.ok(longest < 2, `a transaction was open for ${longest} s`);
+    });
+
+    test('stops at once, and says why, when the server gives its slot up', async () => {
+      await using server = await startPrivatePostgres({
+        major,
+        settings: { max_slot_wal_keep_size: '32MB', min_wal_size: '32MB', max_wal_size: '64MB' },
+      });
+      await using database = await createTestDatabase({ server });
+      const url = await prepareTable(database);
+      const recorder = new MemoryRecorder();
+      const options = { url, slotName: `${database.name}_slot`, recorder, copies: true, chunkRowsMax: 1 };
+      await using source = await startTestSource(options);
+      await waitUntil(() => (source.report().copies[0]?.rowCount ?? 0) > 3, 'the copy is under way');
+      // An open transaction holds the WAL that the slot needs, and then there is too much of it.
+      const holder = await database.connect();
+      await holder.query('begin');
+      await holder.query('update t set version = version + 1 where id = 2');
+      for (let turn = 0; turn < 12; turn += 1) {
+        await database.query(`select pg_logical_emit_message(false, 'filler', repeat('x', 16000000))`);
+        await database.query('select pg_switch_wal()');
+      }
+      await database.query('checkpoint');
+      const error = await source.finished;
+      assert.equal(error?.code, 'HW-SOURCE-013');
+      const [copy] = source.report().copies;
+      assert.equal(copy?.state, 'copying');
+      assert.ok(copy.rowCount < rowCount / 2, 'it did not go on');
     });
 
     test('goes on behind its last chunk when it is killed, again and again', async () => {
