@@ -2,6 +2,7 @@ import { unreachable } from '../../src/foundation/assert.ts';
 import { withProgress } from './progress.ts';
 import { startScratchKafka, explainMissingKafka } from './kafka.ts';
 import { explainMissingPostgres, startScratchPostgres } from './postgres.ts';
+import { explainMissingRedis, startScratchRedis } from './redis.ts';
 import { type PostgresMajor, type ServiceAddress, type ServiceName, serviceVariables } from './service.ts';
 
 /** Who needed a service that could not be had. */
@@ -62,6 +63,8 @@ export class ServiceOwner implements AsyncDisposable {
         return this.#startPostgres(18);
       case 'kafka':
         return this.#startKafka();
+      case 'redis':
+        return this.#startRedis();
       default:
         return unreachable(name);
     }
@@ -82,5 +85,13 @@ export class ServiceOwner implements AsyncDisposable {
     const server = await withProgress('starting Kafka', startScratchKafka({ signal: this.#stop.signal }));
     this.#running.push(server);
     return { kind: 'available', address: server.brokers.join(',') };
+  }
+
+  async #startRedis(): Promise<ServiceAddress> {
+    const missing = await explainMissingRedis();
+    if (missing !== undefined) return { kind: 'missing', reason: missing };
+    const server = await withProgress('starting Redis', startScratchRedis({ signal: this.#stop.signal }));
+    this.#running.push(server);
+    return { kind: 'available', address: server.url };
   }
 }

@@ -1,6 +1,7 @@
 import type { EmbeddedPostgres } from '../../src/postgres/embedded-server.ts';
 import { explainMissingKafka, type PrivateKafka, type PrivateKafkaOptions, startScratchKafka } from './kafka.ts';
 import { explainMissingPostgres, type PrivatePostgresOptions, startScratchPostgres } from './postgres.ts';
+import { explainMissingRedis, type PrivateRedis, type PrivateRedisOptions, startScratchRedis } from './redis.ts';
 import { type PostgresMajor, postgresService, type ServiceName } from './service.ts';
 import { obtainService } from './services.ts';
 import { createDatabaseOn, type TestDatabase } from './test-database.ts';
@@ -14,11 +15,12 @@ import { createDatabaseOn, type TestDatabase } from './test-database.ts';
  */
 
 export type { PrivateKafka } from './kafka.ts';
+export type { PrivateRedis } from './redis.ts';
 export type { PostgresMajor, ServiceName } from './service.ts';
 export type { TestDatabase } from './test-database.ts';
 
 /** A server that belongs to one test. */
-export type PrivateServiceName = 'privatePostgres15' | 'privatePostgres18' | 'privateKafka';
+export type PrivateServiceName = 'privatePostgres15' | 'privatePostgres18' | 'privateKafka' | 'privateRedis';
 
 export interface TestDatabaseOptions {
   /** The shared server's version. */
@@ -64,6 +66,16 @@ export function startPrivateKafka(options: PrivateKafkaOptions = {}): Promise<Pr
   return startScratchKafka(options);
 }
 
+/** The shared Redis. Use key prefixes of your own: keys stay until the run ends. */
+export function redisUrl(): Promise<string> {
+  return serviceAddress('redis');
+}
+
+/** A Redis of the test's own, to be killed, stopped, restarted and configured. */
+export function startPrivateRedis(options: PrivateRedisOptions = {}): Promise<PrivateRedis> {
+  return startScratchRedis(options);
+}
+
 async function serviceAddress(name: ServiceName): Promise<string> {
   const service = await obtainService(name);
   if (service.kind === 'available') return service.address;
@@ -78,6 +90,8 @@ async function explainMissing(name: ServiceName | PrivateServiceName): Promise<s
       return explainMissingPostgres(18);
     case 'privateKafka':
       return explainMissingKafka();
+    case 'privateRedis':
+      return explainMissingRedis();
     default: {
       const service = await obtainService(name);
       return service.kind === 'missing' ? service.reason : undefined;
