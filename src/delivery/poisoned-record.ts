@@ -26,6 +26,9 @@ const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-KAFKA-016',
   'HW-KAFKA-019',
   'HW-KAFKA-020',
+  'HW-REDIS-011',
+  'HW-REDIS-012',
+  'HW-REDIS-013',
 ]);
 
 /** Of a larger transaction that the sink refuses, the record is not searched for: it would be written once for each record. */

@@ -8,6 +8,7 @@ import { journalErrorCodes } from './error-codes/journal.ts';
 import { kafkaErrorCodes } from './error-codes/kafka.ts';
 import { laneErrorCodes } from './error-codes/lane.ts';
 import { objectsErrorCodes } from './error-codes/objects.ts';
+import { redisErrorCodes } from './error-codes/redis.ts';
 import { serviceErrorCodes } from './error-codes/service.ts';
 import { sinkErrorCodes } from './error-codes/sink.ts';
 import { sourceErrorCodes } from './error-codes/source.ts';
@@ -23,6 +24,7 @@ export type ErrorCode =
   | keyof typeof laneErrorCodes
   | keyof typeof sinkErrorCodes
   | keyof typeof kafkaErrorCodes
+  | keyof typeof redisErrorCodes
   | keyof typeof emitErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
@@ -39,6 +41,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...laneErrorCodes,
   ...sinkErrorCodes,
   ...kafkaErrorCodes,
+  ...redisErrorCodes,
   ...emitErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,
