@@ -160,7 +160,7 @@ class ScratchRedis implements PrivateRedis {
 
 /** With the process number, because the log of the server before it stands in front. */
 function readyLine(server: GuardedProcess): RegExp {
-  return new RegExp(`^${server.identity.pid}:M .*Ready to accept connections`, 'm');
+  return new RegExp(`^${server.identity.pid}:[MS] .*Ready to accept connections`, 'm');
 }
 
 function isListening(port: number): Promise<boolean> {

@@ -11,8 +11,6 @@ type Client = ReturnType<typeof createClientOf>;
 /** What a connection is opened with. */
 export interface ConnectionContext {
   readonly clock: Clock;
-  /** How the server's CLIENT LIST names it. */
-  readonly name: string;
   readonly signal: AbortSignal;
 }
 
@@ -37,7 +35,7 @@ export class RedisConnection {
   /** @throws HW-SINK-001 unreachable, HW-SINK-002 login refused, HW-SINK-011 no client, HW-REDIS-002 TLS refused. */
   static async open(options: ResolvedRedisOptions, context: ConnectionContext): Promise<RedisConnection> {
     const { signal } = context;
-    const client = createClientOf(await loadRedisClient(), await resolveOptions(options, context.name));
+    const client = createClientOf(await loadRedisClient(), await resolveOptions(options));
     const connection = new RedisConnection(client, context.clock, options.commandTimeoutMs);
     // The login has no limit of its own.
     const limitMs = options.connectTimeoutMs + options.commandTimeoutMs;
@@ -106,7 +104,6 @@ interface ClientSettings {
   readonly username?: string;
   readonly password?: string;
   readonly database: number;
-  readonly name: string;
   readonly socket: object;
 }
 
@@ -123,14 +120,13 @@ function createClientOf(
   });
 }
 
-async function resolveOptions(options: ResolvedRedisOptions, name: string): Promise<ClientSettings> {
+async function resolveOptions(options: ResolvedRedisOptions): Promise<ClientSettings> {
   const { connectTimeoutMs, tls, url } = options;
   const address = parseRedisUrl(typeof url === 'string' ? url : await url());
   const { database, host, isTls, password, port, username } = address;
   const path = { host, port, connectTimeout: connectTimeoutMs, reconnectStrategy: false };
   return {
     database,
-    name,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     socket: isTls ? { ...tls, ...path, tls: true } : path,

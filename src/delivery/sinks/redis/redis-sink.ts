@@ -83,9 +83,7 @@ class RedisSink implements Sink {
   /** Opens the connection, looks at the server, and takes the lane over or up again. @throws HW-SINK and HW-REDIS codes */
   async connect(signal: AbortSignal): Promise<RedisConnection> {
     if (this.#connection?.isOpen === true) return this.#connection;
-    const { clock, installation, laneName } = this.#context;
-    const name = `headwater-${installation}-${laneName}`.replace(/[^\x21-\x7e]/g, '-');
-    const connection = await RedisConnection.open(this.#options, { clock, name, signal });
+    const connection = await RedisConnection.open(this.#options, { clock: this.#context.clock, signal });
     try {
       await this.#inspect(connection, signal);
       await this.#claim(connection, signal);
@@ -197,6 +195,8 @@ class RedisSink implements Sink {
         throw thrown;
       }
     };
+    const { installation, laneName, logger } = this.#context;
+    await ask('CLIENT', 'SETNAME', `headwater-${escapeName(installation)}-${escapeName(laneName)}`);
     const info = await ask('INFO');
     const setting = await ask('CONFIG', 'GET', 'appendfsync');
     const appendFsync: unknown = Array.isArray(setting) ? setting[1] : undefined;
@@ -207,7 +207,6 @@ class RedisSink implements Sink {
     const warnings = checkServer(facts, this.#options);
     if (this.#hasWarned) return;
     this.#hasWarned = true;
-    const { laneName, logger } = this.#context;
     for (const warning of warnings) logger.warn('redis promises less than it could', { lane: laneName, warning });
   }
 
