@@ -2,6 +2,7 @@ import type { GuaranteeStatement } from '../model/guarantee.ts';
 import { captureStatement } from './statements/capture.ts';
 import { adoptedOutboxStatement, emitMessageStatement, emitOutboxStatement } from './statements/emit.ts';
 import { journalStatement } from './statements/journal.ts';
+import { redisStatement } from './statements/sink-redis.ts';
 import { handlerStatement, kafkaStatement, postgresStatement } from './statements/sinks.ts';
 
 /** Every statement of the product, in the direction of a change. */
@@ -13,5 +14,6 @@ export const statements: readonly GuaranteeStatement[] = [
   journalStatement,
   kafkaStatement,
   postgresStatement,
+  redisStatement,
   handlerStatement,
 ];

@@ -30,10 +30,12 @@ export function encodeJson(outbound: OutboundRecord): string {
   try {
     text = JSON.stringify(value, (_, member: unknown) => {
       // JSON would leave such a member out without a word.
-      if (typeof member === 'symbol' || typeof member === 'function') throw new TypeError(`a ${typeof member}`);
+      if (typeof member === 'symbol' || typeof member === 'function')
+        throw unfit(outbound, `it holds a ${typeof member}`);
       return member;
     });
   } catch (thrown) {
+    if (thrown instanceof HeadwaterError) throw thrown;
     throw unfit(outbound, 'JSON cannot hold it', thrown);
   }
   if (text === undefined) throw unfit(outbound, 'JSON cannot hold it');

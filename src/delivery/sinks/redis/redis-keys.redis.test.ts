@@ -154,6 +154,28 @@ describe('keys in Redis', { skip: await skipReason('redis') }, () => {
     assert.deepEqual(await redis.keys(`${prefix}public.orders:`), [key('2')]);
   });
 
+  test('and the sink’s own keys are laid out as version 1 says', async () => {
+    await using stage = new LaneStage();
+    const { deliver, prefix } = openPlace();
+    await deliver(stage, [[placeholder(), insertRow(orders, '1', '1.00', null)]], {}, 'a.b:c%');
+    const { epoch, writer, ...lane } = await redis.hash(`${prefix}own:lane:test:a%2Eb%3Ac%25`);
+    assert.equal(epoch, '1');
+    assert.match(writer ?? '', /^[\w-]{16}$/);
+    const { journalId } = stage.journal;
+    assert.deepEqual(lane, {
+      version: '1',
+      place: `${journalId} 1+0`,
+      checkpoint: `{"version":1,"journalId":"${journalId}","sequence":"1","recordCount":0,"systemId":"7385","timeline":1,"commitEndLsn":"320","commitTimeMicros":"1800000001000000"}`,
+    });
+    const position = await redis.text(`${prefix}own:position:${prefix}public.orders:1`);
+    assert.equal(position, '7385 0000000001000000000000000003200000000001');
+  });
+
+  /** A record in front of the one that matters. */
+  function placeholder(): UnplacedRecord {
+    return insertRow(testTable('front', [{ name: 'id', isKey: true }]), '1');
+  }
+
   test('keep the position of a deleted key for the declared time', async () => {
     await using stage = new LaneStage();
     const { deliver, prefix } = openPlace({ tombstoneMs: 60_000 });
@@ -192,8 +214,16 @@ describe('keys in Redis', { skip: await skipReason('redis') }, () => {
     const event = (key: string, payload: Uint8Array): UnplacedRecord => ({
       kind: 'event',
       event: {
-        ...{ id: 'e', type: 'order.placed', schemaVersion: 1, source: 'shop', contentType: 'application/json' },
-        ...{ key, payload, headers: {}, origin: 'message', occurredAt: stageClock.now() },
+        id: 'e',
+        type: 'order.placed',
+        schemaVersion: 1,
+        source: 'shop',
+        contentType: 'application/json',
+        key,
+        payload,
+        headers: {},
+        origin: 'message',
+        occurredAt: stageClock.now(),
       },
     });
     await using stage = new LaneStage();

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import { parseRedisUrl } from './redis-address.ts';
-import { type RedisSinkOptions, resolveRedisOptions } from './redis-options.ts';
+import { resolveRedisOptions } from './redis-options.ts';
 
 const url = 'redis://localhost';
 
 /** The option that is refused. */
 function refusedOption(options: object): unknown {
   try {
-    resolveRedisOptions({ url, ...options } as RedisSinkOptions);
+    resolveRedisOptions({ url, ...options });
   } catch (thrown) {
     assert.ok(thrown instanceof HeadwaterError && thrown.code === 'HW-REDIS-001', String(thrown));
     assert.ok(!`${thrown.message}${JSON.stringify(thrown.details)}`.includes('secret'));

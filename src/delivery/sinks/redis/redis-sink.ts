@@ -8,7 +8,7 @@ import { escapeName } from './key-pattern.ts';
 import { type RedisSinkOptions, resolveRedisOptions, type ResolvedRedisOptions } from './redis-options.ts';
 import { RedisConnection } from './redis-connection.ts';
 import { planScript, type ScriptOperations } from './script-arguments.ts';
-import { checkServer, parseInfo } from './server-check.ts';
+import { checkServer, parseServerReport } from './server-check.ts';
 import { claimScript, writeScript } from './write-script.lua.ts';
 
 /**
@@ -197,11 +197,11 @@ class RedisSink implements Sink {
     };
     const { installation, laneName, logger } = this.#context;
     await ask('CLIENT', 'SETNAME', `headwater-${escapeName(installation)}-${escapeName(laneName)}`);
-    const info = await ask('INFO');
+    const report = await ask('INFO');
     const setting = await ask('CONFIG', 'GET', 'appendfsync');
     const appendFsync: unknown = Array.isArray(setting) ? setting[1] : undefined;
     const facts = {
-      info: typeof info === 'string' ? parseInfo(info) : undefined,
+      report: typeof report === 'string' ? parseServerReport(report) : undefined,
       appendFsync: typeof appendFsync === 'string' ? appendFsync : undefined,
     };
     const warnings = checkServer(facts, this.#options);

@@ -42,7 +42,11 @@ describe('streams in Redis', { skip: await skipReason('redis') }, () => {
   interface Place {
     readonly stream: string;
     readonly own: string;
-    deliver(stage: LaneStage, transactions: readonly (readonly UnplacedRecord[])[], lane?: PlaceLane): Promise<void>;
+    readonly deliver: (
+      stage: LaneStage,
+      transactions: readonly (readonly UnplacedRecord[])[],
+      lane?: PlaceLane,
+    ) => Promise<void>;
   }
 
   type PlaceLane = Partial<LaneOptions> & { readonly name?: string };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { RedisDurability } from './redis-options.ts';
-import { checkServer, parseInfo } from './server-check.ts';
+import { checkServer, parseServerReport } from './server-check.ts';
 
 /** The code of the refusal, else how many warnings there are. */
 function judge(
@@ -10,7 +10,7 @@ function judge(
   appendFsync: string | undefined,
   durability: RedisDurability,
 ): string | number {
-  const facts = { info: info === undefined ? undefined : parseInfo(info), appendFsync };
+  const facts = { report: info === undefined ? undefined : parseServerReport(info), appendFsync };
   try {
     return checkServer(facts, { durability, acceptEviction: false }).length;
   } catch (thrown) {

@@ -4,7 +4,7 @@ import type { RedisDurability } from './redis-options.ts';
 /** What a server says of itself, as far as it lets this user ask. */
 export interface ServerFacts {
   /** The lines of INFO; undefined when it may not be asked. */
-  readonly info: ReadonlyMap<string, string> | undefined;
+  readonly report: ReadonlyMap<string, string> | undefined;
   /** The setting `appendfsync`; undefined when settings may not be asked. */
   readonly appendFsync: string | undefined;
 }
@@ -16,7 +16,7 @@ export interface ServerDemands {
 }
 
 /** Reads `name:value` lines; comments and blank lines are left out. */
-export function parseInfo(text: string): ReadonlyMap<string, string> {
+export function parseServerReport(text: string): ReadonlyMap<string, string> {
   const lines = text.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(
     lines.map((line) => {
@@ -32,25 +32,25 @@ export function parseInfo(text: string): ReadonlyMap<string, string> {
  * replica.
  */
 export function checkServer(facts: ServerFacts, demands: ServerDemands): readonly string[] {
-  const { info } = facts;
-  if (info?.get('redis_mode') === 'cluster' || info?.get('cluster_enabled') === '1')
+  const { report } = facts;
+  if (report?.get('redis_mode') === 'cluster' || report?.get('cluster_enabled') === '1')
     throw new HeadwaterError('HW-REDIS-003', 'the server runs in cluster mode');
-  if (info?.get('role') === 'slave') throw new HeadwaterError('HW-REDIS-006', 'the server is a replica');
+  if (report?.get('role') === 'slave') throw new HeadwaterError('HW-REDIS-006', 'the server is a replica');
   return [...checkEviction(facts, demands), ...checkDurability(facts, demands)];
 }
 
-function checkEviction({ info }: ServerFacts, { acceptEviction }: ServerDemands): readonly string[] {
-  const policy = info?.get('maxmemory_policy') ?? '';
-  const isLimited = info?.get('maxmemory') !== undefined && info.get('maxmemory') !== '0';
+function checkEviction({ report }: ServerFacts, { acceptEviction }: ServerDemands): readonly string[] {
+  const policy = report?.get('maxmemory_policy') ?? '';
+  const isLimited = report?.get('maxmemory') !== undefined && report.get('maxmemory') !== '0';
   if (!isLimited || !policy.startsWith('allkeys-')) return [];
   if (acceptEviction) return [`the server may drop keys by ${policy} when its memory is full`];
   throw new HeadwaterError('HW-REDIS-005', `the server has maxmemory-policy ${policy}`, { details: { policy } });
 }
 
-function checkDurability({ appendFsync, info }: ServerFacts, { durability }: ServerDemands): readonly string[] {
+function checkDurability({ appendFsync, report }: ServerFacts, { durability }: ServerDemands): readonly string[] {
   if (durability === 'none')
-    return info?.get('aof_enabled') === '1' ? [] : ['the server forgets its data at a restart'];
-  const appendOnly = info?.get('aof_enabled');
+    return report?.get('aof_enabled') === '1' ? [] : ['the server forgets its data at a restart'];
+  const appendOnly = report?.get('aof_enabled');
   if (appendOnly === undefined) throw tooWeak(durability, 'it does not let this user ask with INFO');
   if (appendOnly !== '1') throw tooWeak(durability, 'its append-only file is off');
   if (appendFsync === 'always') return [];
