@@ -42,8 +42,8 @@ export const redisStatement: GuaranteeStatement = {
     'no eviction of keys, checked at each connect; otherwise it must be declared',
   ],
   residual: [
-    'with appendfsync everysec a machine that fails may lose a second of acknowledged writes; an idle lane notices at its next write',
-    'a failover to a replica that was behind is such a loss too',
+    'with appendfsync everysec a machine that fails may lose a second of acknowledged writes, and so may a failover to a replica: they are missing until the lane has delivered them again',
+    'a server that is emptied under an open connection is found out by the next write',
     'a source transaction beyond transactionBytesMax becomes visible in parts',
     'whoever else writes or deletes the keys can make them differ',
     'the position of a deleted key is kept for tombstoneMs: after that an older write of another lane could bring it back',
@@ -80,6 +80,10 @@ export const redisStatement: GuaranteeStatement = {
       text: 'What Redis lost takes the position with it, and is delivered again.',
       heldBy:
         'a Redis that lost data > goes back to the position that its append-only file ends with, and gets the rest again, while the lane runs',
+    },
+    {
+      text: 'Also when nothing new is to be written.',
+      heldBy: 'a Redis that lost data > gets back what it lost from a lane that has nothing to write',
     },
     {
       text: 'A Redis that lost everything is refused by name.',

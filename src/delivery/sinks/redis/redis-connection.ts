@@ -12,6 +12,8 @@ type Client = ReturnType<typeof createClientOf>;
 export interface ConnectionContext {
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Called once when the connection ends by itself. */
+  readonly onLost: () => void;
 }
 
 /**
@@ -24,19 +26,24 @@ export class RedisConnection {
   readonly #timeoutMs: number;
   #isOpen = true;
 
-  private constructor(client: Client, clock: Clock, timeoutMs: number) {
+  private constructor(client: Client, { clock, onLost }: ConnectionContext, timeoutMs: number) {
     this.#client = client;
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
-    client.on('error', () => this.close());
-    client.on('end', () => this.close());
+    const lose = (): void => {
+      if (!this.#isOpen) return;
+      this.close();
+      onLost();
+    };
+    client.on('error', lose);
+    client.on('end', lose);
   }
 
   /** @throws HW-SINK-001 unreachable, HW-SINK-002 login refused, HW-SINK-011 no client, HW-REDIS-002 TLS refused. */
   static async open(options: ResolvedRedisOptions, context: ConnectionContext): Promise<RedisConnection> {
     const { signal } = context;
     const client = createClientOf(await loadRedisClient(), await resolveOptions(options));
-    const connection = new RedisConnection(client, context.clock, options.commandTimeoutMs);
+    const connection = new RedisConnection(client, context, options.commandTimeoutMs);
     // The login has no limit of its own.
     const limitMs = options.connectTimeoutMs + options.commandTimeoutMs;
     await connection.#guard(client.connect(), { limitMs, signal, subject: 'connecting to Redis' });

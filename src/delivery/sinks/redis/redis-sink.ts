@@ -64,6 +64,7 @@ class RedisSink implements Sink {
   /** Undefined: Redis holds none. */
   #checkpoint: Checkpoint | undefined;
   #held: HeldTransaction | undefined;
+  #doubt: (() => void) | undefined;
 
   constructor(options: ResolvedRedisOptions, context: SinkContext) {
     const { installation, laneName, random } = context;
@@ -83,7 +84,11 @@ class RedisSink implements Sink {
   /** Opens the connection, looks at the server, and takes the lane over or up again. @throws HW-SINK and HW-REDIS codes */
   async connect(signal: AbortSignal): Promise<RedisConnection> {
     if (this.#connection?.isOpen === true) return this.#connection;
-    const connection = await RedisConnection.open(this.#options, { clock: this.#context.clock, signal });
+    const connection = await RedisConnection.open(this.#options, {
+      clock: this.#context.clock,
+      signal,
+      onLost: () => this.#doubt?.(),
+    });
     try {
       await this.#inspect(connection, signal);
       await this.#claim(connection, signal);
@@ -100,6 +105,11 @@ class RedisSink implements Sink {
     if (this.#connection?.isOpen === true) await this.#claim(this.#connection, signal);
     else await this.connect(signal);
     return this.#checkpoint;
+  }
+
+  onDoubt(listener: () => void): void {
+    this.#doubt = listener;
+    if (this.#connection?.isOpen === false) queueMicrotask(listener);
   }
 
   async write(batch: OutboundBatch, signal: AbortSignal): Promise<void> {

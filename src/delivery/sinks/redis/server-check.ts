@@ -63,9 +63,7 @@ function checkDurability({ appendFsync, report }: ServerFacts, { durability }: S
   if (appendFsync === 'no') throw tooWeak(durability, flushes(appendFsync));
   return appendFsync === undefined
     ? ['the server does not say how often it flushes its append-only file']
-    : [
-        'the server may forget the last second of writes when its machine fails; they are delivered again at the next write',
-      ];
+    : ['the server may forget the last second of writes when its machine fails; they are delivered again'];
 }
 
 function flushes(appendFsync: string): string {
