@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type PrivateRedis, skipReason, startPrivateRedis } from '../../../../scripts/services/testing.ts';
 import { waitUntil } from '../../../../scripts/services/wait-until.ts';
+import { toSequence } from '../../../model/position.ts';
+import { type Checkpoint, checkpointBehind } from '../../checkpoint.ts';
 import type { Lane } from '../../lane.ts';
+import { toOutboundRecord } from '../../outbound-record.ts';
 import { FaultProxy } from '../../testing/fault-proxy.ts';
 import { LaneStage } from '../../testing/lane-stage.ts';
 import { deleteRow, insertRow, testTable } from '../../testing/test-table.ts';
@@ -202,4 +205,34 @@ describe('a writer of a lane in Redis', { skip: await skipReason('privateRedis')
     await lane.drain();
     await assertComplete(server, 5);
   });
+
+  for (const loss of ['its latest writes', 'everything'] as const) {
+    test(`into a server that lost ${loss} between two writes changes nothing`, async () => {
+      await using server = await startPrivateRedis();
+      await using stage = new LaneStage();
+      const { signal } = new AbortController();
+      await using sink = await redisSink({ url: server.url, durability: 'none' }).open(stage.sinkContext());
+      const write = (number: number): Promise<void> => {
+        const record = insertRow(orders, String(number), 'x');
+        const header = stage.journal.header(stage.journal.append([record]));
+        const outbound = toOutboundRecord({ ...record, ordinal: 0 }, header, {});
+        const place = (sequence: bigint): Checkpoint => checkpointBehind(stage.journal.journalId, toSequence(sequence));
+        const records = outbound === undefined ? [] : [outbound];
+        const { sequence } = header;
+        return sink.write({ records, from: place(sequence - 1n), to: place(sequence), endsTransaction: true }, signal);
+      };
+      await write(1);
+      await write(2);
+      const lost = new Promise<void>((resolve) => sink.onDoubt?.(resolve));
+      await server.kill();
+      const file = await appendOnlyFile(server);
+      await truncate(file, loss === 'everything' ? 0 : (await stat(file)).size - 10);
+      await server.restart();
+      await lost;
+      await assert.rejects(write(3), { code: 'HW-REDIS-008' });
+      await using redis = await TestRedis.open(server.url);
+      assert.deepEqual(await redis.keys('public.orders:'), loss === 'everything' ? [] : ['public.orders:1']);
+      assert.equal((await sink.readCheckpoint(signal))?.sequence, loss === 'everything' ? undefined : 1n);
+    });
+  }
 });
