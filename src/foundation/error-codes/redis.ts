@@ -78,9 +78,9 @@ export const redisErrorCodes = {
     exitCode: 8,
   },
   'HW-REDIS-012': {
-    title: 'what the lane’s map returned cannot be stored',
-    why: 'A hash takes an object of texts, numbers and nulls, a text takes anything that JSON can hold, and null removes the key.',
-    fix: 'Correct the lane’s `map`.',
+    title: 'a record cannot be stored in its form',
+    why: 'A hash takes an object of texts, numbers and nulls, a text takes anything that JSON can hold, null removes the key, and an entry of a stream has at most 1,000 fields.',
+    fix: 'Correct the lane’s `map`, or what the message names.',
     policy: 'stop',
     exitCode: 8,
   },

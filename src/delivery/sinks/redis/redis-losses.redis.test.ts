@@ -223,7 +223,8 @@ describe('a writer of a lane in Redis', { skip: await skipReason('privateRedis')
       };
       await write(1);
       await write(2);
-      const lost = new Promise<void>((resolve) => sink.onDoubt?.(resolve));
+      const { promise: lost, resolve } = Promise.withResolvers<void>();
+      sink.onDoubt?.(resolve);
       await server.kill();
       const file = await appendOnlyFile(server);
       await truncate(file, loss === 'everything' ? 0 : (await stat(file)).size - 10);

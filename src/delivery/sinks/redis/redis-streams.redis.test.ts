@@ -224,4 +224,15 @@ describe('streams in Redis', { skip: await skipReason('redis') }, () => {
     await assert.rejects(deliver(stage, [five], { map }), { code: 'HW-REDIS-012' });
     assert.equal((await redis.entries(stream)).length, 4);
   });
+
+  test('refuse an event with more headers than an entry takes', async () => {
+    await using stage = new LaneStage();
+    const { deliver, stream } = openPlace();
+    const headers = (count: number): Readonly<Record<string, string>> =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`h${index}`, 'x']));
+    const event = (count: number): UnplacedRecord =>
+      placed.kind === 'event' ? { ...placed, event: { ...placed.event, headers: headers(count) } } : placed;
+    await assert.rejects(deliver(stage, [[event(900)], [event(1000)]]), { code: 'HW-REDIS-012' });
+    assert.equal((await redis.entries(stream)).length, 1);
+  });
 });

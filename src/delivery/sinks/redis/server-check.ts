@@ -29,12 +29,16 @@ export function parseServerReport(text: string): ReadonlyMap<string, string> {
 /**
  * Decides whether a server may be written to. Returns what should be known of one that may. Pure.
  * @throws HW-REDIS-003 a cluster, HW-REDIS-004 less durable than asked for, HW-REDIS-005 keys may be evicted, HW-REDIS-006 a
- * replica.
+ * replica, HW-REDIS-015 a Sentinel.
  */
 export function checkServer(facts: ServerFacts, demands: ServerDemands): readonly string[] {
   const { report } = facts;
   if (report?.get('redis_mode') === 'cluster' || report?.get('cluster_enabled') === '1')
     throw new HeadwaterError('HW-REDIS-003', 'the server runs in cluster mode');
+  if (report?.get('redis_mode') === 'sentinel') {
+    const hint = 'Give the address of the primary, or of what leads to it, instead of the Sentinel’s.';
+    throw new HeadwaterError('HW-REDIS-015', 'the server is a Sentinel, which holds no data', { hint });
+  }
   if (report?.get('role') === 'slave') throw new HeadwaterError('HW-REDIS-006', 'the server is a replica');
   return [...checkEviction(facts, demands), ...checkDurability(facts, demands)];
 }

@@ -17,20 +17,24 @@ export interface StreamEntry {
 
 const json = 'application/json';
 const defaultEventStream = 'events';
+/** A command in a script of Redis takes some 8,000 words. */
+const fieldCountMax = 1000;
 
 /**
  * What a record becomes: one entry, and for a TRUNCATE one in the stream of each table, since an id takes one entry in a
  * stream. `stream` is where everything goes that the lane's route does not place. Pure.
- * @throws HW-REDIS-011 for a stream without a name, HW-REDIS-012 for what the lane's map returned.
+ * @throws HW-REDIS-011 for a stream without a name, HW-REDIS-012 for what the lane's map returned and for too
+ * many headers.
  */
 export function planStreamEntries(outbound: OutboundRecord, stream: string | undefined): readonly StreamEntry[] {
   const { header, record } = outbound;
   const place = (name: string): string => nameStream(outbound, stream, name);
-  const entry = (name: string, fields: readonly Field[]): StreamEntry => ({
-    stream: place(name),
-    fields: [...recordFields(outbound), ...fields, ...commitFields(header)],
-    outbound,
-  });
+  const entry = (name: string, own: readonly Field[]): StreamEntry => {
+    const fields = [...recordFields(outbound), ...own, ...commitFields(header)];
+    if (fields.length <= fieldCountMax) return { stream: place(name), fields, outbound };
+    const message = `record ${outbound.id} would have ${fields.length} fields, an entry takes ${fieldCountMax}`;
+    throw new HeadwaterError('HW-REDIS-012', message, { details: { record: outbound.id } });
+  };
   if (record.kind === 'event') {
     const fields = [...eventFacts(record.event), ...(mappedFields(outbound) ?? eventValue(record.event))];
     return [entry(defaultEventStream, fields)];
