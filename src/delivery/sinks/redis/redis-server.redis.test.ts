@@ -68,6 +68,26 @@ describe('a server of Redis', { skip: await skipReason('privateRedis') }, () => 
     assert.equal(await openOnce({ url: replica.url }), 'HW-REDIS-006');
   });
 
+  test('that still loads its data is waited for, although it says that it keeps no file', async () => {
+    await using server = await startPrivateRedis();
+    {
+      await using redis = await TestRedis.open(server.url);
+      // It answers while it loads, but only after each thousand of commands.
+      await redis.command('EVAL', "for i = 1, 6000 do redis.call('SET', 'key-' .. i, i) end", '0');
+    }
+    await server.kill();
+    const restarted = server.restart({ 'key-load-delay': '250' });
+    const answers = new Set<string>();
+    let answer: string;
+    do {
+      answer = await openOnce({ url: server.url, durability: 'always' });
+      answers.add(answer);
+    } while (['HW-SINK-001', 'HW-REDIS-006'].includes(answer));
+    await restarted;
+    assert.equal(answer, 'open');
+    assert.ok(answers.has('HW-REDIS-006'), [...answers].join(' '));
+  });
+
   test('that is full writes nothing of a batch, and all of it once there is room', async () => {
     await using server = await startPrivateRedis();
     await using stage = new LaneStage();

@@ -37,6 +37,7 @@ test('a server of Redis is taken if and only if it is seen to keep what the lane
     [off, 'no', 'none', 1],
     [undefined, undefined, 'none', 1],
     [`${on}redis_mode:cluster\r\n`, 'always', 'none', 'HW-REDIS-003'],
+    ['loading:1\r\naof_enabled:0\r\n', 'always', 'always', 'HW-REDIS-006'],
     ['redis_mode:sentinel\r\n', undefined, 'always', 'HW-REDIS-015'],
     [`${on}role:slave\r\n`, 'always', 'none', 'HW-REDIS-006'],
     [`${on}maxmemory:1\r\nmaxmemory_policy:allkeys-lru\r\n`, 'always', 'none', 'HW-REDIS-005'],

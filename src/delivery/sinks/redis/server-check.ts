@@ -29,7 +29,7 @@ export function parseServerReport(text: string): ReadonlyMap<string, string> {
 /**
  * Decides whether a server may be written to. Returns what should be known of one that may. Pure.
  * @throws HW-REDIS-003 a cluster, HW-REDIS-004 less durable than asked for, HW-REDIS-005 keys may be evicted, HW-REDIS-006 a
- * replica, HW-REDIS-015 a Sentinel.
+ * replica or one that loads, HW-REDIS-015 a Sentinel.
  */
 export function checkServer(facts: ServerFacts, demands: ServerDemands): readonly string[] {
   const { report } = facts;
@@ -39,6 +39,8 @@ export function checkServer(facts: ServerFacts, demands: ServerDemands): readonl
     const hint = 'Give the address of the primary, or of what leads to it, instead of the Sentinel’s.';
     throw new HeadwaterError('HW-REDIS-015', 'the server is a Sentinel, which holds no data', { hint });
   }
+  // While Redis reads its append-only file it says of itself that it keeps none.
+  if (report?.get('loading') === '1') throw new HeadwaterError('HW-REDIS-006', 'the server loads its data');
   if (report?.get('role') === 'slave') throw new HeadwaterError('HW-REDIS-006', 'the server is a replica');
   return [...checkEviction(facts, demands), ...checkDurability(facts, demands)];
 }
