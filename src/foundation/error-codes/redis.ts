@@ -58,8 +58,8 @@ export const redisErrorCodes = {
   },
   'HW-REDIS-009': {
     title: 'the stream goes on behind the place of the record',
-    why: 'A stream takes entries only at its end. Somebody else has added to it, or the source has another history, so the record cannot get its place.',
-    fix: 'Give each stream one lane and no other writer; for a new source use a new stream (options `stream` or `route`).',
+    why: 'A stream takes entries only at its end. Somebody else has added to it, or another journal feeds it, so the record cannot get its place.',
+    fix: 'Give each stream one lane and no other writer; for a new journal use a new stream (options `stream` or `route`).',
     policy: 'stop',
     exitCode: 8,
   },

@@ -116,16 +116,14 @@ test('what a map returned is stored as it is or refused, never in part', () => {
 });
 
 test('positions have the order of their texts', () => {
-  const place = fc.record({ timeline: fc.nat(), lsn: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), ordinal: fc.nat() });
+  const place = fc.record({ sequence: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), ordinal: fc.nat() });
   fc.assert(
     fc.property(place, place, (left, right) => {
-      const [a, b] = [left, right].map(({ lsn, ordinal, timeline }) =>
-        encodeRecordPosition({ ...header, timeline, commitEndLsn: toLsn(lsn) }, ordinal),
+      const [a, b] = [left, right].map(({ ordinal, sequence }) =>
+        encodeRecordPosition('journal', { ...header, sequence: toSequence(sequence) }, ordinal),
       );
       const order =
-        left.timeline - right.timeline ||
-        (left.lsn < right.lsn ? -1 : Number(left.lsn > right.lsn)) ||
-        left.ordinal - right.ordinal;
+        left.sequence === right.sequence ? left.ordinal - right.ordinal : left.sequence < right.sequence ? -1 : 1;
       assert.ok(a !== undefined && b !== undefined);
       assert.equal(Math.sign(a < b ? -1 : Number(a > b)), Math.sign(order));
     }),

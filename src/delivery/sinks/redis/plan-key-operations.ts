@@ -22,19 +22,15 @@ export function planKeyOperations(outbound: OutboundRecord, layout: KeyLayout): 
   if (record.kind === 'event')
     return [storeOrRemove(eventKey(outbound, layout), outbound, eventContent(outbound, layout))];
   const keyOf = rowKeys(record, outbound, layout);
-  switch (record.kind) {
-    case 'insert':
-      return [storeOrRemove(keyOf(record.after), outbound, rowContent(record.after, outbound, layout))];
-    case 'delete':
-      return [storeOrRemove(keyOf(record.before), outbound, mappedContent(outbound, layout) ?? null)];
-    case 'update': {
-      const after = fillUnchanged(record);
-      const key = keyOf(after);
-      const formerKey = record.before === undefined ? key : keyOf(record.before);
-      const operation = storeOrRemove(key, outbound, rowContent(after, outbound, layout), formerKey);
-      return formerKey === key ? [operation] : [operation, { kind: 'remove', key: formerKey, outbound }];
-    }
-  }
+  if (record.kind === 'delete')
+    return [storeOrRemove(keyOf(record.before), outbound, mappedContent(outbound, layout) ?? null)];
+  if (record.kind !== 'update')
+    return [storeOrRemove(keyOf(record.after), outbound, rowContent(record.after, outbound, layout))];
+  const after = fillUnchanged(record);
+  const key = keyOf(after);
+  const formerKey = record.before === undefined ? key : keyOf(record.before);
+  const operation = storeOrRemove(key, outbound, rowContent(after, outbound, layout), formerKey);
+  return formerKey === key ? [operation] : [operation, { kind: 'remove', key: formerKey, outbound }];
 }
 
 function storeOrRemove(key: string, outbound: OutboundRecord, content: Content | null, from = key): KeyOperation {

@@ -121,7 +121,7 @@ class RedisSink implements Sink {
     }
     this.#held = undefined;
     const { layout, positionPrefix } = this.#options;
-    const operations = planScript(held.records, layout, positionPrefix);
+    const operations = planScript(held.records, layout, { journalId: batch.to.journalId, positionPrefix });
     const connection = await this.#connectAgain(signal);
     const answer = await connection.send(
       this.#writeCommand(operations, held.from, batch.to),
@@ -167,6 +167,7 @@ class RedisSink implements Sink {
       encodeCheckpoint(to),
       String(layout.form === 'stream' ? 0 : layout.tombstoneMs),
       String(layout.form === 'stream' ? layout.maxLength : 0),
+      to.journalId,
       ...operations.arguments,
     ];
   }
@@ -186,7 +187,11 @@ class RedisSink implements Sink {
     if (verdict === 'behind' || verdict === 'foreign') {
       const subject = `record ${outbound?.id ?? ''}`;
       throw verdict === 'behind'
-        ? new HeadwaterError('HW-REDIS-009', `${subject} has its place before the end of its stream`, { details })
+        ? new HeadwaterError(
+            'HW-REDIS-009',
+            `${subject} has its place before the end of its stream, or the stream is fed from another journal`,
+            { details },
+          )
         : new HeadwaterError('HW-REDIS-010', `${subject} belongs into a key that holds no stream`, { details });
     }
     const reason = reasons[verdict] ?? verdict;

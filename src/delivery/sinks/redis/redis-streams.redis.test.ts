@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { redisUrl, skipReason } from '../../../../scripts/services/testing.ts';
 import { toInstant } from '../../../foundation/clock.ts';
+import { toSequence } from '../../../model/position.ts';
+import { type Checkpoint, checkpointBehind } from '../../checkpoint.ts';
 import type { LaneOptions } from '../../lane-options.ts';
+import { toOutboundRecord } from '../../outbound-record.ts';
 import { LaneStage } from '../../testing/lane-stage.ts';
 import type { UnplacedRecord } from '../../testing/memory-journal.ts';
 import { deleteRow, insertRow, testTable, truncateTables, updateRow } from '../../testing/test-table.ts';
@@ -93,7 +96,7 @@ describe('streams in Redis', { skip: await skipReason('redis') }, () => {
     };
     assert.deepEqual(entries, [
       {
-        'entry-id': '320-0',
+        'entry-id': '1-0',
         id: place(1, 0),
         op: 'insert',
         key: 'public.orders|["1"]',
@@ -105,7 +108,7 @@ describe('streams in Redis', { skip: await skipReason('redis') }, () => {
         'commit-time': '2027-01-15T08:00:01.000000Z',
       },
       {
-        'entry-id': '320-1',
+        'entry-id': '1-1',
         id: '01920000-0000-7000-8000-000000000001',
         op: 'event',
         key: 'order-1',
@@ -121,7 +124,7 @@ describe('streams in Redis', { skip: await skipReason('redis') }, () => {
         'commit-time': '2027-01-15T08:00:01.000000Z',
       },
       {
-        'entry-id': '576-0',
+        'entry-id': '2-0',
         id: place(2, 0),
         op: 'update',
         key: 'public.orders|["2"]',
@@ -134,7 +137,7 @@ describe('streams in Redis', { skip: await skipReason('redis') }, () => {
         'commit-time': '2027-01-15T08:00:02.000000Z',
       },
       {
-        'entry-id': '576-1',
+        'entry-id': '2-1',
         id: place(2, 1),
         op: 'delete',
         key: 'public.orders|["2"]',
@@ -146,7 +149,7 @@ describe('streams in Redis', { skip: await skipReason('redis') }, () => {
         'commit-time': '2027-01-15T08:00:02.000000Z',
       },
       {
-        'entry-id': '832-0',
+        'entry-id': '3-0',
         id: place(3, 0),
         op: 'truncate',
         'content-type': 'application/json',
@@ -174,10 +177,29 @@ describe('streams in Redis', { skip: await skipReason('redis') }, () => {
     await using stage = new LaneStage();
     const { deliver, own, stream } = openPlace();
     await deliver(stage, rows(1, 3));
-    await redis.command('XADD', stream, '*', 'who', 'somebody else');
+    await redis.command('XADD', stream, '9-9', 'who', 'somebody else');
     await assert.rejects(deliver(stage, rows(4, 4)), { code: 'HW-REDIS-009' });
     assert.match(String(await redis.command('HGET', `${own}lane:test:lane`, 'place')), / 3\+0$/);
     assert.equal((await redis.entries(stream)).length, 4);
+  });
+
+  test('refuse the records of another journal, whose places do not compare', async () => {
+    await using stage = new LaneStage();
+    const { deliver, own, stream } = openPlace();
+    await deliver(stage, rows(1, 3));
+    const record = insertRow(orders, '4', 'x');
+    const outbound = toOutboundRecord(
+      { ...record, ordinal: 0 },
+      stage.journal.header(stage.journal.append([record])),
+      {},
+    );
+    const context = { ...stage.sinkContext('other'), journalId: '5f2f6f0e-0000-4000-8000-000000000002' };
+    await using sink = await redisSink({ url, stream, positionPrefix: own, form: 'stream' }).open(context);
+    const place = (sequence: bigint): Checkpoint => checkpointBehind(context.journalId, toSequence(sequence));
+    const records = outbound === undefined ? [] : [outbound];
+    const batch = { records, from: place(3n), to: place(4n), endsTransaction: true };
+    await assert.rejects(sink.write(batch, context.signal), { code: 'HW-REDIS-009' });
+    assert.equal((await redis.entries(stream)).length, 3);
   });
 
   test('refuse a key that holds something else, before anything of the batch is written', async () => {

@@ -17,11 +17,17 @@ export interface ScriptOperations {
   readonly records: readonly OutboundRecord[];
 }
 
+/** What is beside a key: its own position, and for a stream the journal that it is fed from. */
+export interface CarrierFacts {
+  readonly journalId: string;
+  readonly positionPrefix: string;
+}
+
 /** What the write script is to do for records, in order. Pure. @throws HW-REDIS-011, 012, 013, HW-SINK-024 */
 export function planScript(
   records: readonly OutboundRecord[],
   layout: KeyLayout | StreamLayout,
-  positionPrefix: string,
+  { journalId, positionPrefix }: CarrierFacts,
 ): ScriptOperations {
   const plan = { keys: [] as string[], arguments: [] as Argument[], records: [] as OutboundRecord[] };
   if (layout.form === 'stream') {
@@ -29,7 +35,7 @@ export function planScript(
       for (const { fields, stream } of planStreamEntries(outbound, layout.stream)) {
         const parts = encodePairs(fields);
         plan.records.push(outbound);
-        plan.keys.push(stream);
+        plan.keys.push(stream, `${positionPrefix}stream:${stream}`);
         plan.arguments.push(
           'A',
           encodeStreamId(outbound.header, outbound.record.ordinal),
@@ -45,7 +51,10 @@ export function planScript(
     plan.records.push(outbound);
     plan.keys.push(key, `${positionPrefix}position:${key}`);
     if (operation.kind === 'patch') plan.keys.push(operation.from);
-    plan.arguments.push(letters[operation.kind], encodeRecordPosition(outbound.header, outbound.record.ordinal));
+    plan.arguments.push(
+      letters[operation.kind],
+      encodeRecordPosition(journalId, outbound.header, outbound.record.ordinal),
+    );
     for (const argument of encodeOperation(operation, layout.form)) plan.arguments.push(argument);
   }
   return plan;

@@ -4,16 +4,16 @@
  *
  * W1  Nothing is written unless the lane's position is the one that the batch begins at, and this writer holds the lane.
  * W2  The position is the first write: Redis refuses a script for want of memory, disk or replicas only at its first write.
- * W3  A key that carries a newer position of the same source stays as it is.
+ * W3  A key that carries a newer position of the same journal stays as it is.
  * W4  Reads see the state before the batch: operations of one key were folded into one.
  *
  * KEYS: the lane, then those of each operation. ARGV: writer, place before (empty: none), place after, checkpoint after,
- * tombstone in ms, length limit of streams (0: none), then the operations:
+ * tombstone in ms, length limit of streams (0: none), journal, then the operations:
  *
  *   put    P key carrier | position form(s|h) count text…        the whole value
  *   patch  U key carrier from | position form(s|h) count (name tag(=|N|U) text)…   with the fields that `from` holds
  *   remove R key carrier | position
- *   entry  A stream | id count text…
+ *   entry  A stream carrier | id count text…        the first two texts are the record's id
  *
  * Answers: ok and how many operations a newer position outweighed; lost, fenced, moved: the position is not as expected;
  * missing, behind, foreign: operation number so and so cannot be carried out.
@@ -23,9 +23,9 @@ local held = redis.call('HMGET', KEYS[1], 'writer', 'place')
 if not held[1] then return {'lost'} end
 if held[1] ~= ARGV[1] then return {'fenced'} end
 if (held[2] or '') ~= ARGV[2] then return {'moved'} end
-local tombstone, limit = ARGV[5], ARGV[6]
+local tombstone, limit, journal = ARGV[5], ARGV[6], ARGV[7]
 
-local keyAt, at = 2, 7
+local keyAt, at = 2, 8
 local function key() keyAt = keyAt + 1 return KEYS[keyAt - 1] end
 local function take() at = at + 1 return ARGV[at - 1] end
 local function takeList(count)
@@ -37,7 +37,7 @@ end
 
 local function typeOf(name) return redis.call('TYPE', name)['ok'] end
 
--- 1: what the key carries is newer, 0: the same, -1: older, of another source, or nothing.
+-- 1: what the key carries is newer, 0: the same, -1: older, of another journal, or nothing.
 local function compare(carried, position)
   if not carried then return -1 end
   if carried == position then return 0 end
@@ -81,12 +81,13 @@ local function mergeText(from, fields)
 end
 
 local streams = {}
-local function openStream(name)
+local function openStream(name, carrier)
   local stream = streams[name]
   if stream then return stream end
   local found = typeOf(name)
   if found ~= 'none' and found ~= 'stream' then return nil end
-  stream = {last = '0-0', first = nil}
+  local feeder = redis.call('GET', carrier)
+  stream = {carrier = carrier, last = '0-0', first = nil, isOurs = feeder == journal}
   if found == 'stream' then
     local facts = redis.call('XINFO', 'STREAM', name)
     for i = 1, #facts, 2 do
@@ -94,9 +95,17 @@ local function openStream(name)
     end
     local entry = redis.call('XRANGE', name, '-', '+', 'COUNT', 1)[1]
     if entry then stream.first = entry[1] end
+    -- Sequences of two journals do not compare: what passes for a repetition could be another record.
+    if feeder and not stream.isOurs then stream.isClosed = true end
   end
   streams[name] = stream
   return stream
+end
+
+-- Whether the stream has this very record under its id.
+local function holds(name, id, fields)
+  local entry = redis.call('XRANGE', name, id, id)[1]
+  return entry and entry[2][1] == fields[1] and entry[2][2] == fields[2]
 end
 
 -- Ids are two 64-bit numbers, which a number of Lua would round.
@@ -113,17 +122,18 @@ while at <= #ARGV do
   number = number + 1
   local kind = take()
   if kind == 'A' then
-    local name = key()
+    local name, carrier = key(), key()
     local id = take()
     local fields = takeList(tonumber(take()))
-    local stream = openStream(name)
+    local stream = openStream(name, carrier)
     if not stream then return {'foreign', number} end
+    if stream.isClosed then return {'behind', number} end
     if comesAfter(id, stream.last) then
-      steps[#steps + 1] = {kind = 'A', key = name, id = id, parts = fields}
+      steps[#steps + 1] = {kind = 'A', key = name, carrier = carrier, id = id, parts = fields}
       stream.last = id
-    elseif redis.call('XRANGE', name, id, id)[1] then
+    elseif stream.isOurs and holds(name, id, fields) then
       outweighed = outweighed + 1
-    elseif limit ~= '0' and (not stream.first or comesAfter(stream.first, id)) then
+    elseif stream.isOurs and limit ~= '0' and (not stream.first or comesAfter(stream.first, id)) then
       outweighed = outweighed + 1
     else
       return {'behind', number}
@@ -155,6 +165,7 @@ end
 redis.call('HSET', KEYS[1], 'place', ARGV[3], 'checkpoint', ARGV[4])
 for _, step in ipairs(steps) do
   if step.kind == 'A' then
+    redis.call('SET', step.carrier, journal)
     if limit == '0' then
       redis.call('XADD', step.key, step.id, unpack(step.parts))
     else
