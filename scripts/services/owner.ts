@@ -3,6 +3,7 @@ import { withProgress } from './progress.ts';
 import { startScratchKafka, explainMissingKafka } from './kafka.ts';
 import { explainMissingNats, startScratchNats } from './nats.ts';
 import { explainMissingPostgres, startScratchPostgres } from './postgres.ts';
+import { explainMissingRedis, startScratchRedis } from './redis.ts';
 import { type PostgresMajor, type ServiceAddress, type ServiceName, serviceVariables } from './service.ts';
 
 /** Who needed a service that could not be had. */
@@ -65,6 +66,8 @@ export class ServiceOwner implements AsyncDisposable {
         return this.#startKafka();
       case 'nats':
         return this.#startNats();
+      case 'redis':
+        return this.#startRedis();
       default:
         return unreachable(name);
     }
@@ -93,5 +96,13 @@ export class ServiceOwner implements AsyncDisposable {
     const server = await withProgress('starting NATS', startScratchNats({ signal: this.#stop.signal }));
     this.#running.push(server);
     return { kind: 'available', address: server.address };
+  }
+
+  async #startRedis(): Promise<ServiceAddress> {
+    const missing = await explainMissingRedis();
+    if (missing !== undefined) return { kind: 'missing', reason: missing };
+    const server = await withProgress('starting Redis', startScratchRedis({ signal: this.#stop.signal }));
+    this.#running.push(server);
+    return { kind: 'available', address: server.url };
   }
 }

@@ -2,6 +2,7 @@ import type { EmbeddedPostgres } from '../../src/postgres/embedded-server.ts';
 import { explainMissingKafka, type PrivateKafka, type PrivateKafkaOptions, startScratchKafka } from './kafka.ts';
 import { explainMissingNats, type PrivateNats, type PrivateNatsOptions, startScratchNats } from './nats.ts';
 import { explainMissingPostgres, type PrivatePostgresOptions, startScratchPostgres } from './postgres.ts';
+import { explainMissingRedis, type PrivateRedis, type PrivateRedisOptions, startScratchRedis } from './redis.ts';
 import { type PostgresMajor, postgresService, type ServiceName } from './service.ts';
 import { obtainService } from './services.ts';
 import { createDatabaseOn, type TestDatabase } from './test-database.ts';
@@ -16,11 +17,17 @@ import { createDatabaseOn, type TestDatabase } from './test-database.ts';
 
 export type { PrivateKafka } from './kafka.ts';
 export type { PrivateNats } from './nats.ts';
+export type { PrivateRedis } from './redis.ts';
 export type { PostgresMajor, ServiceName } from './service.ts';
 export type { TestDatabase } from './test-database.ts';
 
 /** A server that belongs to one test. */
-export type PrivateServiceName = 'privatePostgres15' | 'privatePostgres18' | 'privateKafka' | 'privateNats';
+export type PrivateServiceName =
+  | 'privatePostgres15'
+  | 'privatePostgres18'
+  | 'privateKafka'
+  | 'privateNats'
+  | 'privateRedis';
 
 export interface TestDatabaseOptions {
   /** The shared server's version. */
@@ -76,6 +83,16 @@ export function startPrivateNats(options: PrivateNatsOptions = {}): Promise<Priv
   return startScratchNats(options);
 }
 
+/** The shared Redis. Use key prefixes of your own: keys stay until the run ends. */
+export function redisUrl(): Promise<string> {
+  return serviceAddress('redis');
+}
+
+/** A Redis of the test's own, to be killed, stopped, restarted and configured. */
+export function startPrivateRedis(options: PrivateRedisOptions = {}): Promise<PrivateRedis> {
+  return startScratchRedis(options);
+}
+
 async function serviceAddress(name: ServiceName): Promise<string> {
   const service = await obtainService(name);
   if (service.kind === 'available') return service.address;
@@ -92,6 +109,8 @@ async function explainMissing(name: ServiceName | PrivateServiceName): Promise<s
       return explainMissingKafka();
     case 'privateNats':
       return explainMissingNats();
+    case 'privateRedis':
+      return explainMissingRedis();
     default: {
       const service = await obtainService(name);
       return service.kind === 'missing' ? service.reason : undefined;

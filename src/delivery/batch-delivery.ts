@@ -58,6 +58,7 @@ export class BatchDelivery implements Delivery {
     this.#wasHeld = options.wasHeld;
     this.#tracker = new AcknowledgementTracker(options.from);
     this.#planner = this.#createPlanner(options.from);
+    options.sink.onDoubt?.(() => this.#lookAgain());
   }
 
   get acknowledged(): Checkpoint {
@@ -165,6 +166,13 @@ export class BatchDelivery implements Delivery {
       this.#emptyTimer = undefined;
       if (!this.#isHalted && this.#inFlight === undefined && this.#isBehindBy(1n)) this.#write(this.#planner.cut());
     });
+  }
+
+  /** Only what was acknowledged can be lost, and a write under way or a transaction held open finds out by itself. */
+  #lookAgain(): void {
+    const isBusy = this.#isHalted || this.#inFlight !== undefined || this.#openTickets.length > 0;
+    if (isBusy || !this.#wasHeld || !this.#planner.isAtEnd) return;
+    this.#write(this.#planner.cut());
   }
 
   /** Whether the sink's checkpoint lies so many transactions, none with a record, behind. */

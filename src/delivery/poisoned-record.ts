@@ -33,6 +33,9 @@ const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-NATS-020',
   'HW-WEBHOOK-011',
   'HW-WEBHOOK-012',
+  'HW-REDIS-011',
+  'HW-REDIS-012',
+  'HW-REDIS-013',
 ]);
 
 /** Of a larger transaction that the sink refuses, the record is not searched for: it would be written once for each record. */

@@ -62,6 +62,11 @@ export interface Sink extends AsyncDisposable {
    */
   readCheckpoint(signal: AbortSignal): Promise<Checkpoint | undefined>;
   /**
+   * Names whom to call when it is in doubt, between two writes, whether the store still has what it acknowledged: its connection
+   * was lost. The lane then writes a batch without records, which finds out. Only for `checkpointIn: 'sink'`.
+   */
+  onDoubt?(listener: () => void): void;
+  /**
    * Makes ready what will be written next, in the time of the write before it: the same batch is given to `write` afterwards,
    * or none at all. May be called again with the same batch. Sends nothing and throws nothing: what is wrong with the batch is
    * for `write` to say.

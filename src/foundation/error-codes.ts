@@ -9,6 +9,7 @@ import { kafkaErrorCodes } from './error-codes/kafka.ts';
 import { laneErrorCodes } from './error-codes/lane.ts';
 import { natsErrorCodes } from './error-codes/nats.ts';
 import { objectsErrorCodes } from './error-codes/objects.ts';
+import { redisErrorCodes } from './error-codes/redis.ts';
 import { serviceErrorCodes } from './error-codes/service.ts';
 import { sinkErrorCodes } from './error-codes/sink.ts';
 import { sourceErrorCodes } from './error-codes/source.ts';
@@ -27,6 +28,7 @@ export type ErrorCode =
   | keyof typeof kafkaErrorCodes
   | keyof typeof natsErrorCodes
   | keyof typeof webhookErrorCodes
+  | keyof typeof redisErrorCodes
   | keyof typeof emitErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
@@ -45,6 +47,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...kafkaErrorCodes,
   ...natsErrorCodes,
   ...webhookErrorCodes,
+  ...redisErrorCodes,
   ...emitErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,
