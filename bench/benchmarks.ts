@@ -5,6 +5,7 @@ import { journalBenchmark } from './journal.ts';
 import { kafkaBenchmark } from './kafka.ts';
 import { laneKafkaBenchmark } from './lane-kafka.ts';
 import { latencyBenchmark } from './latency.ts';
+import { recoveryBenchmark } from './recovery.ts';
 import { snapshotBenchmark } from './snapshot.ts';
 
 /** Every benchmark by name. */
@@ -16,4 +17,5 @@ export const benchmarks: readonly Benchmark[] = [
   latencyBenchmark,
   idleBenchmark,
   snapshotBenchmark,
+  recoveryBenchmark,
 ];
