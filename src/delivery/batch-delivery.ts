@@ -3,9 +3,11 @@ import { HeadwaterError } from '../foundation/error.ts';
 import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.ts';
 import { BatchPlanner } from './batch-planner.ts';
 import { type Checkpoint, compareCheckpoints } from './checkpoint.ts';
-import { type Delivery, type DeliveryOptions, isOversized, selectRecord } from './delivery.ts';
+import type { Delivery, DeliveryOptions } from './delivery.ts';
+import { BatchRelease } from './parking/batch-release.ts';
+import { selectOrPark, toSubject } from './parking/select-record.ts';
 import { awaitOrAbort, type OpenPart, PartIntake } from './part-intake.ts';
-import { nameBatch, nameRecord, planNarrowing, poisonOf } from './poisoned-record.ts';
+import { isPoison, nameBatch, nameRecord, planNarrowing, poisonOf } from './poisoned-record.ts';
 import { decideByHeld, decideRetry } from './retry-decision.ts';
 import type { OutboundBatch, OutboundRecord } from './sink.ts';
 
@@ -29,6 +31,8 @@ export class BatchDelivery implements Delivery {
   readonly #options: DeliveryOptions;
   readonly #abort = new AbortController();
   readonly #intake: PartIntake;
+  /** Parked records that may go now. */
+  readonly #release: BatchRelease | undefined;
   #tracker: AcknowledgementTracker;
   #planner: BatchPlanner;
   #durable: Checkpoint;
@@ -54,6 +58,12 @@ export class BatchDelivery implements Delivery {
   constructor(options: DeliveryOptions) {
     this.#options = options;
     this.#intake = new PartIntake(options);
+    this.#release =
+      options.parking &&
+      new BatchRelease(options, options.parking, {
+        onReady: () => this.deliver(),
+        onFailure: (error) => this.#interrupt(error),
+      });
     this.#durable = options.from;
     this.#wasHeld = options.wasHeld;
     this.#tracker = new AcknowledgementTracker(options.from);
@@ -88,6 +98,7 @@ export class BatchDelivery implements Delivery {
     }
     try {
       const isDry = this.#fill();
+      this.#release?.request();
       const hasBegun = this.#dispatch();
       if (hasBegun && !isDry) this.#fillAhead();
       if (!hasBegun && this.#inFlight !== undefined) this.#prepareNext();
@@ -100,6 +111,7 @@ export class BatchDelivery implements Delivery {
   async halt(giveUp: AbortSignal): Promise<void> {
     this.#isHalted = true;
     this.#intake.close();
+    this.#release?.close();
     for (const timer of [this.#retryTimer, this.#waitTimer, this.#emptyTimer, this.#aheadTimer]) timer?.clear();
     await awaitOrAbort(this.#inFlightEnd, this.#abort, giveUp);
   }
@@ -129,13 +141,13 @@ export class BatchDelivery implements Delivery {
     const planner = this.#planner;
     if (open.offset === 0 && !planner.begin(part)) return false;
     for (; open.offset < part.records.length; open.offset += 1) {
-      const outbound = this.#carried ?? selectRecord(part, open.offset, this.#options);
+      const outbound = this.#carried ?? this.#select(open);
       this.#carried = undefined;
-      if (outbound === undefined) {
+      if (outbound === 'hold') return false;
+      if (outbound === 'pass') {
         planner.pass(part.header, part.firstOrdinal + open.offset + 1);
         continue;
       }
-      this.#assertSize(outbound);
       if (!planner.fits(outbound.byteCount)) {
         this.#carried = outbound;
         return false;
@@ -148,22 +160,25 @@ export class BatchDelivery implements Delivery {
     return true;
   }
 
-  #assertSize(outbound: OutboundRecord): void {
-    if (!isOversized(outbound, this.#options.sink)) return;
-    const limit = this.#options.sink.capabilities.recordBytesMax ?? 0;
-    const message = `a record has about ${outbound.byteCount} bytes, the sink takes ${limit}`;
-    const details = { byteCount: outbound.byteCount, limit };
-    throw nameRecord(new HeadwaterError('HW-SINK-005', message, { details }), outbound);
+  #select({ part, offset }: OpenPart): OutboundRecord | 'pass' | 'hold' {
+    const selection = selectOrPark(part, offset, this.#options);
+    return selection.kind === 'deliver' ? selection.outbound : selection.kind;
   }
 
   /** What has no effect needs no write; but a checkpoint that the sink keeps must not stay behind for ever. */
   #pass(): void {
+    this.#options.parking?.secure();
     this.#tracker.pass(this.#planner.to);
     this.#options.observer.onProgress();
     if (!this.#keepsOwn) return;
     this.#emptyTimer ??= this.#options.clock.setTimer(emptyDelayMs, () => {
       this.#emptyTimer = undefined;
-      if (!this.#isHalted && this.#inFlight === undefined && this.#isBehindBy(1n)) this.#write(this.#planner.cut());
+      if (this.#isHalted || this.#inFlight !== undefined || !this.#isBehindBy(1n)) return;
+      try {
+        this.#cutAndWrite();
+      } catch (thrown) {
+        this.#interrupt(HeadwaterError.from(thrown));
+      }
     });
   }
 
@@ -176,12 +191,36 @@ export class BatchDelivery implements Delivery {
   /** Begins a write if one is due. */
   #dispatch(): boolean {
     if (this.#inFlight !== undefined) return false;
-    if (!this.#isDue()) return false;
+    if (!this.#isReleaseDue && !this.#isDue()) return false;
     this.#waitTimer?.clear();
     this.#waitTimer = undefined;
     this.#hasWaited = false;
-    this.#write(this.#planner.cut());
+    this.#cutAndWrite();
     return true;
+  }
+
+  /** A sink that keeps the checkpoint takes released records with the next move of it only. */
+  get #isReleaseDue(): boolean {
+    return (this.#release?.next.length ?? 0) > 0 && (!this.#keepsOwn || this.#planner.hasMoved);
+  }
+
+  /** What is parked behind the batch, and what is released with it, is durable before the batch is cut. */
+  #cutAndWrite(): void {
+    const released = this.#release?.next ?? [];
+    const { parking } = this.#options;
+    const isOwnBatch = released.length > 0 && !this.#keepsOwn;
+    const places = released.map(({ parked }) => parked);
+    parking?.planWrite(places.length === 0 || isOwnBatch ? undefined : { to: this.#planner.to, places });
+    this.#release?.begin(released);
+    const records = released.map(({ outbound }) => outbound);
+    if (isOwnBatch) {
+      const place = this.#tracker.acknowledged;
+      this.#write({ records, from: place, to: place, endsTransaction: true });
+      return;
+    }
+    const batch = this.#planner.cut();
+    this.#openTickets.push(this.#tracker.take(batch.to));
+    this.#write(records.length === 0 ? batch : { ...batch, records: [...records, ...batch.records] });
   }
 
   /** The next batch fills while this one is written, but not before its first bytes are on their way. */
@@ -209,7 +248,6 @@ export class BatchDelivery implements Delivery {
   }
 
   #write(batch: OutboundBatch): void {
-    this.#openTickets.push(this.#tracker.take(batch.to));
     this.#attempt = 0;
     this.#inFlight = batch;
     this.#send(batch);
@@ -240,7 +278,17 @@ export class BatchDelivery implements Delivery {
       this.#widen(batch.to);
       this.#options.observer.onProgress();
     }
+    this.#settleRelease();
     this.deliver();
+  }
+
+  /** A state that cannot be written now has the rest of it with the next write; until then the release counts as planned. */
+  #settleRelease(): void {
+    try {
+      this.#release?.succeed();
+    } catch (thrown) {
+      this.#interrupt(HeadwaterError.from(thrown));
+    }
   }
 
   #fail(thrown: unknown): void {
@@ -265,14 +313,40 @@ export class BatchDelivery implements Delivery {
       this.#fault(error);
       return;
     }
+    if (this.#release?.isUnderWay === true && isPoison(error)) {
+      this.#release.refuse(error, batch);
+      this.#narrow(1, batch);
+      return;
+    }
     const goesOn = this.#openTickets.length > 1 && this.#narrowed === undefined;
     const recordCountMax = planNarrowing({ error, batch, unit: this.#unit, goesOn });
     if (recordCountMax !== undefined) {
-      this.#narrowed = { recordCountMax, until: this.#narrowed?.until ?? batch.to };
-      this.#run(() => this.#tryAgain());
+      this.#narrow(recordCountMax, batch);
       return;
     }
-    this.#fault(nameBatch(error, batch), poisonOf({ error, batch })?.id);
+    const poison = poisonOf({ error, batch });
+    if (poison !== undefined && this.#options.parking?.mayPark === true) this.#park(poison, nameRecord(error, poison), batch);
+    else this.#fault(nameBatch(error, batch), poison?.id);
+  }
+
+  #narrow(recordCountMax: number, { to }: OutboundBatch): void {
+    this.#narrowed = { recordCountMax, until: this.#narrowed?.until ?? to };
+    this.#run(() => this.#tryAgain());
+  }
+
+  /** From the sink's place on it is met again, and passed. */
+  #park(poison: OutboundRecord, error: HeadwaterError, batch: OutboundBatch): void {
+    const { parking, lane } = this.#options;
+    try {
+      parking?.hasRoom(true);
+      parking?.park(toSubject(poison, lane), error);
+      parking?.secure();
+    } catch (thrown) {
+      this.#fault(HeadwaterError.from(thrown), poison.id);
+      return;
+    }
+    this.#release?.acquit();
+    this.#narrow(1, batch);
   }
 
   /** The poisoned part is behind: the batches become as large as they may be. */
@@ -322,6 +396,7 @@ export class BatchDelivery implements Delivery {
     this.#planner = this.#createPlanner(place);
     this.#durable = place;
     this.#openTickets = [];
+    this.#release?.abandon();
     this.#carried = undefined;
     this.#inFlight = undefined;
     this.#stop = undefined;
@@ -345,9 +420,19 @@ export class BatchDelivery implements Delivery {
 
   #writeInFront({ error, recordId }: PendingStop): void {
     if (this.#inFlight !== undefined) return;
+    try {
+      this.#options.parking?.planWrite(undefined);
+    } catch (thrown) {
+      this.#fault(HeadwaterError.from(thrown));
+      return;
+    }
     const batch = this.#planner.cutInFront();
-    if (batch === undefined) this.#fault(error, recordId);
-    else this.#write(batch);
+    if (batch === undefined) {
+      this.#fault(error, recordId);
+      return;
+    }
+    this.#openTickets.push(this.#tracker.take(batch.to));
+    this.#write(batch);
   }
 
   #fault(error: HeadwaterError, recordId?: string): void {

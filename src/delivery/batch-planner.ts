@@ -75,6 +75,11 @@ export class BatchPlanner {
     return this.#records.length === 0 && !(this.#wasCutInside && this.#isAtEnd);
   }
 
+  /** Whether something was added or passed since the last cut. */
+  get hasMoved(): boolean {
+    return compareCheckpoints(this.#from, this.#to) < 0;
+  }
+
   /** A limit is reached: nothing more may begin before a cut. */
   get isFull(): boolean {
     return this.#records.length >= this.#recordCountMax || this.#byteCount >= this.#options.limits.byteCountMax;

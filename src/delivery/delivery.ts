@@ -7,6 +7,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import type { JournalTail } from './journal-tail.ts';
 import type { ResolvedLaneOptions } from './lane-options.ts';
 import type { LaneCounts } from './lane-status.ts';
+import type { Parking } from './parking/parking.ts';
 import type { OutboundRecord, Sink } from './sink.ts';
 import type { DecodedPart } from './decoded-part.ts';
 import { recordId, toOutboundRecord } from './outbound-record.ts';
@@ -33,6 +34,8 @@ export interface DeliveryOptions {
   /** Whether the sink itself was seen to hold a checkpoint of this lane. */
   readonly wasHeld: boolean;
   readonly counts: LaneCounts;
+  /** Undefined where the sink applies whole transactions. */
+  readonly parking: Parking | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly observer: DeliveryObserver;

@@ -15,7 +15,7 @@ import type { Delivery, DeliveryObserver, DeliveryOptions } from './delivery.ts'
 import { DrainQueue } from './drain-queue.ts';
 import { endsWithin } from './ends-within.ts';
 import type { JournalTail } from './journal-tail.ts';
-import { closeSink, findStart, type LanePlace, type RecordedLane, recordLane } from './lane-opening.ts';
+import { attachParking, closeSink, findStart, type LanePlace, type RecordedLane, recordLane } from './lane-opening.ts';
 import type { ResolvedLaneOptions } from './lane-options.ts';
 import { type LaneEffect, type LaneEvent, type LaneState, transition } from './lane-state.ts';
 import {
@@ -27,6 +27,8 @@ import {
   type LaneStatus,
 } from './lane-status.ts';
 import { readCheckpoint, writeCheckpoint } from './lane-store.ts';
+import { type ParkedReport, reportParked } from './parking/parked-report.ts';
+import { Parking } from './parking/parking.ts';
 import { RecordDelivery } from './record-delivery.ts';
 import { decideRetry } from './retry-decision.ts';
 import type { Sink } from './sink.ts';
@@ -54,11 +56,13 @@ export interface LaneDependencies {
  * The way of one sink behind the journal: reads from its checkpoint, filters, routes and maps, writes in order, retries with
  * jittered delays, and moves the checkpoint. Decisions are in `lane-state.ts` and the pure cores beside it; this is the driver.
  *
- * A hung sink holds this lane only. A poisoned record stops it in front of the record; nothing is skipped.
+ * A hung sink holds this lane only. A poisoned record is parked with its key, or stops the lane in front of it; nothing is
+ * skipped.
  */
 export class Lane implements Component {
   readonly #deps: LaneDependencies;
   readonly #counts: LaneCounts = createLaneCounts();
+  readonly #parking: Parking;
   #state: LaneState = { kind: 'stopped' };
   #since: Instant;
   #recorded: RecordedLane | undefined;
@@ -77,6 +81,7 @@ export class Lane implements Component {
 
   constructor(deps: LaneDependencies) {
     this.#deps = deps;
+    this.#parking = new Parking({ ...deps, limits: deps.options.parked });
     this.#since = deps.clock.now();
   }
 
@@ -146,7 +151,7 @@ export class Lane implements Component {
   /** How far a checkpoint may be kept: never ahead of what the sink has made durable. */
   get durableSequence(): Sequence {
     const checkpoint = this.#delivery?.durable ?? this.#lastCheckpoint ?? this.#recorded?.checkpoint;
-    return checkpoint?.sequence ?? sequenceZero;
+    return this.#parking.retained(checkpoint?.sequence ?? sequenceZero);
   }
 
   /**
@@ -155,7 +160,37 @@ export class Lane implements Component {
    */
   secureCheckpoint(): Sequence {
     this.#keeper?.flush();
-    return readCheckpoint(this.#deps.states, this.name)?.sequence ?? sequenceZero;
+    return this.#parking.retained(readCheckpoint(this.#deps.states, this.name)?.sequence ?? sequenceZero);
+  }
+
+  /** The records that are parked, and what was dropped. */
+  get parked(): ParkedReport {
+    return reportParked(this.#parking, this.#deps);
+  }
+
+  /**
+   * Tries one parked record again, or all that failed; those that wait behind go on after it, in order. Durable when it
+   * returns; a lane that stopped because too much was parked goes on. @returns how many will be tried. @throws HW-LANE-016
+   */
+  retryParked(id: string | 'all'): number {
+    const count = this.#parking.retry(id);
+    this.#goOn();
+    return count;
+  }
+
+  /**
+   * Gives a parked record up; what waits behind it goes on. Record and reason stay on record, durably when it returns.
+   * @throws HW-LANE-016
+   */
+  dropParked(id: string, reason: string): void {
+    this.#parking.drop(id, reason, this.#delivery !== undefined);
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    this.#delivery?.deliver();
+    const isFull = this.#state.kind === 'failed' && /^HW-LANE-01[47]$/.test(this.#state.error.code);
+    if (isFull) this.#apply({ kind: 'resume' });
   }
 
   /** What the lane does and how far it is. */
@@ -176,6 +211,8 @@ export class Lane implements Component {
       deliveredCount: this.#counts.delivered,
       filteredCount: this.#counts.filtered,
       retryCount: this.#counts.retries,
+      parkedKeyCount: this.#parking.poisonedCount,
+      parkedRecordCount: this.#parking.recordCount,
       leftOut: { foreignMessages, adoptedOutboxChanges, outboxChanges },
       isComplete: tables.length === 0 && !beganLater,
       uncopiedTables: tables,
@@ -243,6 +280,7 @@ export class Lane implements Component {
   async #record(): Promise<boolean> {
     try {
       this.#recorded = await recordLane(this.#place);
+      this.#parking.load();
       return true;
     } catch (thrown) {
       this.#noteFailure(HeadwaterError.from(thrown), undefined);
@@ -265,10 +303,11 @@ export class Lane implements Component {
       const { from, wasHeld } = await findStart(this.#place, sink, recorded, signal);
       signal.throwIfAborted();
       this.#oldestKnownMicros ??= (await reader.extent()).oldestCommitMicros;
+      const parking = await attachParking(this.#place, sink, this.#parking, from);
       signal.throwIfAborted();
       this.#attach(
         sink,
-        { sink, tail, lane: options, from, wasHeld, counts: this.#counts, clock, random, observer: this.#observer },
+        { sink, tail, lane: options, from, wasHeld, counts: this.#counts, parking, clock, random, observer: this.#observer },
         recorded,
       );
     } catch (thrown) {

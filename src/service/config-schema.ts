@@ -286,6 +286,32 @@ const laneSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  onPoisoned: z
+    .enum(['park', 'stop'])
+    .optional()
+    .describe(
+      'What becomes of a record that is refused for good: `park` sets it aside with its key, and later records of that key wait behind it; `stop` stops the lane in front of it. Default: park; stop where the sink applies whole transactions, which cannot park.',
+    ),
+  parked: z
+    .strictObject({
+      keyCountMax: z
+        .int()
+        .min(1)
+        .max(10_000)
+        .default(100)
+        .meta(
+          about('Failed records, each with its key, before the lane stops.', 'More is no single record any more, but a bug.'),
+        ),
+      recordCountMax: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .default(10_000)
+        .meta(
+          about('These and the records that wait behind them, before the lane stops.', 'A list that somebody can still work off, in a few megabytes.'),
+        ),
+    })
+    .prefault({}),
   paused: z
     .boolean()
     .default(false)

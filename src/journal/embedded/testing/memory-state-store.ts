@@ -22,6 +22,12 @@ export class MemoryState {
       read: (kind, name) => kindOf(kind).get(name),
       write: (kind, name, text) => void kindOf(kind).set(name, text),
       remove: (kind, name) => void kindOf(kind).delete(name),
+      change: (edits) => {
+        for (const { kind, name, text } of edits) {
+          if (text === undefined) kindOf(kind).delete(name);
+          else kindOf(kind).set(name, text);
+        }
+      },
       list: (kind) => [...kindOf(kind)].toSorted(([a], [b]) => (a < b ? -1 : 1)),
       close: () => {
         if (this.#holder === store) this.#holder = undefined;

@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import { HeadwaterError } from '../../foundation/error.ts';
+import { LaneStage } from '../testing/lane-stage.ts';
+import { testEvent } from '../testing/memory-journal.ts';
+import { RecordingStore } from '../testing/recording-sink.ts';
+import type { Lane } from '../lane.ts';
+import type { LaneOptions } from '../lane-options.ts';
+import type { OutboundBatch, SinkCapabilities } from '../sink.ts';
+
+const poison = new HeadwaterError('HW-SINK-007', 'the store refuses the record');
+
+/** A store that refuses some records until it is mended. */
+function refusing(capability: Partial<SinkCapabilities>, ...ids: readonly string[]): RecordingStore & { bad: Set<string> } {
+  const bad = new Set(ids);
+  const store = Object.assign(new RecordingStore(capability), { bad });
+  store.script = ({ records }: OutboundBatch) =>
+    records.some(({ id }) => bad.has(id)) ? { throw: poison } : 'take';
+  return store;
+}
+
+async function startLane(
+  stage: LaneStage,
+  store: RecordingStore,
+  options: Partial<LaneOptions> = {},
+): Promise<Lane> {
+  const lane = stage.lane({ sink: store.definition, onPoisoned: 'park', ...options });
+  await lane.start();
+  return lane;
+}
+
+/** An empty transaction is what a canary leaves in the journal: it lets a sink's own checkpoint move. */
+function moveOn(stage: LaneStage): void {
+  stage.journal.append([]);
+}
+
+const capabilities: readonly Partial<SinkCapabilities>[] = [
+  { unit: 'batch', checkpointIn: 'sink' },
+  { unit: 'batch', checkpointIn: 'lane' },
+  { unit: 'record', checkpointIn: 'lane' },
+];
+
+describe('a parked key', () => {
+  for (const capability of capabilities) {
+    const sink = `with unit ${capability.unit} and the checkpoint in the ${capability.checkpointIn}`;
+
+    test(`holds later records of its key and nobody else, and goes on in order once mended, ${sink}`, async () => {
+      await using stage = new LaneStage();
+      const store = refusing(capability, 'b1');
+      stage.journal.append([testEvent('a', 'a1'), testEvent('b', 'b1'), testEvent('c', 'c1')]);
+      stage.journal.append([testEvent('b', 'b2'), testEvent('a', 'a2')]);
+      stage.journal.append([testEvent('b', 'b3'), testEvent(null, 'n1')]);
+      const lane = await startLane(stage, store);
+      await lane.drain();
+      assert.deepEqual(new Set(store.ids), new Set(['a1', 'c1', 'a2', 'n1']));
+      assert.deepEqual(
+        lane.parked.keys.map(({ id, key, code, waitingCount }) => ({ id, key, code, waitingCount })),
+        [{ id: 'b1', key: 'b', code: 'HW-SINK-007', waitingCount: 2 }],
+      );
+      assert.equal(lane.status().checkpoint?.sequence, 3n);
+      store.bad.clear();
+      assert.equal(lane.retryParked('b1'), 1);
+      stage.journal.append([testEvent('b', 'b4')]);
+      await store.until(() => store.ids.includes('b4'));
+      assert.deepEqual(store.ids.slice(4), ['b1', 'b2', 'b3', 'b4']);
+      await lane.stop();
+      assert.deepEqual(lane.parked.keys.concat(lane.parked.waiting as never[]), []);
+    });
+
+    test(`stays parked over a restart, and what is met again is not listed twice, ${sink}`, async () => {
+      await using stage = new LaneStage();
+      const store = refusing(capability, '1');
+      stage.journal.append([testEvent('k', '1')]);
+      stage.journal.append([testEvent('k', '2'), testEvent('x', '3')]);
+      await using first = disposable(await startLane(stage, store));
+      await first.lane.drain();
+      await first.lane.stop();
+      stage.journal.append([testEvent('k', '4'), testEvent('x', '5')]);
+      const second = await startLane(stage, store);
+      await second.drain();
+      assert.deepEqual(store.ids, ['3', '5']);
+      assert.equal(second.parked.keys[0]?.waitingCount, 2);
+      assert.deepEqual(second.parked.waiting.map(({ id }) => id), ['2', '4']);
+      store.bad.clear();
+      second.retryParked('all');
+      moveOn(stage);
+      await store.until(() => store.ids.includes('4'));
+      assert.deepEqual(store.ids.slice(2), ['1', '2', '4']);
+    });
+
+    test(`keeps the journal from the oldest parked record on, ${sink}`, async () => {
+      await using stage = new LaneStage();
+      const store = refusing(capability, '2');
+      stage.journal.append([testEvent('a', '1')]);
+      stage.journal.append([testEvent('k', '2')]);
+      for (let n = 3; n <= 9; n += 1) stage.journal.append([testEvent('a', String(n))]);
+      const lane = await startLane(stage, store);
+      await lane.drain();
+      assert.equal(lane.status().checkpoint?.sequence, 9n);
+      assert.equal(lane.durableSequence, 1n);
+      assert.equal(lane.secureCheckpoint(), 1n);
+      lane.dropParked('2', 'a duplicate of the old system');
+      assert.equal(lane.durableSequence, 9n);
+      assert.equal(lane.secureCheckpoint(), 9n);
+    });
+
+    test(`lets go on what waits once its record is dropped, with the reason on record, ${sink}`, async () => {
+      await using stage = new LaneStage();
+      const store = refusing(capability, '1');
+      stage.journal.append([testEvent('k', '1'), testEvent('k', '2')]);
+      const lane = await startLane(stage, store);
+      await lane.drain();
+      lane.dropParked('1', 'wrong customer');
+      moveOn(stage);
+      await store.until(() => store.ids.includes('2'));
+      assert.deepEqual(store.ids, ['2']);
+      const [dropped] = lane.parked.dropped;
+      assert.equal(dropped?.id, '1');
+      assert.equal(dropped?.reason, 'wrong customer');
+      assert.equal(dropped?.code, 'HW-SINK-007');
+      assert.throws(() => lane.retryParked('1'), { code: 'HW-LANE-016' });
+    });
+
+    test(`stays parked when the retry fails again, in front of what waits, ${sink}`, async () => {
+      await using stage = new LaneStage();
+      const store = refusing(capability, '1');
+      stage.journal.append([testEvent('k', '1'), testEvent('k', '2'), testEvent('x', '3')]);
+      const lane = await startLane(stage, store);
+      await lane.drain();
+      lane.retryParked('1');
+      stage.journal.append([testEvent('x', '4')]);
+      await store.until(() => lane.parked.keys[0]?.attemptCount === 2);
+      await lane.drain();
+      assert.equal(lane.parked.keys[0]?.isRetrying, false);
+      assert.deepEqual(store.ids, ['3', '4']);
+      assert.equal(lane.parked.waiting.length, 1);
+    });
+
+    test(`is parked at the second poisoned record when the first is mended, ${sink}`, async () => {
+      await using stage = new LaneStage();
+      const store = refusing(capability, '1', '3');
+      stage.journal.append(['1', '2', '3', '4'].map((id) => testEvent('k', id)));
+      const lane = await startLane(stage, store);
+      await lane.drain();
+      store.bad.delete('1');
+      lane.retryParked('1');
+      for (const id of ['x1', 'x2', 'x3', 'x4', 'x5', 'x6']) {
+        stage.journal.append([testEvent('x', id)]);
+        await lane.drain();
+      }
+      await store.until(() => lane.parked.keys[0]?.id === '3');
+      assert.deepEqual(store.ids.filter((id) => !id.startsWith('x')), ['1', '2']);
+      assert.deepEqual(lane.parked.waiting.map(({ id }) => id), ['4']);
+      store.bad.clear();
+      lane.retryParked('3');
+      moveOn(stage);
+      await store.until(() => store.ids.includes('4'));
+      assert.deepEqual(store.ids.filter((id) => !id.startsWith('x')), ['1', '2', '3', '4']);
+    });
+
+    test(`parks what a function of the lane throws for, ${sink}`, async () => {
+      await using stage = new LaneStage();
+      const store = refusing(capability);
+      let isMended = false;
+      stage.journal.append([testEvent('k', '1'), testEvent('k', '2'), testEvent('x', '3')]);
+      const map: LaneOptions['map'] = (record) => {
+        if (!isMended && record.kind === 'event' && record.event.id === '1') throw new TypeError('no such field');
+        return record;
+      };
+      const lane = await startLane(stage, store, { map });
+      await lane.drain();
+      assert.deepEqual(store.ids, ['3']);
+      assert.equal(lane.parked.keys[0]?.code, 'HW-LANE-010');
+      isMended = true;
+      lane.retryParked('all');
+      moveOn(stage);
+      await store.until(() => store.ids.includes('2'));
+      assert.deepEqual(store.ids, ['3', '1', '2']);
+    });
+
+    test(`stops the lane by name at the limit, and a retry makes room, ${sink}`, async () => {
+      await using stage = new LaneStage();
+      const store = refusing(capability, '1');
+      for (let n = 1; n <= 9; n += 1) stage.journal.append([testEvent('k', String(n))]);
+      const lane = await startLane(stage, store, { parked: { recordCountMax: 3 }, batch: { recordCountMax: 2 } });
+      await store.until(() => store.closeCount === 1);
+      await lane.stop();
+      assert.equal(lane.status().lastFailure?.error.code, 'HW-LANE-014');
+      assert.equal(lane.status().parkedRecordCount, 3);
+      store.bad.clear();
+      await lane.start();
+      lane.retryParked('all');
+      await store.until(() => store.ids.length === 9);
+      assert.deepEqual(store.ids, ['1', '2', '3', '4', '5', '6', '7', '8', '9']);
+    });
+
+    test(`without a key parks that record alone, ${sink}`, async () => {
+      await using stage = new LaneStage();
+      const store = refusing(capability, '1');
+      stage.journal.append([testEvent(null, '1'), testEvent(null, '2')]);
+      const lane = await startLane(stage, store);
+      await lane.drain();
+      assert.deepEqual(store.ids, ['2']);
+      assert.equal(lane.parked.keys[0]?.waitingCount, 0);
+    });
+  }
+
+  test('is refused where the sink applies whole transactions', async () => {
+    await using stage = new LaneStage();
+    const store = refusing({ unit: 'transaction' });
+    const lane = stage.lane({ sink: store.definition, onPoisoned: 'park' });
+    await assert.rejects(lane.start(), { code: 'HW-LANE-015' });
+  });
+});
+
+function disposable(lane: Lane): { readonly lane: Lane } & AsyncDisposable {
+  return { lane, [Symbol.asyncDispose]: () => lane.stop() };
+}
