@@ -325,7 +325,8 @@ export class BatchDelivery implements Delivery {
       return;
     }
     const poison = poisonOf({ error, batch });
-    if (poison !== undefined && this.#options.parking?.mayPark === true) this.#park(poison, nameRecord(error, poison), batch);
+    if (poison !== undefined && this.#options.parking?.mayPark === true)
+      this.#park(poison, nameRecord(error, poison), batch);
     else this.#fault(nameBatch(error, batch), poison?.id);
   }
 

@@ -307,7 +307,18 @@ export class Lane implements Component {
       signal.throwIfAborted();
       this.#attach(
         sink,
-        { sink, tail, lane: options, from, wasHeld, counts: this.#counts, parking, clock, random, observer: this.#observer },
+        {
+          sink,
+          tail,
+          lane: options,
+          from,
+          wasHeld,
+          counts: this.#counts,
+          parking,
+          clock,
+          random,
+          observer: this.#observer,
+        },
         recorded,
       );
     } catch (thrown) {

@@ -64,7 +64,9 @@ export function planNarrowing({ error, batch, unit, goesOn }: RefusedBatch): num
  * used up say so only where it is the handler itself that failed: a store that is away would park everything. Pure.
  */
 export function isPoison({ code, details }: HeadwaterError): boolean {
-  return recordCodes.has(code) || functionCodes.has(code) || (code === 'HW-LANE-013' && handlerCodes.has(details['last']));
+  return (
+    recordCodes.has(code) || functionCodes.has(code) || (code === 'HW-LANE-013' && handlerCodes.has(details['last']))
+  );
 }
 
 /** The record that a refused batch stands for, when it is one. Pure. */

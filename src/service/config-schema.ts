@@ -300,7 +300,10 @@ const laneSchema = z.strictObject({
         .max(10_000)
         .default(100)
         .meta(
-          about('Failed records, each with its key, before the lane stops.', 'More is no single record any more, but a bug.'),
+          about(
+            'Failed records, each with its key, before the lane stops.',
+            'More is no single record any more, but a bug.',
+          ),
         ),
       recordCountMax: z
         .int()
@@ -308,7 +311,10 @@ const laneSchema = z.strictObject({
         .max(100_000)
         .default(10_000)
         .meta(
-          about('These and the records that wait behind them, before the lane stops.', 'A list that somebody can still work off, in a few megabytes.'),
+          about(
+            'These and the records that wait behind them, before the lane stops.',
+            'A list that somebody can still work off, in a few megabytes.',
+          ),
         ),
     })
     .prefault({}),

@@ -37,7 +37,7 @@ export class ParkedList {
   put(record: ParkedRecord): void {
     this.remove(record);
     let index = this.#records.length;
-    for (let before = this.#records[index - 1]; before !== undefined && comparePlaces(before, record) > 0; ) {
+    for (let before = this.#records[index - 1]; before !== undefined && comparePlaces(before, record) > 0;) {
       index -= 1;
       before = this.#records[index - 1];
     }

@@ -163,7 +163,8 @@ export class Parking {
    */
   hasRoom(isPoisoned: boolean): boolean {
     const { limits, laneName } = this.#options;
-    const isFull = this.recordCount >= limits.recordCountMax || (isPoisoned && this.poisonedCount >= limits.keyCountMax);
+    const isFull =
+      this.recordCount >= limits.recordCountMax || (isPoisoned && this.poisonedCount >= limits.keyCountMax);
     if (!isFull) return true;
     if (this.planRelease(1).length > 0) return this.recordCount === limits.recordCountMax;
     const message = `lane "${laneName}" has parked ${this.poisonedCount} record(s) and ${this.recordCount - this.poisonedCount} behind them`;
