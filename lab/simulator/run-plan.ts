@@ -30,6 +30,7 @@ export interface RunPlan {
   /** How often a call that changes the disk fails; never in the last life, where an error would end the process. */
   readonly diskErrorChance: number;
   readonly storeFaultChance: number;
+  readonly poisonChance: number;
   /** How many steps of the last life still see the faults of server and stores. */
   readonly lastFaultsStepCount: number;
 }
@@ -95,5 +96,6 @@ export function planRun(scheduler: Scheduler): RunPlan {
     diskErrorChance: choose([0, 0, 0.003, 0.02]),
     storeFaultChance: choose([0, 0.05, 0.25]),
     lastFaultsStepCount: scheduler.between(0, 400),
+    poisonChance: choose([0, 0.03, 0.15]),
   };
 }

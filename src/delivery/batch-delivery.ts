@@ -191,7 +191,8 @@ export class BatchDelivery implements Delivery {
   /** Begins a write if one is due. */
   #dispatch(): boolean {
     if (this.#inFlight !== undefined) return false;
-    if (!this.#isReleaseDue && !this.#isDue()) return false;
+    if (this.#releaseNext()) return true;
+    if (!this.#isDue()) return false;
     this.#waitTimer?.clear();
     this.#waitTimer = undefined;
     this.#hasWaited = false;
@@ -199,28 +200,23 @@ export class BatchDelivery implements Delivery {
     return true;
   }
 
-  /** A sink that keeps the checkpoint takes released records with the next move of it only. */
-  get #isReleaseDue(): boolean {
-    return (this.#release?.next.length ?? 0) > 0 && (!this.#keepsOwn || this.#planner.hasMoved);
-  }
-
-  /** What is parked behind the batch, and what is released with it, is durable before the batch is cut. */
+  /** What is parked in front of its end is durable before the batch is cut. */
   #cutAndWrite(): void {
-    const released = this.#release?.next ?? [];
-    const { parking } = this.#options;
-    const isOwnBatch = released.length > 0 && !this.#keepsOwn;
-    const places = released.map(({ parked }) => parked);
-    parking?.planWrite(places.length === 0 || isOwnBatch ? undefined : { to: this.#planner.to, places });
-    this.#release?.begin(released);
-    const records = released.map(({ outbound }) => outbound);
-    if (isOwnBatch) {
-      const place = this.#tracker.acknowledged;
-      this.#write({ records, from: place, to: place, endsTransaction: true });
-      return;
-    }
+    this.#options.parking?.planWrite(undefined);
     const batch = this.#planner.cut();
     this.#openTickets.push(this.#tracker.take(batch.to));
-    this.#write(records.length === 0 ? batch : { ...batch, records: [...records, ...batch.records] });
+    this.#write(batch);
+  }
+
+  /** Writes parked records that may go, as a batch of their own. What it releases is durable before it is written. */
+  #releaseNext(): boolean {
+    const places = this.#release?.next(this.#planner.releasedUpTo) ?? [];
+    if (places.length === 0) return false;
+    const place = this.#planner.previewRelease();
+    this.#options.parking?.planWrite({ to: place.to, places });
+    this.#planner.release(place);
+    this.#write({ ...place, records: this.#release?.begin(places.length) ?? [] });
+    return true;
   }
 
   /** The next batch fills while this one is written, but not before its first bytes are on their way. */
@@ -314,8 +310,7 @@ export class BatchDelivery implements Delivery {
       return;
     }
     if (this.#release?.isUnderWay === true && isPoison(error)) {
-      this.#release.refuse(error, batch);
-      this.#narrow(1, batch);
+      this.#orFault(() => this.#release?.refuse(error), batch);
       return;
     }
     const goesOn = this.#openTickets.length > 1 && this.#narrowed === undefined;
@@ -338,15 +333,21 @@ export class BatchDelivery implements Delivery {
   /** From the sink's place on it is met again, and passed. */
   #park(poison: OutboundRecord, error: HeadwaterError, batch: OutboundBatch): void {
     const { parking, lane } = this.#options;
-    try {
+    this.#orFault(() => {
       parking?.hasRoom(true);
       parking?.park(toSubject(poison, lane), error);
       parking?.secure();
+    }, batch);
+  }
+
+  /** Lists what a write was refused for, and goes on from the sink's place; a list that cannot be written stops the lane. */
+  #orFault(list: () => void, batch: OutboundBatch): void {
+    try {
+      list();
     } catch (thrown) {
-      this.#fault(HeadwaterError.from(thrown), poison.id);
+      this.#fault(HeadwaterError.from(thrown));
       return;
     }
-    this.#release?.acquit();
     this.#narrow(1, batch);
   }
 

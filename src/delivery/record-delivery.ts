@@ -45,6 +45,8 @@ export class RecordDelivery implements Delivery {
   /** Pending transactions in order, for the age of the oldest. */
   #headers: TransactionHeader[] = [];
   #isHalted = false;
+  /** Units left without an attempt: what had no room has some now. */
+  #madeRoom = false;
   /** What stops the lane once everything in front of it is delivered. */
   #stop: { readonly error: HeadwaterError; readonly recordId: string | undefined } | undefined;
 
@@ -95,9 +97,13 @@ export class RecordDelivery implements Delivery {
   deliver(): void {
     if (this.#isHalted || this.#intake.isWaiting) return;
     try {
-      const isDry = this.#stop === undefined && this.#fill();
-      if (this.#stop === undefined) this.#release?.request();
-      this.#beginAll();
+      let isDry = false;
+      do {
+        this.#madeRoom = false;
+        isDry = this.#stop === undefined && this.#fill();
+        if (this.#stop === undefined) this.#release?.request();
+        this.#beginAll();
+      } while (this.#madeRoom && !this.#isHalted);
       if (this.#stop !== undefined && this.#scheduler.pendingCount === 0)
         this.#fault(this.#stop.error, this.#stop.recordId);
       if (isDry) this.#intake.onReady(() => this.deliver());
@@ -183,6 +189,7 @@ export class RecordDelivery implements Delivery {
     if (parking === undefined || parking.recordCount === 0) return false;
     const subject = toSubject(unit.outbound, lane);
     if (!parking.isBehind(subject, subject.order)) return false;
+    this.#madeRoom = true;
     this.#setAside(unit, () => {
       if (unit.origin.kind === 'parked') return;
       parking.hasRoom(false);

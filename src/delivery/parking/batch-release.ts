@@ -1,6 +1,9 @@
 import { HeadwaterError } from '../../foundation/error.ts';
+import type { Checkpoint } from '../checkpoint.ts';
 import type { DeliveryOptions } from '../delivery.ts';
-import type { OutboundBatch } from '../sink.ts';
+import { nameRecord } from '../poisoned-record.ts';
+import type { OutboundRecord } from '../sink.ts';
+import { isPassed, type RecordPlace } from './parked-record.ts';
 import { type LoadedRecord, ParkedLoader } from './parked-loader.ts';
 import type { Parking } from './parking.ts';
 
@@ -13,11 +16,8 @@ export interface ReleaseOwner {
 }
 
 /**
- * Parked records on their way back into a delivery by batches. Where the sink keeps the checkpoint they ride with the next
- * batch that moves it, for only then can a lost reply be told from a lost write; else they are a batch of their own.
- *
- * When a batch with released records is refused, the next one holds one released and at most one other record, and when both
- * are left, the other one goes alone: whoever fails alone, or is missing where it succeeds, is to blame.
+ * Parked records on their way back into a delivery by batches: a batch of their own, in front of the next one. When it is
+ * refused they go one by one, so that the one to blame is found.
  */
 export class BatchRelease {
   readonly #parking: Parking;
@@ -27,7 +27,6 @@ export class BatchRelease {
   #countMax: number;
   #loaded: readonly LoadedRecord[] = [];
   #underWay: readonly LoadedRecord[] = [];
-  #suspect: { readonly loaded: LoadedRecord; readonly error: HeadwaterError } | undefined;
   #isLoading = false;
   #isClosed = false;
 
@@ -39,9 +38,10 @@ export class BatchRelease {
     this.#countMax = this.#recordCountMax;
   }
 
-  /** What the next write is to take along. */
-  get next(): readonly LoadedRecord[] {
-    return this.#suspect === undefined && this.#underWay.length === 0 ? this.#loaded.slice(0, this.#countMax) : [];
+  /** What the next write may release: nothing that the checkpoint of that write has not passed. */
+  next(upTo: Checkpoint): readonly RecordPlace[] {
+    if (this.#underWay.length > 0) return [];
+    return this.#loaded.slice(0, this.#countMax).flatMap(({ parked }) => (isPassed(parked, upTo) ? [parked] : []));
   }
 
   /** Whether the write under way holds released records. */
@@ -68,9 +68,10 @@ export class BatchRelease {
     );
   }
 
-  /** The write begins with what `next` gave. */
-  begin(released: readonly LoadedRecord[]): void {
-    this.#underWay = released;
+  /** The write begins with what `next` named. */
+  begin(count: number): readonly OutboundRecord[] {
+    this.#underWay = this.#loaded.slice(0, count);
+    return this.#underWay.map(({ outbound }) => outbound);
   }
 
   /** The write is given up; what it released is released again later. */
@@ -78,45 +79,29 @@ export class BatchRelease {
     this.#underWay = [];
   }
 
-  /** The write took effect. @throws HW-JOURNAL-007, HW-JOURNAL-008; what was to be made durable is with the next write then */
+  /** A write took effect. @throws HW-JOURNAL-007, HW-JOURNAL-008; what was to be made durable is with the next write then */
   succeed(): void {
     const settled = this.#underWay;
-    const suspect = this.#suspect;
+    if (settled.length === 0) return;
     this.#underWay = [];
-    if (settled.length > 0) {
-      this.#loaded = this.#loaded.slice(settled.length);
-      this.#countMax = Math.min(this.#recordCountMax, this.#countMax * 2);
-      this.#parking.settle(settled.map(({ parked }) => parked));
-    } else if (suspect !== undefined) {
-      this.#suspect = undefined;
-      this.#blame(suspect.loaded, suspect.error);
-    }
+    this.#loaded = this.#loaded.slice(settled.length);
+    this.#countMax = Math.min(this.#recordCountMax, this.#countMax * 2);
+    this.#parking.settle(settled.map(({ parked }) => parked));
   }
 
-  /** The write was refused because of a record. */
-  refuse(error: HeadwaterError, batch: OutboundBatch): void {
+  /** The write was refused because of a record. @throws HW-JOURNAL-007, HW-JOURNAL-008 */
+  refuse(error: HeadwaterError): void {
     const [first, ...others] = this.#underWay;
-    const otherCount = batch.records.length - this.#underWay.length;
     this.#underWay = [];
     this.#countMax = 1;
-    if (first === undefined || others.length > 0 || otherCount > 1) return;
-    if (otherCount === 0) this.#blame(first, error);
-    else this.#suspect = { loaded: first, error };
-  }
-
-  /** The record that went alone is the one to blame. */
-  acquit(): void {
-    this.#suspect = undefined;
+    if (first === undefined || others.length > 0) return;
+    this.#loaded = [];
+    this.#countMax = this.#recordCountMax;
+    this.#parking.refuse(first.parked, nameRecord(error, first.outbound));
   }
 
   close(): void {
     this.#isClosed = true;
     this.#loader.close();
-  }
-
-  #blame({ parked }: LoadedRecord, error: HeadwaterError): void {
-    this.#loaded = [];
-    this.#countMax = this.#recordCountMax;
-    this.#parking.refuse(parked, error);
   }
 }

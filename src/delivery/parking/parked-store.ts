@@ -1,6 +1,6 @@
 import type { StateEdit, StateStore } from '../../journal/state-store.ts';
-import type { Sequence } from '../../model/position.ts';
-import { toSequence } from '../../model/position.ts';
+import { type Sequence, toSequence } from '../../model/position.ts';
+import type { Checkpoint } from '../checkpoint.ts';
 import {
   decodeParkedRecord,
   encodeParkedRecord,
@@ -13,7 +13,7 @@ import {
 /** A write that is to deliver parked records together with a move of the sink's own checkpoint. */
 export interface PlannedRelease {
   /** The sink holds this once the records took effect, and not before. */
-  readonly to: { readonly sequence: Sequence; readonly recordCount: number };
+  readonly to: Required<Pick<Checkpoint, 'sequence' | 'recordCount' | 'releaseCount'>>;
   readonly places: readonly RecordPlace[];
 }
 
@@ -44,9 +44,9 @@ export function listDropped(states: StateStore, laneName: string): readonly Drop
 export function readRelease(states: StateStore, laneName: string): PlannedRelease | undefined {
   const text = states.read(releaseKind, laneName);
   if (text === undefined) return undefined;
-  const { sequence, recordCount, places } = parseObject(text);
+  const { sequence, recordCount, releaseCount, places } = parseObject(text);
   return {
-    to: { sequence: sequenceOf(sequence), recordCount: Number(recordCount) },
+    to: { sequence: sequenceOf(sequence), recordCount: Number(recordCount), releaseCount: Number(releaseCount) },
     places: (Array.isArray(places) ? places : []).map((place: unknown) => {
       const [own, ordinal] = Array.isArray(place) ? place : [];
       return { sequence: sequenceOf(own), ordinal: Number(ordinal) };
@@ -73,6 +73,7 @@ export function editRelease(laneName: string, release: PlannedRelease | undefine
           version: 1,
           sequence: String(release.to.sequence),
           recordCount: release.to.recordCount,
+          releaseCount: release.to.releaseCount,
           places: release.places.map(({ sequence, ordinal }) => [String(sequence), ordinal]),
         });
   return { kind: releaseKind, name: laneName, text };

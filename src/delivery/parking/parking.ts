@@ -158,7 +158,7 @@ export class Parking {
   }
 
   /**
-   * Whether one more may be parked; false while a release is to make room first, which may need one more to move on.
+   * Whether one more may be parked; false while a release may make room first.
    * @throws HW-LANE-014 when nothing will
    */
   hasRoom(isPoisoned: boolean): boolean {
@@ -166,7 +166,7 @@ export class Parking {
     const isFull =
       this.recordCount >= limits.recordCountMax || (isPoisoned && this.poisonedCount >= limits.keyCountMax);
     if (!isFull) return true;
-    if (this.planRelease(1).length > 0) return this.recordCount === limits.recordCountMax;
+    if (this.planRelease(1).length > 0) return false;
     const message = `lane "${laneName}" has parked ${this.poisonedCount} record(s) and ${this.recordCount - this.poisonedCount} behind them`;
     throw new HeadwaterError('HW-LANE-014', message, {
       details: { lane: laneName, parkedKeys: this.poisonedCount, parkedRecords: this.recordCount },

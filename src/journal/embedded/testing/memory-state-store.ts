@@ -10,6 +10,11 @@ export class MemoryState {
     this.#holder = undefined;
   }
 
+  /** What is durable, seen from outside. */
+  peek(kind: string, name: string): string | undefined {
+    return this.#values.get(kind)?.get(name);
+  }
+
   open(): StateStore | 'locked' {
     if (this.#holder !== undefined) return 'locked';
     const values = this.#values;
