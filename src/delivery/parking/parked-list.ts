@@ -92,18 +92,22 @@ export class ParkedList {
     return release;
   }
 
-  /** How many records wait behind each that failed, those behind several counted for the first. By text of place. */
-  countWaiting(): ReadonlyMap<string, number> {
-    const lines = this.#records
-      .filter(({ failure }) => failure !== undefined)
-      .map((record) => ({ place: placeText(record), held: new HeldKeys(record.order), count: 0 }));
+  /** The failed record behind which each other one waits, the first of several, by text of the other one's place. */
+  findHeads(): ReadonlyMap<string, ParkedRecord> {
+    const lines = this.#records.flatMap((head) =>
+      head.failure === undefined ? [] : [{ head, held: new HeldKeys(head.order) }],
+    );
+    const heads = new Map<string, ParkedRecord>();
     for (const record of this.#records) {
-      const line = record.failure === undefined ? lines.find(({ held }) => held.holds(record.order)) : undefined;
+      const line =
+        record.failure === undefined
+          ? lines.find(({ head, held }) => comparePlaces(head, record) < 0 && held.holds(record.order))
+          : undefined;
       if (line === undefined) continue;
       line.held.add(record.order);
-      line.count += 1;
+      heads.set(placeText(record), line.head);
     }
-    return new Map(lines.map(({ place, count }) => [place, count]));
+    return heads;
   }
 }
 

@@ -102,9 +102,9 @@ export class Parking {
     return this.#edits.length > 0;
   }
 
-  /** How many wait behind each record that failed, by text of place. */
-  countWaiting(): ReadonlyMap<string, number> {
-    return this.#list.countWaiting();
+  /** The failed record behind which each other one waits, by text of the other one's place. */
+  findHeads(): ReadonlyMap<string, ParkedRecord> {
+    return this.#list.findHeads();
   }
 
   /** The sequence in front of the oldest parked record, if that lies in front of `sequence`: what retention may count on. */
