@@ -30,6 +30,7 @@ export interface RunPlan {
   /** How often a call that changes the disk fails; never in the last life, where an error would end the process. */
   readonly diskErrorChance: number;
   readonly storeFaultChance: number;
+  /** How many records a store that can park refuses, until it is mended. */
   readonly poisonChance: number;
   /** How many steps of the last life still see the faults of server and stores. */
   readonly lastFaultsStepCount: number;
@@ -49,6 +50,8 @@ export function planScenario(scheduler: Scheduler): RunPlan {
     diskErrorChance: 0,
     storeFaultChance: Math.min(0.1, plan.storeFaultChance),
     lastFaultsStepCount: 150,
+    // So few records, and some are to be parked.
+    poisonChance: plan.poisonChance === 0 ? 0 : 0.5,
   };
 }
 

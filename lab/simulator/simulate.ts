@@ -301,7 +301,6 @@ class Run {
     this.#isCalm = true;
     this.#storeFaults.refuseChance = 0;
     this.#storeFaults.lostReplyChance = 0;
-    this.#storeFaults.poisonChance = 0;
   }
 
   get #isEverythingDelivered(): boolean {

@@ -112,7 +112,7 @@ export class SimulatedHeadwater {
       if (first === undefined || !this.#world.process.isAlive) continue;
       scheduler.record(`${lane.name} has parked ${keys.length}`);
       try {
-        if (scheduler.chance(0.8)) lane.retryParked(scheduler.chance(0.5) ? 'all' : first.id);
+        if (scheduler.chance(0.8)) lane.retryParked(scheduler.chance(0.5) ? undefined : first.id);
         else this.#drop(lane, first);
       } catch (thrown) {
         if (this.#world.process.isAlive) this.failure ??= thrown;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { setImmediate } from 'node:timers/promises';
 
 import type { Lane } from '../delivery/lane.ts';
 import { LaneStage } from '../delivery/testing/lane-stage.ts';
@@ -15,6 +14,13 @@ import { plainStyle } from './terminal.ts';
 interface Said {
   readonly code: number;
   readonly text: string;
+}
+
+/** Lets everything that was to happen now happen. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 describe('headwater parked', () => {
@@ -68,7 +74,7 @@ describe('headwater parked', () => {
   }
 
   async function until(isMet: () => boolean): Promise<void> {
-    while (!isMet()) await setImmediate();
+    while (!isMet()) await turn();
   }
 
   it('lists what is parked with 3, and nothing with 0', async () => {

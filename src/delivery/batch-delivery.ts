@@ -2,19 +2,15 @@ import type { ClockTimer } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.ts';
 import { BatchPlanner } from './batch-planner.ts';
-import { type Checkpoint, compareCheckpoints } from './checkpoint.ts';
-import type { Delivery, DeliveryOptions } from './delivery.ts';
+import { BatchNarrowing } from './batch-narrowing.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { type Delivery, type DeliveryOptions, type PendingStop, toPendingStop } from './delivery.ts';
 import { BatchRelease } from './parking/batch-release.ts';
 import { selectOrPark, toSubject } from './parking/select-record.ts';
 import { awaitOrAbort, type OpenPart, PartIntake } from './part-intake.ts';
 import { isPoison, nameBatch, nameRecord, planNarrowing, poisonOf } from './poisoned-record.ts';
 import { decideByHeld, decideRetry } from './retry-decision.ts';
 import type { OutboundBatch, OutboundRecord } from './sink.ts';
-
-interface PendingStop {
-  readonly error: HeadwaterError;
-  readonly recordId: string | undefined;
-}
 
 /** A checkpoint kept by the sink is moved without records after so many transactions without any, or after so long. */
 const emptyTransactionsMax = 10_000n;
@@ -50,8 +46,7 @@ export class BatchDelivery implements Delivery {
   #aheadTimer: ClockTimer | undefined;
   #hasWaited = false;
   #isHalted = false;
-  /** Batches of so few records until the place is passed: a record in front of it is poisoned. */
-  #narrowed: { readonly recordCountMax: number; readonly until: Checkpoint } | undefined;
+  readonly #narrowing = new BatchNarrowing();
   /** What stops the lane once everything in front of it is delivered. */
   #stop: PendingStop | undefined;
 
@@ -96,13 +91,19 @@ export class BatchDelivery implements Delivery {
       this.#writeInFront(this.#stop);
       return;
     }
-    try {
+    this.#guard(() => {
       const isDry = this.#fill();
       this.#release?.request();
       const hasBegun = this.#dispatch();
       if (hasBegun && !isDry) this.#fillAhead();
       if (!hasBegun && this.#inFlight !== undefined) this.#prepareNext();
       if (isDry) this.#intake.onReady(() => this.deliver());
+    });
+  }
+
+  #guard(step: () => void): void {
+    try {
+      step();
     } catch (thrown) {
       this.#interrupt(HeadwaterError.from(thrown));
     }
@@ -122,7 +123,7 @@ export class BatchDelivery implements Delivery {
 
   #createPlanner(from: Checkpoint): BatchPlanner {
     const planner = new BatchPlanner({ unit: this.#unit, limits: this.#options.lane.batch, from });
-    planner.narrow(this.#narrowed?.recordCountMax);
+    planner.narrow(this.#narrowing.recordCountMax);
     return planner;
   }
 
@@ -141,7 +142,7 @@ export class BatchDelivery implements Delivery {
     const planner = this.#planner;
     if (open.offset === 0 && !planner.begin(part)) return false;
     for (; open.offset < part.records.length; open.offset += 1) {
-      const outbound = this.#carried ?? this.#select(open);
+      const outbound = this.#carried ?? selectOrPark(part, open.offset, this.#options);
       this.#carried = undefined;
       if (outbound === 'hold') return false;
       if (outbound === 'pass') {
@@ -160,11 +161,6 @@ export class BatchDelivery implements Delivery {
     return true;
   }
 
-  #select({ part, offset }: OpenPart): OutboundRecord | 'pass' | 'hold' {
-    const selection = selectOrPark(part, offset, this.#options);
-    return selection.kind === 'deliver' ? selection.outbound : selection.kind;
-  }
-
   /** What has no effect needs no write; but a checkpoint that the sink keeps must not stay behind for ever. */
   #pass(): void {
     this.#options.parking?.secure();
@@ -174,11 +170,7 @@ export class BatchDelivery implements Delivery {
     this.#emptyTimer ??= this.#options.clock.setTimer(emptyDelayMs, () => {
       this.#emptyTimer = undefined;
       if (this.#isHalted || this.#inFlight !== undefined || !this.#isBehindBy(1n)) return;
-      try {
-        this.#cutAndWrite();
-      } catch (thrown) {
-        this.#interrupt(HeadwaterError.from(thrown));
-      }
+      this.#guard(() => this.#cutAndWrite());
     });
   }
 
@@ -191,7 +183,11 @@ export class BatchDelivery implements Delivery {
   /** Begins a write if one is due. */
   #dispatch(): boolean {
     if (this.#inFlight !== undefined) return false;
-    if (this.#releaseNext()) return true;
+    const release = this.#release?.begin(this.#planner);
+    if (release !== undefined) {
+      this.#write(release);
+      return true;
+    }
     if (!this.#isDue()) return false;
     this.#waitTimer?.clear();
     this.#waitTimer = undefined;
@@ -206,17 +202,6 @@ export class BatchDelivery implements Delivery {
     const batch = this.#planner.cut();
     this.#openTickets.push(this.#tracker.take(batch.to));
     this.#write(batch);
-  }
-
-  /** Writes parked records that may go, as a batch of their own. What it releases is durable before it is written. */
-  #releaseNext(): boolean {
-    const places = this.#release?.next(this.#planner.releasedUpTo) ?? [];
-    if (places.length === 0) return false;
-    const place = this.#planner.previewRelease();
-    this.#options.parking?.planWrite({ to: place.to, places });
-    this.#planner.release(place);
-    this.#write({ ...place, records: this.#release?.begin(places.length) ?? [] });
-    return true;
   }
 
   /** The next batch fills while this one is written, but not before its first bytes are on their way. */
@@ -271,20 +256,11 @@ export class BatchDelivery implements Delivery {
       for (const ticket of this.#openTickets.splice(0)) this.#tracker.acknowledge(ticket);
       this.#durable = batch.to;
       this.#wasHeld = true;
-      this.#widen(batch.to);
+      if (this.#narrowing.widen(batch.to)) this.#planner.narrow(undefined);
       this.#options.observer.onProgress();
     }
-    this.#settleRelease();
+    this.#guard(() => this.#release?.succeed());
     this.deliver();
-  }
-
-  /** A state that cannot be written now has the rest of it with the next write; until then the release counts as planned. */
-  #settleRelease(): void {
-    try {
-      this.#release?.succeed();
-    } catch (thrown) {
-      this.#interrupt(HeadwaterError.from(thrown));
-    }
   }
 
   #fail(thrown: unknown): void {
@@ -313,31 +289,22 @@ export class BatchDelivery implements Delivery {
       this.#orFault(() => this.#release?.refuse(error), batch);
       return;
     }
-    const goesOn = this.#openTickets.length > 1 && this.#narrowed === undefined;
+    const goesOn = this.#openTickets.length > 1 && !this.#narrowing.isNarrow;
     const recordCountMax = planNarrowing({ error, batch, unit: this.#unit, goesOn });
     if (recordCountMax !== undefined) {
       this.#narrow(recordCountMax, batch);
       return;
     }
     const poison = poisonOf({ error, batch });
-    if (poison !== undefined && this.#options.parking?.mayPark === true)
-      this.#park(poison, nameRecord(error, poison), batch);
+    const { parking, lane } = this.#options;
+    if (poison !== undefined && parking?.mayPark === true)
+      this.#orFault(() => parking.parkNow(toSubject(poison, lane), nameRecord(error, poison)), batch);
     else this.#fault(nameBatch(error, batch), poison?.id);
   }
 
   #narrow(recordCountMax: number, { to }: OutboundBatch): void {
-    this.#narrowed = { recordCountMax, until: this.#narrowed?.until ?? to };
+    this.#narrowing.narrow(recordCountMax, to);
     this.#run(() => this.#tryAgain());
-  }
-
-  /** From the sink's place on it is met again, and passed. */
-  #park(poison: OutboundRecord, error: HeadwaterError, batch: OutboundBatch): void {
-    const { parking, lane } = this.#options;
-    this.#orFault(() => {
-      parking?.hasRoom(true);
-      parking?.park(toSubject(poison, lane), error);
-      parking?.secure();
-    }, batch);
   }
 
   /** Lists what a write was refused for, and goes on from the sink's place; a list that cannot be written stops the lane. */
@@ -351,18 +318,11 @@ export class BatchDelivery implements Delivery {
     this.#narrow(1, batch);
   }
 
-  /** The poisoned part is behind: the batches become as large as they may be. */
-  #widen(passed: Checkpoint): void {
-    if (this.#narrowed === undefined || compareCheckpoints(passed, this.#narrowed.until) < 0) return;
-    this.#narrowed = undefined;
-    this.#planner.narrow(undefined);
-  }
-
   async #tryAgain(): Promise<void> {
     const batch = this.#inFlight;
     if (batch === undefined || this.#isHalted) return;
     if (!this.#keepsOwn) {
-      if (this.#openTickets.length > 1 || this.#narrowed !== undefined) this.#rewind(this.#tracker.acknowledged);
+      if (this.#openTickets.length > 1 || this.#narrowing.isNarrow) this.#rewind(this.#tracker.acknowledged);
       else this.#send(batch);
       return;
     }
@@ -380,8 +340,8 @@ export class BatchDelivery implements Delivery {
         this.#succeed(batch);
         break;
       case 'again':
-        if (this.#narrowed === undefined) this.#send(batch);
-        else this.#rewind(batch.from);
+        if (this.#narrowing.isNarrow) this.#rewind(batch.from);
+        else this.#send(batch);
         break;
       case 'rewind':
         this.#rewind(decision.to);
@@ -415,8 +375,7 @@ export class BatchDelivery implements Delivery {
       () => this.deliver(),
     );
     if (final === undefined) return;
-    const { record } = final.details;
-    this.#stop = { error: final, recordId: typeof record === 'string' ? record : undefined };
+    this.#stop = toPendingStop(final);
     this.#writeInFront(this.#stop);
   }
 

@@ -160,7 +160,7 @@ export class BatchPlanner {
   }
 
   /** Behind it lies what the next batch of parked records must not hold: it is met again if that batch is the last. */
-  get releasedUpTo(): Checkpoint {
+  get #releasedUpTo(): Checkpoint {
     return this.#records.length === 0 ? this.#to : this.#from;
   }
 
@@ -169,7 +169,7 @@ export class BatchPlanner {
    * releases moves, and the checkpoint only past what has nothing to be written.
    */
   previewRelease(): Omit<OutboundBatch, 'records'> & { readonly to: Required<Checkpoint> } {
-    const { releasedUpTo } = this;
+    const releasedUpTo = this.#releasedUpTo;
     const to = { ...releasedUpTo, releaseCount: (releasedUpTo.releaseCount ?? 0) + 1 };
     return { from: this.#from, to, endsTransaction: true };
   }

@@ -41,6 +41,18 @@ export interface DeliveryOptions {
   readonly observer: DeliveryObserver;
 }
 
+/** What stops a lane once everything in front of it is delivered. */
+export interface PendingStop {
+  readonly error: HeadwaterError;
+  readonly recordId: string | undefined;
+}
+
+/** The stop that an error of taking means; it names a record when the error does. */
+export function toPendingStop(error: HeadwaterError): PendingStop {
+  const { record } = error.details;
+  return { error, recordId: typeof record === 'string' ? record : undefined };
+}
+
 /** The work of a lane while its sink is open. */
 export interface Delivery {
   /** Everything up to here took effect. */

@@ -4,7 +4,7 @@ import type { TransactionHeader } from '../model/transaction.ts';
 import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.ts';
 import { checkpointAfter } from './batch-planner.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import type { Delivery, DeliveryOptions } from './delivery.ts';
+import { type Delivery, type DeliveryOptions, type PendingStop, toPendingStop } from './delivery.ts';
 import { KeyScheduler } from './key-scheduler.ts';
 import { recordOrder } from './outbound-record.ts';
 import { RecordRelease } from './parking/record-release.ts';
@@ -48,7 +48,7 @@ export class RecordDelivery implements Delivery {
   /** Units left without an attempt: what had no room has some now. */
   #madeRoom = false;
   /** What stops the lane once everything in front of it is delivered. */
-  #stop: { readonly error: HeadwaterError; readonly recordId: string | undefined } | undefined;
+  #stop: PendingStop | undefined;
 
   constructor(options: DeliveryOptions) {
     const { batch, concurrencyMax } = options.lane;
@@ -150,10 +150,10 @@ export class RecordDelivery implements Delivery {
     for (; open.offset < part.records.length; open.offset += 1) {
       if (!this.#scheduler.hasRoom) return false;
       const selection = selectOrPark(part, open.offset, this.#options);
-      if (selection.kind === 'hold') return false;
+      if (selection === 'hold') return false;
       const after = { ...this.#place, recordCount: part.firstOrdinal + open.offset + 1 };
       this.#taken = after;
-      if (selection.kind === 'deliver') this.#add(selection.outbound, after);
+      if (selection !== 'pass') this.#add(selection, after);
     }
     return true;
   }
@@ -287,8 +287,7 @@ export class RecordDelivery implements Delivery {
         parking.refuse(origin.record, error, failedCount);
         return;
       }
-      parking.hasRoom(true);
-      parking.park(toSubject(outbound, lane), error, failedCount);
+      parking.parkNow(toSubject(outbound, lane), error, failedCount);
     });
     this.deliver();
   }
@@ -302,8 +301,7 @@ export class RecordDelivery implements Delivery {
       () => this.deliver(),
     );
     if (final === undefined) return;
-    const { record } = final.details;
-    this.#stop = { error: final, recordId: typeof record === 'string' ? record : undefined };
+    this.#stop = toPendingStop(final);
     this.deliver();
   }
 

@@ -34,7 +34,7 @@ export interface LaneControl {
   /** The records that are parked, and what was dropped. */
   readonly parked: ParkedReport;
   /** Tries one parked record again, or all that failed; durable when it returns. @returns how many. @throws HW-LANE-016 */
-  retryParked(id: string | 'all'): number;
+  retryParked(id?: string): number;
   /** Gives a parked record up, with the reason on record; durable when it returns. @throws HW-LANE-016 */
   dropParked(id: string, reason: string): void;
   /** Resolves when everything that was durable at the call is acknowledged or parked. */

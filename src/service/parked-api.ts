@@ -8,7 +8,7 @@ import { type ParkedActionJson, type ParkedJson, toParkedJson } from './parked-j
 export interface ParkedLane {
   readonly name: string;
   readonly parked: ParkedReport;
-  retryParked(id: string | 'all'): number;
+  retryParked(id?: string): number;
   dropParked(id: string, reason: string): void;
 }
 
@@ -35,7 +35,7 @@ export function actOnParked(lanes: readonly ParkedLane[], action: ParkedAction):
     const names = lanes.map(({ name }) => name).join(', ');
     throw new HeadwaterError('HW-SERVICE-005', `there is no lane "${action.lane}"; there are: ${names}`);
   }
-  if (action.kind === 'retry') return { version: 1, lane: lane.name, count: lane.retryParked(action.id ?? 'all') };
+  if (action.kind === 'retry') return { version: 1, lane: lane.name, count: lane.retryParked(action.id) };
   lane.dropParked(action.id, action.reason);
   return { version: 1, lane: lane.name, count: 1 };
 }
@@ -59,10 +59,10 @@ export async function readParkedAction(request: IncomingMessage, kind: ParkedAct
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
+  const chunks: Uint8Array[] = [];
   let byteCount = 0;
-  for await (const chunk of request) {
-    const bytes = Buffer.from(chunk);
+  const stream: AsyncIterable<Uint8Array> = request;
+  for await (const bytes of stream) {
     byteCount += bytes.length;
     if (byteCount > bodyByteCountMax) throw refuse(`the body has more than ${bodyByteCountMax} bytes`);
     chunks.push(bytes);

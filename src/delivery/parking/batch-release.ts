@@ -1,9 +1,9 @@
 import { HeadwaterError } from '../../foundation/error.ts';
-import type { Checkpoint } from '../checkpoint.ts';
+import type { BatchPlanner } from '../batch-planner.ts';
 import type { DeliveryOptions } from '../delivery.ts';
 import { nameRecord } from '../poisoned-record.ts';
-import type { OutboundRecord } from '../sink.ts';
-import { isPassed, type RecordPlace } from './parked-record.ts';
+import type { OutboundBatch } from '../sink.ts';
+import { isPassed } from './parked-record.ts';
 import { type LoadedRecord, ParkedLoader } from './parked-loader.ts';
 import type { Parking } from './parking.ts';
 
@@ -38,12 +38,6 @@ export class BatchRelease {
     this.#countMax = this.#recordCountMax;
   }
 
-  /** What the next write may release: nothing that the checkpoint of that write has not passed. */
-  next(upTo: Checkpoint): readonly RecordPlace[] {
-    if (this.#underWay.length > 0) return [];
-    return this.#loaded.slice(0, this.#countMax).flatMap(({ parked }) => (isPassed(parked, upTo) ? [parked] : []));
-  }
-
   /** Whether the write under way holds released records. */
   get isUnderWay(): boolean {
     return this.#underWay.length > 0;
@@ -68,10 +62,19 @@ export class BatchRelease {
     );
   }
 
-  /** The write begins with what `next` named. */
-  begin(count: number): readonly OutboundRecord[] {
-    this.#underWay = this.#loaded.slice(0, count);
-    return this.#underWay.map(({ outbound }) => outbound);
+  /**
+   * The batch of parked records to be written now, in front of what is planned; undefined when none may go. It holds nothing that
+   * its own checkpoint has not passed, and what it releases is durable when it returns. @throws HW-JOURNAL-007, HW-JOURNAL-008
+   */
+  begin(planner: BatchPlanner): OutboundBatch | undefined {
+    if (this.#underWay.length > 0) return undefined;
+    const place = planner.previewRelease();
+    const released = this.#loaded.slice(0, this.#countMax).filter(({ parked }) => isPassed(parked, place.to));
+    if (released.length === 0) return undefined;
+    this.#parking.planWrite({ to: place.to, places: released.map(({ parked }) => parked) });
+    planner.release(place);
+    this.#underWay = released;
+    return { ...place, records: released.map(({ outbound }) => outbound) };
   }
 
   /** The write is given up; what it released is released again later. */

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { setImmediate } from 'node:timers/promises';
 
 import { HeadwaterError } from '../../foundation/error.ts';
 import { LaneStage } from '../testing/lane-stage.ts';
@@ -37,7 +36,7 @@ async function moveUntil(stage: LaneStage, isMet: () => boolean): Promise<void> 
   for (let turn = 0; !isMet(); turn += 1) {
     assert.ok(turn < 10_000, 'it comes to an end');
     if (turn % 20 === 0) stage.journal.append([]);
-    await setImmediate();
+    await nextTurn();
   }
 }
 
@@ -46,6 +45,13 @@ const capabilities: readonly Partial<SinkCapabilities>[] = [
   { unit: 'batch', checkpointIn: 'lane' },
   { unit: 'record', checkpointIn: 'lane' },
 ];
+
+/** Lets everything that was to happen now happen. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
 
 describe('a parked key', () => {
   for (const capability of capabilities) {
@@ -92,7 +98,7 @@ describe('a parked key', () => {
         ['2', '4'],
       );
       store.bad.clear();
-      second.retryParked('all');
+      second.retryParked();
       await moveUntil(stage, () => store.ids.includes('4'));
       assert.deepEqual(store.ids.slice(2), ['1', '2', '4']);
     });
@@ -178,7 +184,7 @@ describe('a parked key', () => {
       assert.deepEqual(store.ids, ['3']);
       assert.equal(lane.parked.keys[0]?.code, 'HW-LANE-010');
       isMended = true;
-      lane.retryParked('all');
+      lane.retryParked();
       await moveUntil(stage, () => store.ids.includes('2'));
       assert.deepEqual(store.ids, ['3', '1', '2']);
     });
@@ -194,7 +200,7 @@ describe('a parked key', () => {
       assert.equal(lane.status().parkedRecordCount, 3);
       store.bad.clear();
       await lane.start();
-      lane.retryParked('all');
+      lane.retryParked();
       await moveUntil(stage, () => store.ids.length === 9);
       assert.deepEqual(store.ids, ['1', '2', '3', '4', '5', '6', '7', '8', '9']);
     });

@@ -48,7 +48,7 @@ export function readRelease(states: StateStore, laneName: string): PlannedReleas
   return {
     to: { sequence: sequenceOf(sequence), recordCount: Number(recordCount), releaseCount: Number(releaseCount) },
     places: (Array.isArray(places) ? places : []).map((place: unknown) => {
-      const [own, ordinal] = Array.isArray(place) ? place : [];
+      const [own, ordinal]: readonly unknown[] = Array.isArray(place) ? place : [];
       return { sequence: sequenceOf(own), ordinal: Number(ordinal) };
     }),
   };

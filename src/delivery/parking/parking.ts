@@ -181,6 +181,13 @@ export class Parking {
     this.#note('lane parks a record', { ...subject, failure });
   }
 
+  /** Lists a record that failed, durably. @throws HW-LANE-014 at the limit, and as `secure` */
+  parkNow(subject: ParkedSubject, error: HeadwaterError, attemptCount = 1): void {
+    this.hasRoom(true);
+    this.park(subject, error, attemptCount);
+    this.secure();
+  }
+
   /** Lists a record behind one that is parked. Not durable before `secure`. */
   wait(subject: ParkedSubject): void {
     this.#put({ ...subject, failure: undefined });
@@ -233,8 +240,8 @@ export class Parking {
    * Asks for another attempt at a record that failed, or at all of them. Durable when it returns.
    * @returns how many will be tried. @throws HW-LANE-016 for an id that is not parked
    */
-  retry(id: string | 'all'): number {
-    const wanted = id === 'all' ? this.#failed() : [this.#find(id)];
+  retry(id?: string): number {
+    const wanted = id === undefined ? this.#failed() : [this.#find(id)];
     for (const record of wanted) this.#put({ ...record, failure: { ...record.failure, isRetrying: true } });
     this.secure();
     return wanted.length;

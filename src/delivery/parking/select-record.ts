@@ -11,13 +11,11 @@ import type { OutboundRecord } from '../sink.ts';
 import type { ParkedOrder } from './parked-record.ts';
 import type { ParkedSubject } from './parking.ts';
 
-/** What is to be done with the next record. */
-export type Selection =
-  | { readonly kind: 'deliver'; readonly outbound: OutboundRecord }
-  /** Left out by the filter, on the list of parked records, or dropped from it. */
-  | { readonly kind: 'pass' }
-  /** It is to be parked, and a release must make room for it first. Nothing is done yet. */
-  | { readonly kind: 'hold' };
+/**
+ * The record to be delivered, or what else is done with it. `pass`: left out by the filter, on the list of parked records, or
+ * dropped from it. `hold`: it is to be parked, and a release must make room for it first; nothing is done yet.
+ */
+export type Selection = OutboundRecord | 'pass' | 'hold';
 
 type SelectOptions = Pick<DeliveryOptions, 'lane' | 'sink' | 'counts' | 'parking'>;
 
@@ -28,24 +26,24 @@ type SelectOptions = Pick<DeliveryOptions, 'lane' | 'sink' | 'counts' | 'parking
  */
 export function selectOrPark(part: DecodedPart, index: number, options: SelectOptions): Selection {
   const record = part.records[index];
-  if (record === undefined) return { kind: 'pass' };
+  if (record === undefined) return 'pass';
   const { parking, lane } = options;
   const place = { sequence: part.header.sequence, ordinal: record.ordinal };
-  if (parking?.isEmpty === false && parking.knows(place)) return { kind: 'pass' };
+  if (parking?.isEmpty === false && parking.knows(place)) return 'pass';
   const selected = trySelect(part, index, options);
   if (selected instanceof HeadwaterError) {
     if (parking?.mayPark !== true || !isPoison(selected)) throw selected;
-    if (!parking.hasRoom(true)) return { kind: 'hold' };
+    if (!parking.hasRoom(true)) return 'hold';
     parking.park(identify(record, part, lane, selected), selected);
-    return { kind: 'pass' };
+    return 'pass';
   }
-  if (selected === undefined) return { kind: 'pass' };
-  if (parking === undefined || parking.recordCount === 0) return { kind: 'deliver', outbound: selected };
+  if (selected === undefined) return 'pass';
+  if (parking === undefined || parking.recordCount === 0) return selected;
   const subject = toSubject(selected, lane);
-  if (!parking.isBehind(place, subject.order)) return { kind: 'deliver', outbound: selected };
-  if (!parking.hasRoom(false)) return { kind: 'hold' };
+  if (!parking.isBehind(place, subject.order)) return selected;
+  if (!parking.hasRoom(false)) return 'hold';
   parking.wait(subject);
-  return { kind: 'pass' };
+  return 'pass';
 }
 
 /** What a record is on its way to the sink, undefined when it is left out, or the error that it is refused with here. */
