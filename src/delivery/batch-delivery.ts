@@ -1,3 +1,4 @@
+import { assertInvariant } from '../foundation/assert.ts';
 import type { ClockTimer } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.ts';
@@ -229,6 +230,7 @@ export class BatchDelivery implements Delivery {
   }
 
   #write(batch: OutboundBatch): void {
+    assertInvariant(this.#inFlight === undefined, 'one batch is written at a time');
     this.#attempt = 0;
     this.#inFlight = batch;
     this.#send(batch);

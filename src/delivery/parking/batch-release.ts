@@ -1,9 +1,10 @@
 import { HeadwaterError } from '../../foundation/error.ts';
+import type { Checkpoint } from '../checkpoint.ts';
 import type { BatchPlanner } from '../batch-planner.ts';
 import type { DeliveryOptions } from '../delivery.ts';
 import { nameRecord } from '../poisoned-record.ts';
 import type { OutboundBatch } from '../sink.ts';
-import { isPassed } from './parked-record.ts';
+import { isPassed, placeText } from './parked-record.ts';
 import { type LoadedRecord, ParkedLoader } from './parked-loader.ts';
 import type { Parking } from './parking.ts';
 
@@ -38,6 +39,17 @@ export class BatchRelease {
     this.#countMax = this.#recordCountMax;
   }
 
+  /** What is loaded may have come to stand behind a record that was parked since: then it is loaded anew. */
+  #releasable(upTo: Checkpoint): readonly LoadedRecord[] {
+    if (this.#loaded.length === 0) return [];
+    const allowed = new Set(this.#parking.planRelease(this.#recordCountMax).map(placeText));
+    const stale = this.#loaded.findIndex(({ parked }) => !allowed.has(placeText(parked)));
+    if (stale !== -1) this.#loaded = this.#loaded.slice(0, stale);
+    if (stale === 0) this.request();
+    const ahead = this.#loaded.findIndex(({ parked }) => !isPassed(parked, upTo));
+    return this.#loaded.slice(0, ahead === -1 ? this.#countMax : Math.min(ahead, this.#countMax));
+  }
+
   /** Whether the write under way holds released records. */
   get isUnderWay(): boolean {
     return this.#underWay.length > 0;
@@ -69,7 +81,7 @@ export class BatchRelease {
   begin(planner: BatchPlanner): OutboundBatch | undefined {
     if (this.#underWay.length > 0) return undefined;
     const place = planner.previewRelease();
-    const released = this.#loaded.slice(0, this.#countMax).filter(({ parked }) => isPassed(parked, place.to));
+    const released = this.#releasable(place.to);
     if (released.length === 0) return undefined;
     this.#parking.planWrite({ to: place.to, places: released.map(({ parked }) => parked) });
     planner.release(place);
