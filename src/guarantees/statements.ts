@@ -2,6 +2,7 @@ import type { GuaranteeStatement } from '../model/guarantee.ts';
 import { captureStatement } from './statements/capture.ts';
 import { adoptedOutboxStatement, emitMessageStatement, emitOutboxStatement } from './statements/emit.ts';
 import { journalStatement } from './statements/journal.ts';
+import { parkingStatement } from './statements/parking.ts';
 import { handlerStatement, kafkaStatement, postgresStatement } from './statements/sinks.ts';
 
 /** Every statement of the product, in the direction of a change. */
@@ -14,4 +15,5 @@ export const statements: readonly GuaranteeStatement[] = [
   kafkaStatement,
   postgresStatement,
   handlerStatement,
+  parkingStatement,
 ];
