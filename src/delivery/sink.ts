@@ -39,7 +39,8 @@ export interface OutboundBatch {
 export interface SinkCapabilities {
   /**
    * `transaction`: applies whole source transactions atomically; batches end at transaction ends or say that they do not.
-   * `batch`: batches of records, one at a time, in order. `record`: single records, several keys at once; never one without
+   * `batch`: batches of records, one at a time, in order; a batch of parked records has places before its `from`, and a `to` that
+   * may differ from it by `releaseCount` alone, which a sink that keeps the checkpoint keeps too. `record`: single records, several keys at once; never one without
    * a record.
    */
   readonly unit: 'transaction' | 'batch' | 'record';
@@ -94,5 +95,7 @@ export interface SinkDefinition {
   readonly kind: string;
   /** One line for `status` and logs, without secrets: brokers and topic, host and database. */
   readonly target: string;
+  /** Set where it is known before the sink opens: a lane that is to park is refused by the configuration then, not by its start. */
+  readonly unit?: SinkCapabilities['unit'];
   open(context: SinkContext): Promise<Sink>;
 }

@@ -343,6 +343,10 @@ const usefulLaneSchema = laneSchema.superRefine((lane, context) => {
     if (lane[name] === undefined) continue;
     context.addIssue({ code: 'custom', path: [name], message: `a ${lane.sink.kind} sink has no use for it` });
   }
+  if (lane.sink.unit === 'transaction' && lane.onPoisoned === 'park') {
+    const message = `a ${lane.sink.kind} sink applies whole transactions: without the parked record one would show in part`;
+    context.addIssue({ code: 'custom', path: ['onPoisoned'], message });
+  }
 });
 
 /** The one schema of the configuration: checks, defaults and the reference page come from it, and it must fit the types. */
