@@ -200,9 +200,7 @@ export class BatchDelivery implements Delivery {
   /** What is parked in front of its end is durable before the batch is cut. */
   #cutAndWrite(): void {
     this.#options.parking?.planWrite(undefined);
-    const batch = this.#planner.cut();
-    this.#openTickets.push(this.#tracker.take(batch.to));
-    this.#write(batch);
+    this.#write(this.#planner.cut());
   }
 
   /** The next batch fills while this one is written, but not before its first bytes are on their way. */
@@ -231,6 +229,7 @@ export class BatchDelivery implements Delivery {
 
   #write(batch: OutboundBatch): void {
     assertInvariant(this.#inFlight === undefined, 'one batch is written at a time');
+    if (this.#release?.isUnderWay !== true) this.#openTickets.push(this.#tracker.take(batch.to));
     this.#attempt = 0;
     this.#inFlight = batch;
     this.#send(batch);
@@ -330,13 +329,8 @@ export class BatchDelivery implements Delivery {
     }
     const held = await this.#options.sink.readCheckpoint(this.#abort.signal);
     if (this.#isHalted) return;
-    const decision = decideByHeld({
-      held,
-      durable: this.#durable,
-      wasHeld: this.#wasHeld,
-      from: batch.from,
-      to: batch.to,
-    });
+    const { from, to } = batch;
+    const decision = decideByHeld({ held, durable: this.#durable, wasHeld: this.#wasHeld, from, to });
     switch (decision.kind) {
       case 'acknowledged':
         this.#succeed(batch);
@@ -390,12 +384,8 @@ export class BatchDelivery implements Delivery {
       return;
     }
     const batch = this.#planner.cutInFront();
-    if (batch === undefined) {
-      this.#fault(error, recordId);
-      return;
-    }
-    this.#openTickets.push(this.#tracker.take(batch.to));
-    this.#write(batch);
+    if (batch === undefined) this.#fault(error, recordId);
+    else this.#write(batch);
   }
 
   #fault(error: HeadwaterError, recordId?: string): void {

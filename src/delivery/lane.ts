@@ -25,8 +25,7 @@ import type { Sink } from './sink.ts';
  * The way of one sink behind the journal: reads from its checkpoint, filters, routes and maps, writes in order, retries with
  * jittered delays, and moves the checkpoint. Decisions are in `lane-state.ts` and the pure cores beside it; this is the driver.
  *
- * A hung sink holds this lane only. A poisoned record is parked with its key, or stops the lane in front of it; nothing is
- * skipped.
+ * A hung sink holds this lane only. A poisoned record is parked with its key, or stops the lane; nothing is skipped.
  */
 export class Lane implements Component {
   readonly #deps: LaneDependencies;
@@ -147,10 +146,7 @@ export class Lane implements Component {
     return count;
   }
 
-  /**
-   * Gives a parked record up; what waits behind it goes on. Record and reason stay on record, durably when it returns.
-   * @throws HW-LANE-016
-   */
+  /** Gives a parked record up, with the reason on record; what waits goes on. Durable when it returns. @throws HW-LANE-016 */
   dropParked(id: string, reason: string): void {
     this.#parking.drop(id, reason, this.#delivery !== undefined);
     this.#goOn();
