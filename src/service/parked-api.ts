@@ -1,5 +1,3 @@
-import type { IncomingMessage } from 'node:http';
-
 import { HeadwaterError } from '../foundation/error.ts';
 import type { ParkedReport } from '../delivery/parking/parked-report.ts';
 import { type ParkedActionJson, type ParkedJson, toParkedJson } from './parked-json.ts';
@@ -44,8 +42,11 @@ export function actOnParked(lanes: readonly ParkedLane[], action: ParkedAction):
  * Reads what a POST asks for: `{ "lane", "id" }`, for a retry of all without `id`, for a drop with `reason`.
  * @throws HW-SERVICE-004 for anything else
  */
-export async function readParkedAction(request: IncomingMessage, kind: ParkedAction['kind']): Promise<ParkedAction> {
-  const { lane, id, reason } = parseBody(await readBody(request));
+export async function readParkedAction(
+  body: AsyncIterable<Uint8Array>,
+  kind: ParkedAction['kind'],
+): Promise<ParkedAction> {
+  const { lane, id, reason } = parseBody(await readBody(body));
   if (typeof lane !== 'string') throw refuse('"lane" is no text');
   if (kind === 'retry') {
     if (id !== undefined && typeof id !== 'string') throw refuse('"id" is no text');
@@ -58,11 +59,10 @@ export async function readParkedAction(request: IncomingMessage, kind: ParkedAct
   return { kind, lane, id, reason: reason.trim() };
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
+async function readBody(body: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
   let byteCount = 0;
-  const stream: AsyncIterable<Uint8Array> = request;
-  for await (const bytes of stream) {
+  for await (const bytes of body) {
     byteCount += bytes.length;
     if (byteCount > bodyByteCountMax) throw refuse(`the body has more than ${bodyByteCountMax} bytes`);
     chunks.push(bytes);

@@ -1,20 +1,12 @@
-import { HeadwaterError } from '../../foundation/error.ts';
+import type { HeadwaterError } from '../../foundation/error.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import type { BatchPlanner } from '../batch-planner.ts';
 import type { DeliveryOptions } from '../delivery.ts';
 import { nameRecord } from '../poisoned-record.ts';
 import type { OutboundBatch } from '../sink.ts';
 import { isPassed, placeText } from './parked-record.ts';
-import { type LoadedRecord, ParkedLoader } from './parked-loader.ts';
+import { type LoadedRecord, ParkedLoader, type ReleaseOwner } from './parked-loader.ts';
 import type { Parking } from './parking.ts';
-
-/** Whom a release works for. */
-export interface ReleaseOwner {
-  /** Something is loaded, or is not to be waited for any more. */
-  onReady(): void;
-  /** The journal could not be read. */
-  onFailure(error: HeadwaterError): void;
-}
 
 /**
  * Parked records on their way back into a delivery by batches: a batch of their own, in front of the next one. When it is
@@ -22,19 +14,15 @@ export interface ReleaseOwner {
  */
 export class BatchRelease {
   readonly #parking: Parking;
-  readonly #owner: ReleaseOwner;
   readonly #loader: ParkedLoader;
   readonly #recordCountMax: number;
   #countMax: number;
   #loaded: readonly LoadedRecord[] = [];
   #underWay: readonly LoadedRecord[] = [];
-  #isLoading = false;
-  #isClosed = false;
 
   constructor(options: DeliveryOptions, parking: Parking, owner: ReleaseOwner) {
     this.#parking = parking;
-    this.#owner = owner;
-    this.#loader = new ParkedLoader(options, parking);
+    this.#loader = new ParkedLoader(options, parking, owner);
     this.#recordCountMax = options.lane.batch.recordCountMax;
     this.#countMax = this.#recordCountMax;
   }
@@ -57,21 +45,10 @@ export class BatchRelease {
 
   /** Begins to load what may be released, if nothing is loaded. */
   request(): void {
-    if (this.#isLoading || this.#isClosed || this.#loaded.length > 0) return;
-    const release = this.#parking.planRelease(this.#recordCountMax);
-    if (release.length === 0) return;
-    this.#isLoading = true;
-    this.#loader.load(release).then(
-      (loaded) => {
-        this.#loaded = loaded;
-        this.#isLoading = false;
-        if (!this.#isClosed) this.#owner.onReady();
-      },
-      (thrown: unknown) => {
-        this.#isLoading = false;
-        if (!this.#isClosed) this.#owner.onFailure(HeadwaterError.from(thrown));
-      },
-    );
+    if (this.#loaded.length > 0) return;
+    this.#loader.start(this.#recordCountMax, (loaded) => {
+      this.#loaded = loaded;
+    });
   }
 
   /**
@@ -116,7 +93,6 @@ export class BatchRelease {
   }
 
   close(): void {
-    this.#isClosed = true;
     this.#loader.close();
   }
 }

@@ -14,6 +14,14 @@ export interface LoadedRecord {
   readonly outbound: OutboundRecord;
 }
 
+/** Whom a release works for. */
+export interface ReleaseOwner {
+  /** Something is loaded, or is not to be waited for any more. */
+  onReady(): void;
+  /** The journal could not be read. */
+  onFailure(error: HeadwaterError): void;
+}
+
 /** The reader goes on rather than looking a place up when the next record is so near. */
 const nearSequences = 64n;
 
@@ -21,13 +29,35 @@ const nearSequences = 64n;
 export class ParkedLoader {
   readonly #options: DeliveryOptions;
   readonly #parking: Parking;
+  readonly #owner: ReleaseOwner;
   #reader: PartReader | undefined;
   #part: DecodedPart | undefined;
+  #isLoading = false;
   #isClosed = false;
 
-  constructor(options: DeliveryOptions, parking: Parking) {
+  constructor(options: DeliveryOptions, parking: Parking, owner: ReleaseOwner) {
     this.#options = options;
     this.#parking = parking;
+    this.#owner = owner;
+  }
+
+  /** Loads what may be released, and gives it to `take` before the owner hears of it. Nothing, while a load is under way. */
+  start(countMax: number, take: (loaded: readonly LoadedRecord[]) => void): void {
+    if (this.#isLoading || this.#isClosed) return;
+    const release = this.#parking.planRelease(countMax);
+    if (release.length > 0) void this.#run(release, take);
+  }
+
+  async #run(release: readonly ParkedRecord[], take: (loaded: readonly LoadedRecord[]) => void): Promise<void> {
+    this.#isLoading = true;
+    try {
+      take(await this.#load(release));
+      this.#isLoading = false;
+      if (!this.#isClosed) this.#owner.onReady();
+    } catch (thrown) {
+      this.#isLoading = false;
+      if (!this.#isClosed) this.#owner.onFailure(HeadwaterError.from(thrown));
+    }
   }
 
   /**
@@ -35,7 +65,7 @@ export class ParkedLoader {
    * function of the lane or the size refuses stays parked, and the release ends in front of it.
    * @throws HW-JOURNAL codes; what was loaded is loaded again then
    */
-  async load(release: readonly ParkedRecord[]): Promise<readonly LoadedRecord[]> {
+  async #load(release: readonly ParkedRecord[]): Promise<readonly LoadedRecord[]> {
     const loaded: LoadedRecord[] = [];
     let byteCount = 0;
     try {

@@ -47,8 +47,8 @@ export function readRelease(states: StateStore, laneName: string): PlannedReleas
   const { sequence, recordCount, releaseCount, places } = parseObject(text);
   return {
     to: { sequence: sequenceOf(sequence), recordCount: Number(recordCount), releaseCount: Number(releaseCount) },
-    places: (Array.isArray(places) ? places : []).map((place: unknown) => {
-      const [own, ordinal]: readonly unknown[] = Array.isArray(place) ? place : [];
+    places: listOf(places).map((place) => {
+      const [own, ordinal] = listOf(place);
       return { sequence: sequenceOf(own), ordinal: Number(ordinal) };
     }),
   };
@@ -101,4 +101,8 @@ function nameOf(laneName: string, place: RecordPlace): string {
 
 function sequenceOf(value: unknown): Sequence {
   return toSequence(BigInt(typeof value === 'string' && /^\d{1,19}$/.test(value) ? value : 0));
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }

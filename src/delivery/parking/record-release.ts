@@ -1,8 +1,6 @@
-import { HeadwaterError } from '../../foundation/error.ts';
 import type { DeliveryOptions } from '../delivery.ts';
 import type { OutboundRecord } from '../sink.ts';
-import type { ReleaseOwner } from './batch-release.ts';
-import { type LoadedRecord, ParkedLoader } from './parked-loader.ts';
+import { type LoadedRecord, ParkedLoader, type ReleaseOwner } from './parked-loader.ts';
 import { type ParkedRecord, placeText } from './parked-record.ts';
 import type { Parking } from './parking.ts';
 
@@ -22,13 +20,12 @@ export class RecordRelease {
   readonly #recordCountMax: number;
   readonly #underWay = new Set<string>();
   #loaded: readonly LoadedRecord[] = [];
-  #isLoading = false;
   #isClosed = false;
 
   constructor(options: DeliveryOptions, parking: Parking, owner: RecordReleaseOwner) {
     this.#parking = parking;
     this.#owner = owner;
-    this.#loader = new ParkedLoader(options, parking);
+    this.#loader = new ParkedLoader(options, parking, owner);
     this.#recordCountMax = options.lane.batch.recordCountMax;
   }
 
@@ -42,9 +39,10 @@ export class RecordRelease {
       this.#underWay.add(placeText(next.parked));
       this.#owner.add(next.outbound, next.parked);
     }
-    if (this.#isLoading || this.#loaded.length > 0 || this.#underWay.size > 0) return;
-    const release = this.#parking.planRelease(this.#recordCountMax);
-    if (release.length > 0) this.#load(release);
+    if (this.#loaded.length > 0 || this.#underWay.size > 0) return;
+    this.#loader.start(this.#recordCountMax, (loaded) => {
+      this.#loaded = loaded;
+    });
   }
 
   /** The record took effect. @throws HW-JOURNAL-007, HW-JOURNAL-008 */
@@ -61,20 +59,5 @@ export class RecordRelease {
   close(): void {
     this.#isClosed = true;
     this.#loader.close();
-  }
-
-  #load(release: readonly ParkedRecord[]): void {
-    this.#isLoading = true;
-    this.#loader.load(release).then(
-      (loaded) => {
-        this.#isLoading = false;
-        this.#loaded = loaded;
-        if (!this.#isClosed) this.#owner.onReady();
-      },
-      (thrown: unknown) => {
-        this.#isLoading = false;
-        if (!this.#isClosed) this.#owner.onFailure(HeadwaterError.from(thrown));
-      },
-    );
   }
 }
