@@ -5,9 +5,11 @@ import { HeadwaterError } from '../../foundation/error.ts';
 import { LaneStage } from '../testing/lane-stage.ts';
 import { testEvent } from '../testing/memory-journal.ts';
 import { RecordingStore } from '../testing/recording-sink.ts';
+import { insertRow, testTable, truncateTables, updateRow } from '../testing/test-table.ts';
 import type { Lane } from '../lane.ts';
 import type { LaneOptions } from '../lane-options.ts';
 import type { OutboundBatch, SinkCapabilities } from '../sink.ts';
+import { listParked } from './parked-store.ts';
 
 const poison = new HeadwaterError('HW-SINK-007', 'the store refuses the record');
 
@@ -45,6 +47,11 @@ const capabilities: readonly Partial<SinkCapabilities>[] = [
   { unit: 'batch', checkpointIn: 'lane' },
   { unit: 'record', checkpointIn: 'lane' },
 ];
+
+/** The ordinal in the id of a row change. */
+function placeOf(id: string): string {
+  return id.slice(id.lastIndexOf('-') + 1);
+}
 
 /** Lets everything that was to happen now happen. */
 function nextTurn(): Promise<void> {
@@ -205,6 +212,68 @@ describe('a parked key', () => {
       assert.deepEqual(store.ids, ['1', '2', '3', '4', '5', '6', '7', '8', '9']);
     });
 
+    test(`is listed durably before the checkpoint passes any record of it, ${sink}`, async () => {
+      await using stage = new LaneStage();
+      const store = refusing(capability, '1');
+      const lane = await startLane(stage, store, { batch: { recordCountMax: 2 } });
+      for (let n = 1; n <= 6; n += 1) {
+        stage.journal.append([testEvent('k', String(n)), testEvent(n % 2 === 0 ? 'k' : 'x', `x${n}`)]);
+        await moveUntil(stage, () => {
+          const { sequence = 0n } = lane.status().checkpoint ?? {};
+          const listed = listParked(stage.states, 'lane').map(({ id }) => id);
+          for (const { id } of [...lane.parked.keys, ...lane.parked.waiting].filter(
+            (one) => one.sequence <= sequence,
+          )) {
+            assert.ok(listed.includes(id), `${id} is passed by ${sequence} and listed in memory alone`);
+          }
+          return sequence >= stage.journal.durableEnd.sequence;
+        });
+      }
+      assert.equal(lane.status().parkedRecordCount, 9);
+    });
+
+    test(`holds all keys of a table behind a TRUNCATE that waits for one of them, ${sink}`, async () => {
+      await using stage = new LaneStage();
+      const orders = testTable('orders', [{ name: 'id', isKey: true }]);
+      const other = testTable('other', [{ name: 'id', isKey: true }]);
+      const store = new RecordingStore(capability);
+      let isMended = false;
+      store.script = ({ records }) =>
+        !isMended && records.some((one) => one.header.sequence === 1n) ? { throw: poison } : 'take';
+      stage.journal.append([insertRow(orders, '1')]);
+      stage.journal.append([
+        insertRow(other, '1'),
+        truncateTables(orders),
+        insertRow(orders, '2'),
+        insertRow(other, '2'),
+      ]);
+      const lane = await startLane(stage, store);
+      await lane.drain();
+      assert.deepEqual(new Set(store.ids.map(placeOf)), new Set(['0', '3']));
+      isMended = true;
+      lane.retryParked();
+      await moveUntil(stage, () => store.ids.length === 5);
+      assert.deepEqual(store.ids.slice(2).map(placeOf), ['0', '1', '2']);
+    });
+
+    test(`holds both keys of an UPDATE that changes its key, ${sink}`, async () => {
+      await using stage = new LaneStage();
+      const orders = testTable('orders', [{ name: 'id', isKey: true }]);
+      const store = new RecordingStore(capability);
+      let isMended = false;
+      store.script = ({ records }) =>
+        !isMended && records.some((one) => one.header.sequence === 1n) ? { throw: poison } : 'take';
+      stage.journal.append([insertRow(orders, 'a')]);
+      stage.journal.append([updateRow(orders, ['b'], ['a']), updateRow(orders, ['b']), insertRow(orders, 'c')]);
+      const lane = await startLane(stage, store);
+      await lane.drain();
+      assert.deepEqual(store.ids.map(placeOf), ['2']);
+      isMended = true;
+      lane.retryParked();
+      await moveUntil(stage, () => store.ids.length === 4);
+      assert.deepEqual(store.ids.slice(1).map(placeOf), ['0', '0', '1']);
+    });
+
     test(`without a key parks that record alone, ${sink}`, async () => {
       await using stage = new LaneStage();
       const store = refusing(capability, '1');
@@ -215,6 +284,33 @@ describe('a parked key', () => {
       assert.equal(lane.parked.keys[0]?.waitingCount, 0);
     });
   }
+
+  test('is released without what came to stand behind another record that was parked since', async () => {
+    await using stage = new LaneStage();
+    const orders = testTable('orders', [{ name: 'id', isKey: true }]);
+    const store = new RecordingStore();
+    const held = Promise.withResolvers<void>();
+    const bad = new Set([1n]);
+    store.script = ({ records }) => {
+      if (records.some(({ header }) => bad.has(header.sequence))) return { throw: poison };
+      return records.some(({ header }) => header.sequence === 2n) ? { hold: held.promise, throw: poison } : 'take';
+    };
+    stage.journal.append([insertRow(orders, '1')]);
+    const lane = await startLane(stage, store);
+    await lane.drain();
+    stage.journal.append([insertRow(orders, '2')]);
+    await moveUntil(stage, () => store.batches.at(-1)?.records[0]?.header.sequence === 2n);
+    const truncated = stage.journal.append([truncateTables(orders)]);
+    await moveUntil(stage, () => lane.parked.waiting.length === 1);
+    bad.clear();
+    lane.retryParked();
+    for (let turn = 0; turn < 100; turn += 1) await nextTurn();
+    held.resolve();
+    await moveUntil(stage, () => store.ids.length > 0);
+    const sequences = store.batches.flatMap(({ records }) => records.map(({ header }) => header.sequence));
+    assert.ok(!sequences.includes(truncated), 'the TRUNCATE is behind the second record');
+    assert.deepEqual([store.ids.length, lane.status().parkedRecordCount], [1, 2]);
+  });
 
   test('is refused where the sink applies whole transactions', async () => {
     await using stage = new LaneStage();
