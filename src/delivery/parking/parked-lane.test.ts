@@ -201,12 +201,10 @@ describe('a parked key', () => {
       const store = refusing(capability, '1');
       for (let n = 1; n <= 9; n += 1) stage.journal.append([testEvent('k', String(n))]);
       const lane = await startLane(stage, store, { parked: { recordCountMax: 3 }, batch: { recordCountMax: 2 } });
-      await store.until(() => store.closeCount === 1);
-      await lane.stop();
+      await moveUntil(stage, () => lane.status().condition === 'failed');
       assert.equal(lane.status().lastFailure?.error.code, 'HW-LANE-014');
       assert.equal(lane.status().parkedRecordCount, 3);
       store.bad.clear();
-      await lane.start();
       lane.retryParked();
       await moveUntil(stage, () => store.ids.length === 9);
       assert.deepEqual(store.ids, ['1', '2', '3', '4', '5', '6', '7', '8', '9']);
