@@ -4,6 +4,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import { healthcheckCommand } from './commands/healthcheck.ts';
 import { journalCommand } from './commands/journal.ts';
+import { parkedCommand } from './commands/parked.ts';
 import { runCommand } from './commands/run.ts';
 import { sqlCommand } from './commands/sql.ts';
 import { statusCommand } from './commands/status.ts';
@@ -16,6 +17,7 @@ export const commands: readonly Command[] = [
   runCommand,
   statusCommand,
   tailCommand,
+  parkedCommand,
   journalCommand,
   sqlCommand,
   explainCommand,

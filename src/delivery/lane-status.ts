@@ -33,6 +33,9 @@ export interface LaneStatus {
   readonly deliveredCount: number;
   readonly filteredCount: number;
   readonly retryCount: number;
+  /** Records that failed and are parked, each with its key, and these together with those that wait behind them. */
+  readonly parkedKeyCount: number;
+  readonly parkedRecordCount: number;
   /** What the journal holds and is no record: counted, never delivered. */
   readonly leftOut: DecodeCounts;
   /** True only when every row there ever was is in the journal and the lane began at its beginning. */

@@ -4,6 +4,7 @@ import { adoptedOutboxStatement, emitMessageStatement, emitOutboxStatement } fro
 import { journalStatement } from './statements/journal.ts';
 import { natsStatement } from './statements/sink-nats.ts';
 import { redisStatement } from './statements/sink-redis.ts';
+import { parkingStatement } from './statements/parking.ts';
 import { handlerStatement, kafkaStatement, postgresStatement } from './statements/sinks.ts';
 import { webhookStatement } from './statements/sink-webhook.ts';
 
@@ -20,4 +21,5 @@ export const statements: readonly GuaranteeStatement[] = [
   redisStatement,
   handlerStatement,
   webhookStatement,
+  parkingStatement,
 ];

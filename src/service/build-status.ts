@@ -88,6 +88,8 @@ function buildLane(lane: LaneStatus, parts: Pick<StatusParts, 'extent' | 'now'>)
     deliveredCount: lane.deliveredCount,
     filteredCount: lane.filteredCount,
     retryCount: lane.retryCount,
+    parkedKeyCount: lane.parkedKeyCount,
+    parkedRecordCount: lane.parkedRecordCount,
     complete: lane.isComplete,
     beganLater: lane.beganLater,
     incompleteTables: lane.uncopiedTables.map(incompleteTable),

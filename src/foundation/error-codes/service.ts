@@ -49,4 +49,11 @@ export const serviceErrorCodes = {
     policy: 'stop',
     exitCode: 7,
   },
+  'HW-SERVICE-008': {
+    title: 'the command was refused without --yes',
+    why: 'What it does cannot be undone: a sink never gets what is dropped.',
+    fix: 'Say --yes when it is meant.',
+    policy: 'stop',
+    exitCode: 8,
+  },
 } as const;

@@ -41,6 +41,7 @@ export function postgresSink(options: PostgresSinkOptions): SinkDefinition {
   return {
     kind: 'postgres',
     target: describeTarget(options),
+    unit: 'transaction',
     async open(context) {
       const sink = new PostgresSink(options, context);
       try {
