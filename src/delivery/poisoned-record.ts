@@ -15,6 +15,7 @@ const placeCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-KAFKA-006',
   'HW-NATS-006',
   'HW-NATS-021',
+  'HW-SQLITE-004',
 ]);
 
 /** What concerns single records, so that the other records of a batch may well be fit for the sink. */
@@ -31,6 +32,7 @@ const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-NATS-008',
   'HW-NATS-019',
   'HW-NATS-020',
+  'HW-FILE-009',
 ]);
 
 /** Of a larger transaction that the sink refuses, the record is not searched for: it would be written once for each record. */

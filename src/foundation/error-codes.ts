@@ -3,6 +3,7 @@ import { configErrorCodes } from './error-codes/config.ts';
 import { demoErrorCodes } from './error-codes/demo.ts';
 import { embeddedErrorCodes } from './error-codes/embedded.ts';
 import { emitErrorCodes } from './error-codes/emit.ts';
+import { fileErrorCodes } from './error-codes/file.ts';
 import { internalErrorCodes } from './error-codes/internal.ts';
 import { journalErrorCodes } from './error-codes/journal.ts';
 import { kafkaErrorCodes } from './error-codes/kafka.ts';
@@ -12,6 +13,7 @@ import { objectsErrorCodes } from './error-codes/objects.ts';
 import { serviceErrorCodes } from './error-codes/service.ts';
 import { sinkErrorCodes } from './error-codes/sink.ts';
 import { sourceErrorCodes } from './error-codes/source.ts';
+import { sqliteErrorCodes } from './error-codes/sqlite.ts';
 import type { ErrorDefinition } from './error-definition.ts';
 
 /** Every code that an error can carry. */
@@ -25,6 +27,8 @@ export type ErrorCode =
   | keyof typeof sinkErrorCodes
   | keyof typeof kafkaErrorCodes
   | keyof typeof natsErrorCodes
+  | keyof typeof fileErrorCodes
+  | keyof typeof sqliteErrorCodes
   | keyof typeof emitErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
@@ -42,6 +46,8 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...sinkErrorCodes,
   ...kafkaErrorCodes,
   ...natsErrorCodes,
+  ...fileErrorCodes,
+  ...sqliteErrorCodes,
   ...emitErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,
