@@ -23,6 +23,10 @@ async function encodeAll(compression: FileCompression): Promise<readonly Uint8Ar
   );
 }
 
+function isSameGzip(wrong: Buffer, content: Buffer): boolean {
+  return gunzipSync(wrong).equals(gunzipSync(content));
+}
+
 for (const compression of ['none', 'gzip'] as const) {
   describe(`frames of a file, compression ${compression}`, () => {
     test('are read back whole, each with its position', async () => {
@@ -60,9 +64,9 @@ for (const compression of ['none', 'gzip'] as const) {
         wrong[offset] = (content[offset] ?? 0) ^ (1 + Math.floor(random.next() * 255));
         const before = ends.filter((end) => end <= offset).length;
         const found = scanFrames(compression, wrong);
-        // The operating system byte of a gzip head means nothing, nor does its hint about the level.
-        const isMeaningless = compression === 'gzip' && [4, 5, 6, 7, 8, 9].includes(offset - (ends[before - 1] ?? 0));
-        assert.equal(found.length, isMeaningless ? frames.length : before, `byte ${offset}, seed ${seed}`);
+        // Gzip has bits that mean nothing: the operating system in a head, what fills the last byte of a stream.
+        const isMeaningless = compression === 'gzip' && found.length === frames.length && isSameGzip(wrong, content);
+        assert.ok(isMeaningless || found.length === before, `byte ${offset}: ${found.length}, seed ${seed}`);
       }
     });
   });
