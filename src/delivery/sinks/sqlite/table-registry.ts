@@ -76,6 +76,11 @@ export class TableRegistry {
       const message = `the table of ${sourceName} cannot be called ${targetName}: SQLite and the sink keep such names`;
       throw new HeadwaterError('HW-SINK-012', message, { details: { table: sourceName } });
     }
+    const unknown = key?.find((column) => source.columns.every((found) => found.name !== column));
+    if (unknown !== undefined)
+      throw new HeadwaterError('HW-SINK-012', `the key column ${unknown} of ${sourceName} does not exist`, {
+        details: { column: unknown },
+      });
     return { source, sourceName, targetName, key };
   }
 

@@ -83,7 +83,7 @@ function assertColumnFits(request: FitRequest, column: ColumnSchema, target: Fou
 
 /**
  * The target of a source table that fits. Pure.
- * @throws HW-SINK-022 when it has no unique index on exactly the key, HW-SINK-012 for a key column that does not exist
+ * @throws HW-SINK-022 when it has no unique index on exactly the key
  */
 export function toTargetTable(request: FitRequest): TargetTable {
   const { source, sourceName, targetName, found } = request;
@@ -99,11 +99,6 @@ export function toTargetTable(request: FitRequest): TargetTable {
 }
 
 function targetKey({ source, sourceName, targetName, found, key: named }: FitRequest): readonly string[] {
-  const unknown = named?.find((name) => !source.columns.some((column) => column.name === name));
-  if (unknown !== undefined)
-    throw new HeadwaterError('HW-SINK-012', `the key column ${unknown} of ${sourceName} does not exist`, {
-      details: { column: unknown },
-    });
   const key = sourceKey(source, named);
   if (key.length === 0 && source.replicaIdentity === 'full') {
     const isWhole = found.primaryKey.every((name) => source.columns.some((column) => isSameName(column.name, name)));
