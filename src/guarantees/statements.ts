@@ -2,7 +2,9 @@ import type { GuaranteeStatement } from '../model/guarantee.ts';
 import { captureStatement } from './statements/capture.ts';
 import { adoptedOutboxStatement, emitMessageStatement, emitOutboxStatement } from './statements/emit.ts';
 import { journalStatement } from './statements/journal.ts';
+import { fileStatement } from './statements/sink-file.ts';
 import { natsStatement } from './statements/sink-nats.ts';
+import { sqliteStatement } from './statements/sink-sqlite.ts';
 import { handlerStatement, kafkaStatement, postgresStatement } from './statements/sinks.ts';
 
 /** Every statement of the product, in the direction of a change. */
@@ -15,5 +17,7 @@ export const statements: readonly GuaranteeStatement[] = [
   kafkaStatement,
   natsStatement,
   postgresStatement,
+  sqliteStatement,
+  fileStatement,
   handlerStatement,
 ];
