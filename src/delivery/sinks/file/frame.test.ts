@@ -75,7 +75,7 @@ for (const compression of ['none', 'gzip'] as const) {
 test('a compressed file is one gzip file for every reader', async () => {
   const content = Buffer.concat(await encodeAll('gzip'));
   const lines = gunzipSync(content).toString().split('\n');
-  assert.equal(lines.filter((line) => !line.startsWith('{"op":"checkpoint"')).join('\n'), `${batches.join('')}`);
+  assert.equal(lines.filter((line) => !line.startsWith('{"op":"checkpoint"')).join('\n'), batches.join(''));
 });
 
 test('a whole position of a newer release is refused and never cut', async () => {

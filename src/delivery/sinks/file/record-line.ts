@@ -79,7 +79,11 @@ function encodeEvent(event: DomainEvent): string {
     schemaVersion,
     source,
     occurredAt: new Date(event.occurredAt).toISOString(),
-    ...{ keyVersion, tenant, traceparent, correlationId, causationId },
+    keyVersion,
+    tenant,
+    traceparent,
+    correlationId,
+    causationId,
     headers,
     contentType,
   };
