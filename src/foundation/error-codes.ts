@@ -3,6 +3,7 @@ import { configErrorCodes } from './error-codes/config.ts';
 import { demoErrorCodes } from './error-codes/demo.ts';
 import { embeddedErrorCodes } from './error-codes/embedded.ts';
 import { emitErrorCodes } from './error-codes/emit.ts';
+import { fileErrorCodes } from './error-codes/file.ts';
 import { internalErrorCodes } from './error-codes/internal.ts';
 import { journalErrorCodes } from './error-codes/journal.ts';
 import { kafkaErrorCodes } from './error-codes/kafka.ts';
@@ -14,6 +15,7 @@ import { serviceErrorCodes } from './error-codes/service.ts';
 import { sinkErrorCodes } from './error-codes/sink.ts';
 import { sourceErrorCodes } from './error-codes/source.ts';
 import { webhookErrorCodes } from './error-codes/webhook.ts';
+import { sqliteErrorCodes } from './error-codes/sqlite.ts';
 import type { ErrorDefinition } from './error-definition.ts';
 
 /** Every code that an error can carry. */
@@ -29,6 +31,8 @@ export type ErrorCode =
   | keyof typeof natsErrorCodes
   | keyof typeof webhookErrorCodes
   | keyof typeof redisErrorCodes
+  | keyof typeof fileErrorCodes
+  | keyof typeof sqliteErrorCodes
   | keyof typeof emitErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
@@ -48,6 +52,8 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...natsErrorCodes,
   ...webhookErrorCodes,
   ...redisErrorCodes,
+  ...fileErrorCodes,
+  ...sqliteErrorCodes,
   ...emitErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,
