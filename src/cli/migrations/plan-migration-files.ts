@@ -71,12 +71,15 @@ function planPrisma(migrations: readonly MigrationSql[], { names, now }: Migrati
 interface DrizzleEntry {
   readonly idx: number;
   readonly when: number;
+  readonly tag: string;
 }
 
 function planDrizzle(migrations: readonly MigrationSql[], directory: MigrationDirectory): readonly PlannedFile[] {
-  const missing = missingIn(directory.names, migrations, /^\d{4,}_headwater_(\d+)\.sql$/);
-  if (missing.length === 0) return [];
   const journal = readDrizzleJournal(directory);
+  // By the journal, not by the files: drizzle runs nothing else, and an interrupted run wrote its files first.
+  const tags = journal.entries.map(({ tag }) => tag);
+  const missing = missingIn(tags, migrations, /^\d{4,}_headwater_(\d+)$/);
+  if (missing.length === 0) return [];
   const nextIndex = Math.max(-1, ...journal.entries.map(({ idx }) => idx)) + 1;
   // The migrator runs what is newer than the newest that it ran.
   const firstTime = Math.max(directory.now, ...journal.entries.map(({ when }) => when + 1));
@@ -103,7 +106,7 @@ function readDrizzleJournal({ drizzleJournal, names }: MigrationDirectory): {
   readonly entries: readonly DrizzleEntry[];
 } {
   if (drizzleJournal === undefined) {
-    if (names.some((name) => name.endsWith('.sql')))
+    if (names.some((name) => name.endsWith('.sql') && !/^\d{4,}_headwater_\d+\.sql$/.test(name)))
       throw new HeadwaterError(
         'HW-SETUP-006',
         'the directory holds .sql files and no meta/_journal.json of drizzle-kit',
@@ -134,9 +137,8 @@ function parseJson(text: string): unknown {
 }
 
 function isEntry(entry: unknown): entry is DrizzleEntry {
-  return (
-    isObject(entry) && typeof Reflect.get(entry, 'idx') === 'number' && typeof Reflect.get(entry, 'when') === 'number'
-  );
+  if (!isObject(entry) || typeof Reflect.get(entry, 'tag') !== 'string') return false;
+  return typeof Reflect.get(entry, 'idx') === 'number' && typeof Reflect.get(entry, 'when') === 'number';
 }
 
 function isObject(value: unknown): value is object {
