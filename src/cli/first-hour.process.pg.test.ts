@@ -9,7 +9,7 @@ import { migrate } from 'drizzle-orm/node-postgres/migrator';
 
 import { createTestDatabase, skipReason, type TestDatabase } from '../../scripts/services/testing.ts';
 import { readOutbox } from '../postgres/testing/read-outbox.ts';
-import { type OrmName, ormNames } from './init/detect-project.ts';
+import type { OrmName } from './init/detect-project.ts';
 import { outboxInsert } from './init/example-code.ts';
 import { CommandDirectory, type CommandEnd } from './testing/command-directory.ts';
 
@@ -128,7 +128,8 @@ describe('headwater init without a database', () => {
 for (const major of [15, 18] as const) {
   const skip = await skipReason(`postgres${major}`);
   describe(`the first hour on PostgreSQL ${major}`, { skip }, () => {
-    for (const orm of ['pg', 'drizzle', 'kysely'] as const satisfies readonly OrmName[]) {
+    const orms: readonly OrmName[] = major === 18 ? ['pg', 'drizzle', 'kysely'] : ['pg'];
+    for (const orm of orms) {
       it(`goes from an empty directory to a delivered event with ${orm}, and back`, async () => {
         await using database = await createTestDatabase({ major });
         await using directory = await CommandDirectory.open();
@@ -145,7 +146,7 @@ for (const major of [15, 18] as const) {
         assert.equal((await directory.headwater(['migrate', '--status'], environment)).code, 3);
         assert.equal((await directory.headwater(['migrate'], environment)).code, 0);
         const migrated = await directory.headwater(['migrate'], environment);
-        assert.match(migrated.stdout, /version 1 already: nothing was changed/);
+        assert.match(migrated.stdout, /version \d+ already: nothing was changed/);
         assert.equal((await directory.headwater(['migrate', '--status'], environment)).code, 0);
 
         assert.equal((await directory.headwater(['run', '--drain'], environment)).code, 0);
@@ -336,14 +337,14 @@ for (const major of [15, 18] as const) {
 
     it('gives clients without emit an INSERT that every reader takes for an event', async () => {
       await using database = await createTestDatabase({ major });
-      const migrated = await (await CommandDirectory.open()).headwater(['migrate', '--url', database.url]);
+      await using directory = await CommandDirectory.open();
+      const migrated = await directory.headwater(['migrate', '--url', database.url]);
       assert.equal(migrated.code, 0, migrated.stderr);
       await database.query(outboxInsert('$1', '$2', '$3'), ['order.placed', 'order-1', '{"orderId":"order-1"}']);
       const [event] = await readOutbox(database);
       assert.equal(event?.type, 'order.placed');
       assert.equal(event.key, 'order-1');
       assert.equal(Buffer.from(event.payload).toString(), '{"orderId":"order-1"}');
-      assert.ok(ormNames.length > 0);
     });
   });
 }
