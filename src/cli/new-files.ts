@@ -38,7 +38,7 @@ export async function readTextFile(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    const code = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
+    const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new HeadwaterError('HW-SETUP-005', `${path} cannot be read (${String(code)})`, { cause });
   }

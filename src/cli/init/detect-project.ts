@@ -17,11 +17,11 @@ export type OrmName = (typeof ormNames)[number];
 /** A web framework. */
 export type FrameworkName = 'nest' | 'next' | 'hono' | 'fastify' | 'express';
 /** What installs packages. */
-export type PackageManagerName = 'npm' | 'pnpm' | 'yarn' | 'bun';
+export type PackagerName = 'npm' | 'pnpm' | 'yarn' | 'bun';
 
 /** What a project uses, as far as its files tell. */
 export interface ProjectFacts {
-  readonly packageManager: PackageManagerName;
+  readonly packageManager: PackagerName;
   /** All that were found, in the order of `ormNames`. */
   readonly orms: readonly OrmName[];
   readonly frameworks: readonly FrameworkName[];
@@ -55,7 +55,7 @@ const frameworkPackages: readonly (readonly [FrameworkName, readonly string[]])[
   ['express', ['express']],
 ];
 
-const lockfileOwners: Readonly<Record<string, PackageManagerName>> = {
+const lockfileOwners: Readonly<Record<string, PackagerName>> = {
   'pnpm-lock.yaml': 'pnpm',
   'yarn.lock': 'yarn',
   'bun.lock': 'bun',
@@ -90,7 +90,7 @@ function packagesOf(packageJson: unknown): ReadonlySet<string> {
   return new Set(lists.flatMap((list) => (typeof list === 'object' && list !== null ? Object.keys(list) : [])));
 }
 
-function detectPackageManager({ packageManagerField, lockfiles }: ProjectFiles): PackageManagerName {
+function detectPackageManager({ packageManagerField, lockfiles }: ProjectFiles): PackagerName {
   const named = /^(npm|pnpm|yarn|bun)@/.exec(packageManagerField ?? '')?.[1];
   const [nearest] = lockfiles.map((name) => lockfileOwners[name]).filter((owner) => owner !== undefined);
   switch (named) {

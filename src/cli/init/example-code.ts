@@ -48,6 +48,7 @@ export function exampleCode(
     placeOrder,
     ...(start === undefined ? [] : [startCode(start)]),
   ]
+    .filter((part) => part !== '')
     .join('\n\n')
     .concat('\n');
 }

@@ -2,7 +2,7 @@
 export const setupErrorCodes = {
   'HW-SETUP-001': {
     title: 'nothing is destroyed while Headwater runs',
-    why: 'A running Headwater would make the slot anew without what lies between, and its journal would no longer fit the source.',
+    why: 'A running Headwater would lose its source under way, and its journal has a history that no new slot goes on with.',
     fix: 'Stop every `headwater run` (and every application that embeds it) of this installation, then run destroy again.',
     policy: 'stop',
     exitCode: 8,
