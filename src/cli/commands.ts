@@ -1,10 +1,13 @@
 import type { Command } from './command.ts';
 import { demoCommand } from './commands/demo.ts';
+import { destroyCommand } from './commands/destroy.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import { healthcheckCommand } from './commands/healthcheck.ts';
+import { initCommand } from './commands/init.ts';
 import { journalCommand } from './commands/journal.ts';
 import { parkedCommand } from './commands/parked.ts';
+import { migrateCommand } from './commands/migrate.ts';
 import { runCommand } from './commands/run.ts';
 import { sqlCommand } from './commands/sql.ts';
 import { statusCommand } from './commands/status.ts';
@@ -13,6 +16,7 @@ import { tailCommand } from './commands/tail.ts';
 /** The verbs of the `headwater` command, in the order of `--help`. */
 export const commands: readonly Command[] = [
   demoCommand,
+  initCommand,
   doctorCommand,
   runCommand,
   statusCommand,
@@ -20,6 +24,8 @@ export const commands: readonly Command[] = [
   parkedCommand,
   journalCommand,
   sqlCommand,
+  migrateCommand,
+  destroyCommand,
   explainCommand,
   healthcheckCommand,
 ];

@@ -12,6 +12,7 @@ import { natsErrorCodes } from './error-codes/nats.ts';
 import { objectsErrorCodes } from './error-codes/objects.ts';
 import { redisErrorCodes } from './error-codes/redis.ts';
 import { serviceErrorCodes } from './error-codes/service.ts';
+import { setupErrorCodes } from './error-codes/setup.ts';
 import { sinkErrorCodes } from './error-codes/sink.ts';
 import { sourceErrorCodes } from './error-codes/source.ts';
 import { webhookErrorCodes } from './error-codes/webhook.ts';
@@ -36,6 +37,7 @@ export type ErrorCode =
   | keyof typeof emitErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
+  | keyof typeof setupErrorCodes
   | keyof typeof embeddedErrorCodes
   | keyof typeof demoErrorCodes;
 
@@ -57,6 +59,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...emitErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,
+  ...setupErrorCodes,
   ...embeddedErrorCodes,
   ...demoErrorCodes,
 };
