@@ -4,7 +4,7 @@ import { nodeDisk } from '../../../../foundation/node-disk.ts';
 import type { SinkChild } from '../../../testing/sink-child.ts';
 import { suiteRecord } from '../../kafka/testing/kafka-child.ts';
 import { fileSinkOn } from '../file-sink.ts';
-import { type FileSinkOptions } from '../file-options.ts';
+import type { FileSinkOptions } from '../file-options.ts';
 
 /** Where a process that is killed stands still: in front of, in the middle of, or behind a call on the disk. */
 export interface HoldPoint {
@@ -28,7 +28,7 @@ function holdDisk(disk: Disk, { kind, when, count }: HoldPoint): Disk {
   let calls = 0;
   const stand = (): Promise<never> => {
     writeSync(1, heldText);
-    return new Promise<never>(() => undefined);
+    return new Promise<never>(() => {});
   };
   const pass = async (called: HoldPoint['kind'], whole: () => Promise<void>, half = whole): Promise<void> => {
     if (called !== kind) return await whole();
