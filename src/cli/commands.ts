@@ -1,5 +1,6 @@
 import type { Command } from './command.ts';
 import { demoCommand } from './commands/demo.ts';
+import { devCommand } from './commands/dev.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { explainCommand } from './commands/explain.ts';
 import { healthcheckCommand } from './commands/healthcheck.ts';
@@ -12,6 +13,7 @@ import { tailCommand } from './commands/tail.ts';
 /** The verbs of the `headwater` command, in the order of `--help`. */
 export const commands: readonly Command[] = [
   demoCommand,
+  devCommand,
   doctorCommand,
   runCommand,
   statusCommand,
