@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { createCompletionCommand } from './commands/completion.ts';
 import { demoCommand } from './commands/demo.ts';
 import { devCommand } from './commands/dev.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -22,4 +23,5 @@ export const commands: readonly Command[] = [
   sqlCommand,
   explainCommand,
   healthcheckCommand,
+  createCompletionCommand(() => commands),
 ];
