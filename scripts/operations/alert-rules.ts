@@ -69,7 +69,8 @@ export function formatRunbook(rule: AlertRule): string {
 /** The page that lists them all. */
 export function formatOperationsPage(): string {
   const rows = alertRules.map(
-    (rule) => `| [${rule.name}](${runbookPath(rule.name)}) | ${rule.severity} | ${rule.holdsFor} | ${firstSentence(rule.meaning)} |`,
+    (rule) =>
+      `| [${rule.name}](${runbookPath(rule.name)}) | ${rule.severity} | ${rule.holdsFor} | ${firstSentence(rule.meaning)} |`,
   );
   return [
     '# Operations',

@@ -42,8 +42,12 @@ export const deliveryAlerts: readonly AlertRule[] = [
     expression: `${sinkState.name}{state="retrying"} == 1`,
     holdsFor: '10m',
     summary: 'lane {{ $labels.sink }} has tried the same write again for 10 minutes',
-    meaning: 'The store is away or overloaded. The lane tries again with growing delays; nothing is lost, the backlog grows.',
-    look: ['`headwater status`: the code and since when.', 'The store itself: is it up, does it take connections of this role?'],
+    meaning:
+      'The store is away or overloaded. The lane tries again with growing delays; nothing is lost, the backlog grows.',
+    look: [
+      '`headwater status`: the code and since when.',
+      'The store itself: is it up, does it take connections of this role?',
+    ],
     mend: ['Mend the store. The lane notices within `retry.maxDelayMs` (30 s) and catches up.'],
   },
   {
@@ -54,7 +58,8 @@ export const deliveryAlerts: readonly AlertRule[] = [
       `increase(${sinkRetries.name}[10m]) > on (sink) 0.05 * sum by (sink) (increase(${sinkRecords.name}{outcome="delivered"}[10m]))`,
     holdsFor: '10m',
     summary: 'lane {{ $labels.sink }} repeats writes: {{ $value | humanize }} times within 10 minutes',
-    meaning: 'More than 5 % of the writes fail at first, and more than 100 did. The lane gets on, but slower than it could.',
+    meaning:
+      'More than 5 % of the writes fail at first, and more than 100 did. The lane gets on, but slower than it could.',
     look: behindLook,
     mend: ['Smaller batches (`batch.recordCountMax`) or fewer at once (`concurrencyMax`) if the store is overloaded.'],
   },
@@ -76,7 +81,8 @@ export const deliveryAlerts: readonly AlertRule[] = [
     severity: 'page',
     expression: `${backlogTransactions.name} > 1000 and deriv(${backlogTransactions.name}[15m]) > 0`,
     holdsFor: '15m',
-    summary: 'lane {{ $labels.sink }} has {{ $value | humanize }} transactions in front of it, and more come than it delivers',
+    summary:
+      'lane {{ $labels.sink }} has {{ $value | humanize }} transactions in front of it, and more come than it delivers',
     meaning: 'The application writes faster than the store takes it. Left alone, the journal fills.',
     look: behindLook,
     mend: [
@@ -105,7 +111,10 @@ export const deliveryAlerts: readonly AlertRule[] = [
       'The store is current for what changed since the lane began, and lacks older rows. `headwater status` names the tables. ' +
       'A lane that was begun at now or at a time on purpose stays like this: silence the alert for it.',
     look: ['`headwater status`: the tables, the reason, and the lanes that lack them.'],
-    mend: ['Give capture SELECT on the tables, so that it can copy them.', 'Begin the lane with `start: "snapshot"` under a new name.'],
+    mend: [
+      'Give capture SELECT on the tables, so that it can copy them.',
+      'Begin the lane with `start: "snapshot"` under a new name.',
+    ],
   },
   {
     name: 'HeadwaterJournalNearlyFull',
@@ -143,7 +152,8 @@ export const deliveryAlerts: readonly AlertRule[] = [
     expression: `count by (source, table) (${snapshotRows.name}{state="refused"}) > 0`,
     holdsFor: '5m',
     summary: 'older rows of {{ $labels.table }} cannot be copied',
-    meaning: 'The role of capture lacks a right, or the table has a form that cannot be copied. Lanes that need it are incomplete.',
+    meaning:
+      'The role of capture lacks a right, or the table has a form that cannot be copied. Lanes that need it are incomplete.',
     look: ['`headwater status`: the reason beside the table.'],
     mend: ['`headwater sql roles --copy TABLE` prints the right that is missing. Then restart Headwater.'],
   },

@@ -16,13 +16,18 @@ export function findExpressionFaults(expression: string): readonly string[] {
   let metric: MetricDefinition | undefined;
   do {
     const text = expression.slice(cursor.from, cursor.to);
-    if (cursor.type.isError) faults.push(`does not parse at ${cursor.from}: ${expression.slice(cursor.from, cursor.from + 20)}`);
+    if (cursor.type.isError)
+      faults.push(`does not parse at ${cursor.from}: ${expression.slice(cursor.from, cursor.from + 20)}`);
     if (cursor.name === 'VectorSelector') {
       const name = /^[a-zA-Z_:][\w:]*/.exec(text)?.[0] ?? '';
       metric = definitions.get(name);
       if (metric === undefined) faults.push(`there is no metric "${name}"`);
     }
-    if (cursor.name === 'LabelName' && cursor.node.parent?.name === 'UnquotedLabelMatcher' && metric?.labels.includes(text) === false) {
+    if (
+      cursor.name === 'LabelName' &&
+      cursor.node.parent?.name === 'UnquotedLabelMatcher' &&
+      metric?.labels.includes(text) === false
+    ) {
       faults.push(`${metric.name} has no label "${text}"`);
     }
   } while (cursor.next());

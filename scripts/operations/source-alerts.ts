@@ -62,7 +62,10 @@ export const sourceAlerts: readonly AlertRule[] = [
     meaning:
       'The WAL lies on the disk of the primary. When that is full, PostgreSQL stops, and with it the application. ' +
       'Headwater confirms as soon as its journal is durable, so this much means that it does not read, or cannot write.',
-    look: [...lossLook, 'A long transaction holds the slot back too: `select pid, xact_start, query from pg_stat_activity order by xact_start`.'],
+    look: [
+      ...lossLook,
+      'A long transaction holds the slot back too: `select pid, xact_start, query from pg_stat_activity order by xact_start`.',
+    ],
     mend: [...lossMend, 'End the long transaction if it is the cause: `select pg_terminate_backend(PID)`.'],
   },
   {
@@ -71,7 +74,8 @@ export const sourceAlerts: readonly AlertRule[] = [
     expression: `${slotRetainedBytes.name} > 2147483648`,
     holdsFor: '10m',
     summary: 'the primary keeps {{ $value | humanize1024 }}B of WAL for slot {{ $labels.slot }}',
-    meaning: 'The first sign of a slot that does not move. It leads to a full disk of the primary, or to the loss of the slot.',
+    meaning:
+      'The first sign of a slot that does not move. It leads to a full disk of the primary, or to the loss of the slot.',
     look: lossLook,
     mend: lossMend,
   },
@@ -84,7 +88,10 @@ export const sourceAlerts: readonly AlertRule[] = [
     meaning:
       'Nothing new reaches the journal. Nothing is lost: the slot holds the WAL, and the lanes go on with what the journal has. ' +
       'But the WAL grows on the primary.',
-    look: ['`headwater status`: the code of the source, with its fix.', '`headwater doctor`: connection, rights, publication, slot.'],
+    look: [
+      '`headwater status`: the code of the source, with its fix.',
+      '`headwater doctor`: connection, rights, publication, slot.',
+    ],
     mend: [
       'Do what the code says (`headwater explain CODE`). Trying again is automatic where waiting helps.',
       'A refusal (another system, timeline or slot than the journal recorded) wants a decision: after a fail-over see its page.',
@@ -96,7 +103,8 @@ export const sourceAlerts: readonly AlertRule[] = [
     expression: `increase(${sourceReconnects.name}[15m]) > 5`,
     holdsFor: '5m',
     summary: 'Headwater {{ $labels.source }} reconnected {{ $value | humanize }} times within 15 minutes',
-    meaning: 'The stream breaks again and again. Nothing is lost, but each reconnect reads again from the confirmed location.',
+    meaning:
+      'The stream breaks again and again. Nothing is lost, but each reconnect reads again from the confirmed location.',
     look: [
       'The log of Headwater (`source` events) and that of PostgreSQL at the same times.',
       '`wal_sender_timeout`, proxies and firewalls between the two: something may end connections that are idle or old.',
@@ -117,7 +125,10 @@ export const sourceAlerts: readonly AlertRule[] = [
       'A large transaction is read as a whole first: `select * from pg_stat_replication_slots`.',
       'The load of the primary: is the WAL sender waiting (`pg_stat_activity.wait_event`)?',
     ],
-    mend: ['Wait for a large transaction to end.', 'Restart Headwater if the WAL sender waits for a client that does not read: nothing is lost.'],
+    mend: [
+      'Wait for a large transaction to end.',
+      'Restart Headwater if the WAL sender waits for a client that does not read: nothing is lost.',
+    ],
   },
   {
     name: 'HeadwaterHeartbeatLagging',
@@ -126,7 +137,10 @@ export const sourceAlerts: readonly AlertRule[] = [
     holdsFor: '2m',
     summary: 'the last canary of Headwater {{ $labels.source }} came back {{ $value | humanizeDuration }} ago',
     meaning: 'The way from the primary to the journal takes longer than a minute.',
-    look: ['`headwater status`: `canary` and the state of the source.', 'A large transaction under way, or a busy primary.'],
+    look: [
+      '`headwater status`: `canary` and the state of the source.',
+      'A large transaction under way, or a busy primary.',
+    ],
     mend: ['Usually none: it passes with the load. It becomes a page after 5 minutes.'],
   },
   {
@@ -136,7 +150,10 @@ export const sourceAlerts: readonly AlertRule[] = [
     holdsFor: '5m',
     summary: 'no Headwater is scraped',
     meaning: 'Either no Headwater runs, or Prometheus does not reach it. Without it none of the other alerts can fire.',
-    look: ['Does the process run? `headwater healthcheck`', 'The target in Prometheus: address, token, `http.allowedHosts`.'],
+    look: [
+      'Does the process run? `headwater healthcheck`',
+      'The target in Prometheus: address, token, `http.allowedHosts`.',
+    ],
     mend: ['Start it. Nothing was lost meanwhile: the slot holds the WAL.', 'Mend the scrape configuration.'],
   },
 ];

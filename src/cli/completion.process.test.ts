@@ -36,7 +36,10 @@ function has(shell: string): boolean {
 
 describe('headwater completion', () => {
   it('completes commands, their words, options and files in bash', { skip: !has('bash') && 'bash is missing' }, () => {
-    assert.deepEqual(completeInBash('headwater', ''), ['--help', '--version', ...commands.map(({ name }) => name)].toSorted());
+    assert.deepEqual(
+      completeInBash('headwater', ''),
+      ['--help', '--version', ...commands.map(({ name }) => name)].toSorted(),
+    );
     assert.deepEqual(completeInBash('headwater', 'sta'), ['status']);
     assert.deepEqual(completeInBash('headwater', 'journal', 'v'), ['verify']);
     assert.deepEqual(completeInBash('headwater', 'tail', '--s'), ['--since']);
@@ -71,7 +74,10 @@ describe('headwater completion', () => {
       for (const { name, options } of commands) {
         assert.ok(script.includes(name), `${shell}: ${name}`);
         for (const option of Object.keys(options)) {
-          assert.ok(script.includes(shell === 'fish' ? `-l ${option}` : `--${option}`), `${shell}: ${name} --${option}`);
+          assert.ok(
+            script.includes(shell === 'fish' ? `-l ${option}` : `--${option}`),
+            `${shell}: ${name} --${option}`,
+          );
         }
       }
     }

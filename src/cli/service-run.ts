@@ -5,7 +5,10 @@ import type { CommandInput } from './command.ts';
 import { startLean } from './lean-start.ts';
 
 /** Starts Headwater. Undefined: it was asked to stop before it ran, and nothing is left running. @throws as `startHeadwater` */
-export async function startUnlessInterrupted(config: ResolvedConfig, signal: AbortSignal): Promise<Headwater | undefined> {
+export async function startUnlessInterrupted(
+  config: ResolvedConfig,
+  signal: AbortSignal,
+): Promise<Headwater | undefined> {
   try {
     return await startLean(() => startResolved(config, { signal }));
   } catch (thrown) {

@@ -13,11 +13,7 @@ import { createPublicationOfAllTables, findPublication, findTable } from './dev-
 const TABLE_POLL_MS = 250;
 
 /** Brings Headwater's own tables to this release's version. @throws HW-OBJECTS and HW-SOURCE codes */
-export async function migrateObjects(
-  url: string,
-  schemaName: string,
-  signal: AbortSignal,
-): Promise<MigrationOutcome> {
+export async function migrateObjects(url: string, schemaName: string, signal: AbortSignal): Promise<MigrationOutcome> {
   await using connection = await openConnection(parseConnectionUrl(url), signal);
   return await applyMigrations((text) => connection.query(text, [], signal), schemaName);
 }

@@ -52,9 +52,12 @@ async function assertOurs(path: string): Promise<void> {
 
 async function removeContent(path: string): Promise<void> {
   if (!(await endOrphanedServer(join(path, 'postgres')))) {
-    throw new HeadwaterError('HW-DEV-002', `a \`headwater dev\` is running in ${path}`, { details: { directory: path } });
+    throw new HeadwaterError('HW-DEV-002', `a \`headwater dev\` is running in ${path}`, {
+      details: { directory: path },
+    });
   }
-  for (const name of ['journal', 'postgres', '.gitignore', markFile]) await rm(join(path, name), { recursive: true, force: true });
+  for (const name of ['journal', 'postgres', '.gitignore', markFile])
+    await rm(join(path, name), { recursive: true, force: true });
 }
 
 /** A directory that a caller made inside ours would belong to root, where PostgreSQL needs it as its own. */

@@ -34,11 +34,15 @@ class StartedDev implements AsyncDisposable {
   notes = '';
 
   constructor(cwd: string, ...words: readonly string[]) {
-    this.child = spawn(process.execPath, [join(import.meta.dirname, '../main.ts'), 'dev', '--http-port', '0', ...words], {
-      cwd,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-    });
+    this.child = spawn(
+      process.execPath,
+      [join(import.meta.dirname, '../main.ts'), 'dev', '--http-port', '0', ...words],
+      {
+        cwd,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
+      },
+    );
     this.child.stdout?.on('data', (part: Buffer) => (this.#stdout += String(part)));
     this.child.stderr?.on('data', (part: Buffer) => (this.notes += String(part)));
     this.exited = once(this.child, 'close');

@@ -68,10 +68,12 @@ async function runBeside(server: EmbeddedPostgres, directory: DevDirectory, inpu
   await using headwater = await startUnlessInterrupted({ ...config, logger }, signal);
   if (headwater === undefined) return 0;
   const httpUrl = headwater.httpUrl ?? null;
-  if (json) terminal.out(JSON.stringify({ version: 1, event: 'started', url, http: httpUrl, directory: directory.path }));
+  if (json)
+    terminal.out(JSON.stringify({ version: 1, event: 'started', url, http: httpUrl, directory: directory.path }));
   else if (httpUrl !== null) terminal.note(`status     headwater status --url ${httpUrl}`);
   const tailing = new AbortController();
-  const tail = own === undefined ? Promise.resolve() : followJournal(input, config, { isFirst, signal: tailing.signal });
+  const tail =
+    own === undefined ? Promise.resolve() : followJournal(input, config, { isFirst, signal: tailing.signal });
   try {
     return await Promise.race([waitForEnd(headwater, input), tail.then(() => new Promise<never>(() => undefined))]);
   } finally {
