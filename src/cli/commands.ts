@@ -10,6 +10,7 @@ import { runCommand } from './commands/run.ts';
 import { sqlCommand } from './commands/sql.ts';
 import { statusCommand } from './commands/status.ts';
 import { tailCommand } from './commands/tail.ts';
+import { traceCommand } from './commands/trace.ts';
 
 /** The verbs of the `headwater` command, in the order of `--help`. */
 export const commands: readonly Command[] = [
@@ -19,6 +20,7 @@ export const commands: readonly Command[] = [
   runCommand,
   statusCommand,
   tailCommand,
+  traceCommand,
   journalCommand,
   sqlCommand,
   explainCommand,

@@ -189,6 +189,7 @@ export class Lane implements Component {
       leftOut: { foreignMessages, adoptedOutboxChanges, outboxChanges },
       isComplete: tables.length === 0 && !beganLater && hasTakenCopies,
       uncopiedTables: tables,
+      origin: identity?.origin,
       beganLater,
     };
   }

@@ -105,5 +105,7 @@ export interface SinkDefinition {
   readonly kind: string;
   /** One line for `status` and logs, without secrets: brokers and topic, host and database. */
   readonly target: string;
+  /** As the open sink's own, for those who ask what becomes of a record without opening anything. Default: all. */
+  readonly accepts?: (record: JournalRecord) => boolean;
   open(context: SinkContext): Promise<Sink>;
 }

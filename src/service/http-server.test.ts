@@ -59,6 +59,8 @@ const report: StatusReport = {
       filteredCount: 2,
       retryCount: 0,
       complete: true,
+      recordCount: 0,
+      origin: '0',
       beganLater: false,
       incompleteTables: [],
       error: null,

@@ -41,6 +41,7 @@ export function postgresSink(options: PostgresSinkOptions): SinkDefinition {
   return {
     kind: 'postgres',
     target: describeTarget(options),
+    accepts: (record) => acceptsRecord(options, record),
     async open(context) {
       const sink = new PostgresSink(options, context);
       try {
@@ -52,6 +53,11 @@ export function postgresSink(options: PostgresSinkOptions): SinkDefinition {
       }
     },
   };
+}
+
+/** Rows are mirrored; events are no rows. */
+function acceptsRecord({ statements }: PostgresSinkOptions, record: JournalRecord): boolean {
+  return statements !== undefined || record.kind !== 'event';
 }
 
 class PostgresSink implements Sink {
@@ -82,8 +88,7 @@ class PostgresSink implements Sink {
     this.#registry = new TableRegistry({ lane, tables: options.tables ?? {}, create: options.create ?? 'if-missing' });
   }
 
-  /** Rows are mirrored; events are no rows. */
-  accepts = (record: JournalRecord): boolean => this.#options.statements !== undefined || record.kind !== 'event';
+  accepts = (record: JournalRecord): boolean => acceptsRecord(this.#options, record);
 
   /** Opens the session and takes the lane over from whoever held it. Once only: a later session stands for the same holder. */
   async connect(signal: AbortSignal): Promise<TargetSession> {
