@@ -60,8 +60,7 @@ export function planLeg(
   }
   const leftOutBy = findLeaver({ record, header }, name, options);
   if (leftOutBy !== null) return { ...leg, outcome: 'left-out', leftOutBy };
-  const isPassed =
-    header.sequence <= sequence || (header.sequence === sequence + 1n && record.ordinal < recordCount);
+  const isPassed = header.sequence <= sequence || (header.sequence === sequence + 1n && record.ordinal < recordCount);
   if (isPassed) return { ...leg, outcome: 'acknowledged' };
   return {
     ...leg,

@@ -32,7 +32,11 @@ export const traceCommand: Command = {
     ...configOptions,
     ...clientOptions,
     key: { type: 'boolean', description: 'The word is a key, also when it looks like an id.' },
-    limit: { type: 'string', placeholder: 'N', description: `Show the last N records of a key. Default ${countDefault}.` },
+    limit: {
+      type: 'string',
+      placeholder: 'N',
+      description: `Show the last N records of a key. Default ${countDefault}.`,
+    },
     payload: { type: 'boolean', description: 'Show values and payloads.' },
   },
   examples: [
@@ -42,7 +46,8 @@ export const traceCommand: Command = {
   ],
   async run(input) {
     const [word] = input.positionals;
-    if (word === undefined) throw new HeadwaterError('HW-SERVICE-004', 'say what to trace: the id of an event, or a key');
+    if (word === undefined)
+      throw new HeadwaterError('HW-SERVICE-004', 'say what to trace: the id of an event, or a key');
     const config = await loadConfig(input.text('config'), input.terminal.environment);
     await using reader = await openConfiguredReader(config);
     const terms = parseTraced(word, input.flag('key'));
@@ -58,7 +63,10 @@ export const traceCommand: Command = {
     }
     if (count === 0) {
       const { first } = await reader.extent();
-      throw new HeadwaterError('HW-SERVICE-005', `no record from sequence ${first} on has the ${terms[0]?.field} "${word}"`);
+      throw new HeadwaterError(
+        'HW-SERVICE-005',
+        `no record from sequence ${first} on has the ${terms[0]?.field} "${word}"`,
+      );
     }
     // Asked last: what was acknowledged while the journal was read is known then.
     const lanes = await listTracedLanes(input, config, reader);
@@ -82,7 +90,9 @@ function planLegs(outbound: OutboundRecord, lanes: readonly TracedLane[], config
     try {
       return [planLeg(outbound, lane, options)];
     } catch (cause) {
-      throw new HeadwaterError('HW-LANE-010', `filter of lane "${lane.name}" threw for record ${outbound.id}`, { cause });
+      throw new HeadwaterError('HW-LANE-010', `filter of lane "${lane.name}" threw for record ${outbound.id}`, {
+        cause,
+      });
     }
   });
 }
@@ -107,7 +117,8 @@ function show({ flag, terminal }: CommandInput, { outbound, legs }: Traced): voi
   const rows = legs.map((leg) => [leg.lane, leg.outcome, explainLeg(leg, age), `${leg.sink} ${leg.target}`]);
   for (const line of formatTable(['lane', 'outcome', '', 'to'], rows)) terminal.out(`  ${line}`);
   for (const { error, lane } of legs) {
-    if (error !== null) terminal.out(`  ${style.red('!')} ${lane}: ${error.code} ${error.message}\n    fix: ${error.hint}`);
+    if (error !== null)
+      terminal.out(`  ${style.red('!')} ${lane}: ${error.code} ${error.message}\n    fix: ${error.hint}`);
   }
 }
 
