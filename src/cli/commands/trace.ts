@@ -97,20 +97,21 @@ function planLegs(outbound: OutboundRecord, lanes: readonly TracedLane[], config
   });
 }
 
-function print({ flag, terminal }: CommandInput, records: readonly Traced[], count: number): void {
+function print(input: CommandInput, records: readonly Traced[], count: number): void {
   const list = records.map(({ outbound, legs }) => {
-    const { version: _, ...record } = { version: 1, ...toRecordJson(outbound, flag('payload')) };
+    const { version: _, ...record } = { version: 1, ...toRecordJson(outbound, input.flag('payload')) };
     return { ...record, systemId: outbound.header.systemId, timeline: outbound.header.timeline, lanes: legs };
   });
-  terminal.out(JSON.stringify({ version: 1, count, records: list }));
+  input.terminal.out(JSON.stringify({ version: 1, count, records: list }));
 }
 
-function show({ flag, terminal }: CommandInput, { outbound, legs }: Traced): void {
+function show(input: CommandInput, { outbound, legs }: Traced): void {
+  const { terminal } = input;
   const { style } = terminal;
   const { commitLsn, commitTimeMicros, sequence } = outbound.header;
   const committedMs = Number(commitTimeMicros / 1000n);
   const age = formatDuration(Math.max(0, systemClock.now() - committedMs));
-  terminal.out(formatRecord(outbound, flag('payload'), style));
+  terminal.out(formatRecord(outbound, input.flag('payload'), style));
   terminal.out(`  id         ${outbound.id}`);
   terminal.out(`  committed  ${new Date(committedMs).toISOString()}, ${age} ago, at ${formatLsn(commitLsn)}`);
   terminal.out(`  journal    durable, sequence ${sequence}, record ${outbound.record.ordinal}`);

@@ -29,8 +29,9 @@ function assertOneFunction(options: HandlerSinkOptions): void {
   throw new HeadwaterError('HW-CONFIG-001', message, { details: { given: Object.keys(options).join(', ') } });
 }
 
-function acceptsRecord({ handle, handleEvent }: HandlerSinkOptions, record: JournalRecord): boolean {
-  return handle !== undefined || (record.kind === 'event') === (handleEvent !== undefined);
+function acceptsRecord(options: HandlerSinkOptions, record: JournalRecord): boolean {
+  if (options.handle !== undefined) return true;
+  return (record.kind === 'event') === (options.handleEvent !== undefined);
 }
 
 type Outcome = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly thrown: unknown };
