@@ -74,8 +74,10 @@ async function runBeside(server: EmbeddedPostgres, directory: DevDirectory, inpu
   const tailing = new AbortController();
   const tail =
     own === undefined ? Promise.resolve() : followJournal(input, config, { isFirst, signal: tailing.signal });
+  const failed = Promise.withResolvers<never>();
+  tail.catch(failed.reject);
   try {
-    return await Promise.race([waitForEnd(headwater, input), tail.then(() => new Promise<never>(() => undefined))]);
+    return await Promise.race([waitForEnd(headwater, input), failed.promise]);
   } finally {
     tailing.abort(new HeadwaterError('HW-INTERNAL-003', 'interrupted'));
     await tail.catch(() => undefined);
