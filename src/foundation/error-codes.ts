@@ -1,6 +1,7 @@
 import { captureErrorCodes } from './error-codes/capture.ts';
 import { configErrorCodes } from './error-codes/config.ts';
 import { demoErrorCodes } from './error-codes/demo.ts';
+import { devErrorCodes } from './error-codes/dev.ts';
 import { embeddedErrorCodes } from './error-codes/embedded.ts';
 import { emitErrorCodes } from './error-codes/emit.ts';
 import { fileErrorCodes } from './error-codes/file.ts';
@@ -39,6 +40,7 @@ export type ErrorCode =
   | keyof typeof serviceErrorCodes
   | keyof typeof setupErrorCodes
   | keyof typeof embeddedErrorCodes
+  | keyof typeof devErrorCodes
   | keyof typeof demoErrorCodes;
 
 /** The closed list of error codes. Each entry is the page that `headwater explain CODE` prints. */
@@ -61,6 +63,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...serviceErrorCodes,
   ...setupErrorCodes,
   ...embeddedErrorCodes,
+  ...devErrorCodes,
   ...demoErrorCodes,
 };
 

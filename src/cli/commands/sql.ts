@@ -19,6 +19,7 @@ export const sqlCommand: Command = {
   name: 'sql',
   summary: "print the SQL of Headwater's tables and of its least-privilege roles",
   wordCountMax: 1,
+  words: topics,
   usage: '[objects | roles | sink] [options]',
   description:
     'Prints SQL and runs nothing. `objects`: schema, outbox and inbox, for your own migration tool. `roles`: one role for\n' +

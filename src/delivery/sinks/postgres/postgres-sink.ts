@@ -43,6 +43,7 @@ export function postgresSink(options: PostgresSinkOptions): SinkDefinition {
     kind: 'postgres',
     target: describeTarget(options),
     unit: 'transaction',
+    accepts: (record) => acceptsRecord(options, record),
     async open(context) {
       const sink = new PostgresSink(options, context);
       try {
@@ -54,6 +55,11 @@ export function postgresSink(options: PostgresSinkOptions): SinkDefinition {
       }
     },
   };
+}
+
+/** Rows are mirrored; events are no rows. */
+function acceptsRecord({ statements }: PostgresSinkOptions, record: JournalRecord): boolean {
+  return statements !== undefined || record.kind !== 'event';
 }
 
 class PostgresSink implements Sink {
@@ -84,8 +90,7 @@ class PostgresSink implements Sink {
     this.#registry = new TableRegistry({ lane, tables: options.tables ?? {}, create: options.create ?? 'if-missing' });
   }
 
-  /** Rows are mirrored; events are no rows. */
-  accepts = (record: JournalRecord): boolean => this.#options.statements !== undefined || record.kind !== 'event';
+  accepts = (record: JournalRecord): boolean => acceptsRecord(this.#options, record);
 
   /** Opens the session and takes the lane over from whoever held it. Once only: a later session stands for the same holder. */
   async connect(signal: AbortSignal): Promise<TargetSession> {
