@@ -195,6 +195,16 @@ export const dashboards: readonly Dashboard[] = [
         description: m.sinkRetries.description,
         lines: [{ expression: `rate(${m.sinkRetries.name}[5m])`, legend: '{{sink}}' }],
       },
+      {
+        title: 'Parked',
+        kind: 'timeseries',
+        unit: 'short',
+        description: `${m.sinkParkedKeys.description} ${m.sinkParkedRecords.description}`,
+        lines: [
+          { expression: m.sinkParkedKeys.name, legend: '{{sink}} keys' },
+          { expression: m.sinkParkedRecords.name, legend: '{{sink}} records' },
+        ],
+      },
     ],
   },
 ];

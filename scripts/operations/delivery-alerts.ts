@@ -2,7 +2,7 @@ import { metrics } from '../../src/service/metric-names.ts';
 import type { AlertRule } from './alert-rule.ts';
 
 const { freshnessSeconds, backlogTransactions, sinkState, sinkComplete, sinkRetries, sinkRecords } = metrics;
-const { journalBytes, journalCapacityBytes, snapshotRows } = metrics;
+const { journalBytes, journalCapacityBytes, sinkParkedKeys, snapshotRows } = metrics;
 const fill = `${journalBytes.name} / ${journalCapacityBytes.name}`;
 
 const journalMeaning =
@@ -49,6 +49,20 @@ export const deliveryAlerts: readonly AlertRule[] = [
       'The store itself: is it up, does it take connections of this role?',
     ],
     mend: ['Mend the store. The lane notices within `retry.maxDelayMs` (30 s) and catches up.'],
+  },
+  {
+    name: 'HeadwaterSinkParked',
+    severity: 'warning',
+    expression: `${sinkParkedKeys.name} > 0`,
+    holdsFor: '5m',
+    summary: 'lane {{ $labels.sink }} has parked {{ $value | humanize }} key(s)',
+    meaning:
+      'A record was refused for good. Its key waits, and all other keys go on; the journal is kept from the oldest parked record on.',
+    look: ['`headwater parked list`: which record, since when, and with what error.'],
+    mend: [
+      'Mend the cause, then `headwater parked retry ID`, or `--all`.',
+      '`headwater parked drop ID --reason "…" --yes` for a record that is never to be delivered.',
+    ],
   },
   {
     name: 'HeadwaterSinkRetriesOften',
