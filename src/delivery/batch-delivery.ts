@@ -1,5 +1,6 @@
 import type { ClockTimer } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
+import type { TransactionHeader } from '../model/transaction.ts';
 import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.ts';
 import { BatchPlanner } from './batch-planner.ts';
 import { type Checkpoint, compareCheckpoints } from './checkpoint.ts';
@@ -37,6 +38,8 @@ export class BatchDelivery implements Delivery {
   #carried: OutboundRecord | undefined;
   /** The batches of a transaction that the sink holds open, acknowledged together at its end. */
   #openTickets: Ticket[] = [];
+  /** The last transaction behind which the planner stands. */
+  #lastEnded: TransactionHeader | undefined;
   #inFlight: OutboundBatch | undefined;
   #inFlightEnd: Promise<void> = Promise.resolve();
   #attempt = 0;
@@ -105,7 +108,11 @@ export class BatchDelivery implements Delivery {
   }
 
   get #keepsOwn(): boolean {
-    return this.#options.sink.capabilities.checkpointIn === 'sink';
+    return this.#options.sink.capabilities.checkpointIn !== 'lane';
+  }
+
+  get #isInMemory(): boolean {
+    return this.#options.sink.capabilities.checkpointIn === 'memory';
   }
 
   #createPlanner(from: Checkpoint): BatchPlanner {
@@ -143,7 +150,10 @@ export class BatchDelivery implements Delivery {
       planner.add(outbound);
     }
     if (part.isLast && planner.cutsBeforeEnd) return false;
-    if (part.isLast) planner.endTransaction(part.header);
+    if (part.isLast) {
+      planner.endTransaction(part.header);
+      this.#lastEnded = part.header;
+    }
     if (planner.isEmpty) this.#pass();
     return true;
   }
@@ -160,7 +170,7 @@ export class BatchDelivery implements Delivery {
   #pass(): void {
     this.#tracker.pass(this.#planner.to);
     this.#options.observer.onProgress();
-    if (!this.#keepsOwn) return;
+    if (!this.#keepsOwn || this.#isInMemory) return;
     this.#emptyTimer ??= this.#options.clock.setTimer(emptyDelayMs, () => {
       this.#emptyTimer = undefined;
       if (!this.#isHalted && this.#inFlight === undefined && this.#isBehindBy(1n)) this.#write(this.#planner.cut());
@@ -197,7 +207,7 @@ export class BatchDelivery implements Delivery {
   }
 
   #isDue(): boolean {
-    if (this.#planner.isEmpty) return this.#isBehindBy(emptyTransactionsMax);
+    if (this.#planner.isEmpty) return this.#isBehindBy(this.#isInMemory ? 1n : emptyTransactionsMax);
     const { waitMs } = this.#options.lane.batch;
     if (waitMs === 0 || this.#hasWaited || this.#planner.isFull || this.#intake.hasOpenPart) return true;
     this.#waitTimer ??= this.#options.clock.setTimer(waitMs, () => {
@@ -208,7 +218,8 @@ export class BatchDelivery implements Delivery {
     return false;
   }
 
-  #write(batch: OutboundBatch): void {
+  #write(planned: OutboundBatch): void {
+    const batch = this.#isInMemory ? { ...planned, lastEnded: this.#lastEnded } : planned;
     this.#openTickets.push(this.#tracker.take(batch.to));
     this.#attempt = 0;
     this.#inFlight = batch;

@@ -9,6 +9,11 @@ export function copyOriginOf(identity: LaneIdentity | undefined): Sequence | und
   return identity?.start === 'snapshot' && identity.origin > 0n ? identity.origin : undefined;
 }
 
+/** Whether the lane began behind the beginning of the journal, and no copy brings it what was before. Pure. */
+export function hasBegunLater(identity: LaneIdentity | undefined): boolean {
+  return (identity?.origin ?? 0n) > 0n && identity?.start !== 'snapshot';
+}
+
 /** Whether something of a copy concerns the lane. Pure. */
 export function isForLane({ lanes }: { readonly lanes?: readonly string[] | undefined }, laneName: string): boolean {
   return lanes === undefined || lanes.includes(laneName);
@@ -18,7 +23,7 @@ export function isForLane({ lanes }: { readonly lanes?: readonly string[] | unde
 export function rowsLackedBy(
   laneName: string,
   identity: LaneIdentity | undefined,
-): (table: TableSchema, header: TransactionHeader) => boolean {
+): (table: Pick<TableSchema, 'schemaName' | 'tableName'>, header: TransactionHeader) => boolean {
   const origin = copyOriginOf(identity);
   const ownCopy = origin === undefined ? undefined : copyRequestName(laneName, origin);
   return ({ schemaName, tableName }, { copiedLanes, uncopiedTables }) => {

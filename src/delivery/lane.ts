@@ -15,7 +15,7 @@ import type { Delivery, DeliveryObserver, DeliveryOptions } from './delivery.ts'
 import { DrainQueue } from './drain-queue.ts';
 import { endsWithin } from './ends-within.ts';
 import type { JournalTail } from './journal-tail.ts';
-import { copyOriginOf, isForLane, rowsLackedBy } from './lane-copy.ts';
+import { copyOriginOf, hasBegunLater, isForLane, rowsLackedBy } from './lane-copy.ts';
 import { closeSink, findStart, type LanePlace, type RecordedLane, recordLane } from './lane-opening.ts';
 import type { ResolvedLaneOptions } from './lane-options.ts';
 import { type LaneEffect, type LaneEvent, type LaneState, transition } from './lane-state.ts';
@@ -170,8 +170,7 @@ export class Lane implements Component {
   status(): LaneStatus {
     const { copiedThrough, laneName, options, uncopiedTables } = this.#deps;
     const tables = uncopiedTables().filter((table) => isForLane(table, laneName));
-    const identity = this.#recorded?.identity;
-    const beganLater = (identity?.origin ?? 0n) > 0n && identity?.start !== 'snapshot';
+    const beganLater = hasBegunLater(this.#recorded?.identity);
     const hasTakenCopies = (this.#checkpoint?.sequence ?? 0n) >= copiedThrough();
     const { foreignMessages, adoptedOutboxChanges, outboxChanges } = this.#counts;
     return {
@@ -269,9 +268,13 @@ export class Lane implements Component {
   async #open(signal: AbortSignal): Promise<void> {
     const { reader, options, clock, random, logger, laneName, installation, tail } = this.#deps;
     const recorded = this.#lastCheckpoint ?? (await recordLane(this.#place)).checkpoint;
-    const lacksRows = rowsLackedBy(laneName, this.#recorded?.identity);
-    const context = { installation, laneName, journalId: reader.journalId, clock, random, logger, signal, lacksRows };
-    const sink = await options.sink.open(context);
+    const identity = this.#recorded?.identity;
+    const lacksRows = rowsLackedBy(laneName, identity);
+    const beganLater = hasBegunLater(identity);
+    const journalEnd = (): Sequence => reader.durableEnd.sequence;
+    const { journalId } = reader;
+    const facts = { installation, laneName, journalId, lacksRows, beganLater, journalEnd };
+    const sink = await options.sink.open({ ...facts, clock, random, logger, signal });
     try {
       const { from, wasHeld } = await findStart(this.#place, sink, recorded, signal);
       signal.throwIfAborted();
