@@ -1,8 +1,7 @@
 import { copyRequestName } from '../model/source-identity.ts';
 import type { Sequence } from '../model/position.ts';
-import type { TableSchema } from '../model/table-schema.ts';
-import type { TransactionHeader } from '../model/transaction.ts';
 import type { LaneIdentity } from './lane-identity.ts';
+import type { RowsLacked } from './sink.ts';
 
 /** Of a lane that begins with a copy of its own: the sequence that it began behind. Pure. */
 export function copyOriginOf(identity: LaneIdentity | undefined): Sequence | undefined {
@@ -20,10 +19,7 @@ export function isForLane({ lanes }: { readonly lanes?: readonly string[] | unde
 }
 
 /** Tells of a table at a place of the journal whether the lane may lack rows of it that a copy brings later. */
-export function rowsLackedBy(
-  laneName: string,
-  identity: LaneIdentity | undefined,
-): (table: Pick<TableSchema, 'schemaName' | 'tableName'>, header: TransactionHeader) => boolean {
+export function rowsLackedBy(laneName: string, identity: LaneIdentity | undefined): RowsLacked {
   const origin = copyOriginOf(identity);
   const ownCopy = origin === undefined ? undefined : copyRequestName(laneName, origin);
   return ({ schemaName, tableName }, { copiedLanes, uncopiedTables }) => {

@@ -168,8 +168,8 @@ export class Lane implements Component {
 
   /** What the lane does and how far it is. */
   status(): LaneStatus {
-    const { copiedThrough, laneName, options, uncopiedTables } = this.#deps;
-    const tables = uncopiedTables().filter((table) => isForLane(table, laneName));
+    const { copiedThrough, laneName, options } = this.#deps;
+    const tables = this.#uncopiedTables;
     const beganLater = hasBegunLater(this.#recorded?.identity);
     const hasTakenCopies = (this.#checkpoint?.sequence ?? 0n) >= copiedThrough();
     const { foreignMessages, adoptedOutboxChanges, outboxChanges } = this.#counts;
@@ -190,6 +190,10 @@ export class Lane implements Component {
       uncopiedTables: tables,
       beganLater,
     };
+  }
+
+  get #uncopiedTables(): readonly UncopiedTable[] {
+    return this.#deps.uncopiedTables().filter((table) => isForLane(table, this.name));
   }
 
   get #checkpoint(): Checkpoint | undefined {
@@ -273,8 +277,9 @@ export class Lane implements Component {
     const beganLater = hasBegunLater(identity);
     const journalEnd = (): Sequence => reader.durableEnd.sequence;
     const { journalId } = reader;
-    const facts = { installation, laneName, journalId, lacksRows, beganLater, journalEnd };
-    const sink = await options.sink.open({ ...facts, clock, random, logger, signal });
+    const uncopiedTables = (): readonly UncopiedTable[] => this.#uncopiedTables;
+    const facts = { installation, laneName, journalId, lacksRows, uncopiedTables, beganLater, journalEnd };
+    const sink = await options.sink.open({ ...facts, start: recorded, clock, random, logger, signal });
     try {
       const { from, wasHeld } = await findStart(this.#place, sink, recorded, signal);
       signal.throwIfAborted();

@@ -31,6 +31,12 @@ const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-NATS-008',
   'HW-NATS-019',
   'HW-NATS-020',
+  'HW-VIEW-003',
+  'HW-VIEW-004',
+  'HW-VIEW-005',
+  'HW-VIEW-006',
+  'HW-VIEW-007',
+  'HW-VIEW-008',
   'HW-WEBHOOK-011',
   'HW-WEBHOOK-012',
 ]);

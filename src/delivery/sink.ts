@@ -3,6 +3,7 @@ import type { Logger } from '../foundation/logger.ts';
 import type { Random } from '../foundation/random.ts';
 import type { JournalRecord } from '../model/journal-record.ts';
 import type { Sequence } from '../model/position.ts';
+import type { UncopiedTable } from '../model/source-identity.ts';
 import type { TableSchema } from '../model/table-schema.ts';
 import type { TransactionHeader } from '../model/transaction.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -86,6 +87,12 @@ export interface Sink extends AsyncDisposable {
   write(batch: OutboundBatch, signal: AbortSignal): Promise<void>;
 }
 
+/** Tells whether rows of a table may be missing at a place of the journal. */
+export type RowsLacked = (
+  table: Pick<TableSchema, 'schemaName' | 'tableName'>,
+  header: Pick<TransactionHeader, 'copiedLanes' | 'uncopiedTables'>,
+) => boolean;
+
 /** What a sink is given when it opens. */
 export interface SinkContext {
   readonly installation: string;
@@ -99,10 +106,14 @@ export interface SinkContext {
    * Whether rows of a table may be missing in the store although the stream tells of their changes: a copy that comes later in
    * the journal brings them, whole. Undefined: never.
    */
-  readonly lacksRows?: ((table: Pick<TableSchema, 'schemaName' | 'tableName'>, header: TransactionHeader) => boolean) | undefined;
+  readonly lacksRows?: RowsLacked | undefined;
+  /** Tables of which the lane lacks older rows, as the source knows it now. */
+  readonly uncopiedTables?: (() => readonly UncopiedTable[]) | undefined;
+  /** Where the lane goes on when the sink holds no checkpoint. */
+  readonly start?: Checkpoint | undefined;
   /** Whether the lane begins behind the beginning of the journal, and no copy brings what was before. Default false. */
   readonly beganLater?: boolean | undefined;
-  /** The newest durable transaction of the journal at the time of the call. Undefined only in tests of single sinks. */
+  /** The newest durable transaction of the journal at the time of the call. */
   readonly journalEnd?: (() => Sequence) | undefined;
 }
 

@@ -12,6 +12,7 @@ import { objectsErrorCodes } from './error-codes/objects.ts';
 import { serviceErrorCodes } from './error-codes/service.ts';
 import { sinkErrorCodes } from './error-codes/sink.ts';
 import { sourceErrorCodes } from './error-codes/source.ts';
+import { viewErrorCodes } from './error-codes/view.ts';
 import { webhookErrorCodes } from './error-codes/webhook.ts';
 import type { ErrorDefinition } from './error-definition.ts';
 
@@ -27,6 +28,7 @@ export type ErrorCode =
   | keyof typeof kafkaErrorCodes
   | keyof typeof natsErrorCodes
   | keyof typeof webhookErrorCodes
+  | keyof typeof viewErrorCodes
   | keyof typeof emitErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
@@ -45,6 +47,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...kafkaErrorCodes,
   ...natsErrorCodes,
   ...webhookErrorCodes,
+  ...viewErrorCodes,
   ...emitErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,
