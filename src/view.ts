@@ -17,7 +17,7 @@ export {
   type ViewTableOptions,
 } from './reading/view/view-definition.ts';
 export type { ViewWaitOptions } from './reading/view/position-waits.ts';
-export type { IncompleteViewTable } from './reading/view/view-state.ts';
+export type { IncompleteViewTable } from './reading/view/incomplete-tables.ts';
 export type { ViewTable, ViewTables } from './reading/view/view-table.ts';
 export type { SinkDefinition } from './delivery/sink.ts';
 export type { Lsn } from './model/lsn.ts';

@@ -278,7 +278,8 @@ export class Lane implements Component {
     const journalEnd = (): Sequence => reader.durableEnd.sequence;
     const { journalId } = reader;
     const uncopiedTables = (): readonly UncopiedTable[] => this.#uncopiedTables;
-    const facts = { installation, laneName, journalId, lacksRows, uncopiedTables, beganLater, journalEnd };
+    const copies = { lacksRows, uncopiedTables, copiedThrough: this.#deps.copiedThrough };
+    const facts = { installation, laneName, journalId, ...copies, beganLater, journalEnd };
     const sink = await options.sink.open({ ...facts, start: recorded, clock, random, logger, signal });
     try {
       const { from, wasHeld } = await findStart(this.#place, sink, recorded, signal);

@@ -109,6 +109,8 @@ export interface SinkContext {
   readonly lacksRows?: RowsLacked | undefined;
   /** Tables of which the lane lacks older rows, as the source knows it now. */
   readonly uncopiedTables?: (() => readonly UncopiedTable[]) | undefined;
+  /** The last transaction of the last copy that the source knows to be whole; 0 when there was none. */
+  readonly copiedThrough?: (() => bigint) | undefined;
   /** Where the lane goes on when the sink holds no checkpoint. */
   readonly start?: Checkpoint | undefined;
   /** Whether the lane begins behind the beginning of the journal, and no copy brings what was before. Default false. */

@@ -4,7 +4,8 @@ import { formatLsn, type Lsn, lsnZero } from '../../model/lsn.ts';
 import { type Sequence, sequenceZero } from '../../model/position.ts';
 import type { ViewWaitOptions } from './position-waits.ts';
 import type { ViewTableDefinition } from './view-definition.ts';
-import { type IncompleteViewTable, ViewState } from './view-state.ts';
+import type { IncompleteViewTable } from './incomplete-tables.ts';
+import { ViewState } from './view-state.ts';
 import { createTables, type ViewTables } from './view-table.ts';
 
 /** What a view is made of. */

@@ -6,20 +6,10 @@ import type { JournalRecord } from '../../model/journal-record.ts';
 import type { TableSchema } from '../../model/table-schema.ts';
 import type { TransactionHeader } from '../../model/transaction.ts';
 import { PositionWaits } from './position-waits.ts';
+import { type CopyFacts, type IncompleteViewTable, listIncomplete } from './incomplete-tables.ts';
 import { TableStage } from './table-stage.ts';
 import { ViewContent } from './view-content.ts';
 import type { ViewTableDefinition } from './view-definition.ts';
-
-/** A table of which a view may lack rows. */
-export interface IncompleteViewTable {
-  /** `schema.table`. */
-  readonly table: string;
-  /**
-   * `not-copied`: older rows are not in the journal, or their copy has not come to its end. `journal-begins-later`: the lane
-   * began behind the beginning of the journal.
-   */
-  readonly reason: 'not-copied' | 'journal-begins-later';
-}
 
 interface HeldTable {
   readonly definition: ViewTableDefinition;
@@ -28,7 +18,7 @@ interface HeldTable {
 }
 
 /** What an open lane tells of its journal. */
-type Feed = Pick<SinkContext, 'beganLater' | 'journalEnd' | 'lacksRows' | 'laneName' | 'uncopiedTables'>;
+type Feed = Pick<SinkContext, 'journalEnd' | 'laneName'> & CopyFacts;
 
 /**
  * The memory of a view: what readers see, and beside it what is on its way.
@@ -50,6 +40,8 @@ export class ViewState {
   /** What the journal held when the view began. */
   #readyAt: bigint | undefined;
   #feed: Feed | undefined;
+  /** What the last feed told of copies; it stays when the lane is paused. */
+  #copies: CopyFacts = {};
   #failure: HeadwaterError | undefined;
   #isClosed = false;
   /** Grows whenever readers see something else. */
@@ -101,11 +93,9 @@ export class ViewState {
     return end === undefined || this.#position === undefined ? undefined : end - this.#position.sequence;
   }
 
-  #incompleteTables: readonly IncompleteViewTable[] = [];
-
   /** As of the position. */
   get incompleteTables(): readonly IncompleteViewTable[] {
-    return this.#incompleteTables;
+    return listIncomplete([...this.#tables.keys()], this.#lastEnded, this.#copies);
   }
 
   content(source: string): ViewContent | undefined {
@@ -120,7 +110,7 @@ export class ViewState {
 
   /** A lane feeds the view from now on. It goes on where it is in the same journal, and begins anew in another. */
   open(context: SinkContext): void {
-    const { beganLater, journalEnd, journalId, lacksRows, laneName, start, uncopiedTables } = context;
+    const { beganLater, copiedThrough, journalEnd, journalId, lacksRows, laneName, start, uncopiedTables } = context;
     if (this.#isClosed) throw new HeadwaterError('HW-VIEW-010', `view "${this.name}" is closed`);
     if (this.#feed !== undefined) {
       throw new HeadwaterError(
@@ -129,13 +119,13 @@ export class ViewState {
       );
     }
     assertInvariant(start !== undefined && journalEnd !== undefined, 'a lane tells a view where it begins and ends');
-    this.#feed = { beganLater, journalEnd, lacksRows, laneName, uncopiedTables };
+    this.#feed = { beganLater, copiedThrough, journalEnd, lacksRows, laneName, uncopiedTables };
+    this.#copies = this.#feed;
     if (this.#position?.journalId === journalId) return;
     this.#clear();
     this.#position = start;
     this.#stagedTo = start;
     this.#readyAt = journalEnd();
-    this.#noteCompleteness();
     this.waits.look();
   }
 
@@ -185,7 +175,6 @@ export class ViewState {
     this.#stagedTo = batch.to;
     this.#lastEnded = batch.lastEnded ?? this.#lastEnded;
     this.#version += 1;
-    this.#noteCompleteness();
     this.waits.look();
   }
 
@@ -212,16 +201,6 @@ export class ViewState {
     return this.#feed?.beganLater === true || this.#feed?.lacksRows?.(table, header) === true;
   }
 
-  #noteCompleteness(): void {
-    const { beganLater, lacksRows, uncopiedTables } = this.#feed ?? {};
-    const header = this.#lastEnded ?? { uncopiedTables: uncopiedTables?.() };
-    this.#incompleteTables = [...this.#tables.keys()].flatMap((table): IncompleteViewTable[] => {
-      const [schemaName = '', tableName = ''] = table.split('.');
-      if (beganLater === true) return [{ table, reason: 'journal-begins-later' }];
-      return lacksRows?.({ schemaName, tableName }, header) === true ? [{ table, reason: 'not-copied' }] : [];
-    });
-  }
-
   #clear(): void {
     for (const { content, stage } of this.#tables.values()) {
       stage.discard();
@@ -232,7 +211,6 @@ export class ViewState {
     this.#lastEnded = undefined;
     this.#readyAt = undefined;
     this.#failure = undefined;
-    this.#incompleteTables = [];
     this.#version += 1;
   }
 }

@@ -90,7 +90,6 @@ describe('a view', () => {
     await using stage = new LaneStage();
     await using view = accountView();
     const half = Array.from({ length: 50 }, (_, index) => String(index));
-    const lane = stage.lane({ sink: view.sink, batch: { recordCountMax: 10 } });
     const totals: bigint[] = [];
     const watched = {
       ...view.sink,
@@ -105,15 +104,14 @@ describe('a view', () => {
         };
       },
     };
-    await lane.stop();
-    const watchedLane = stage.lane({ sink: watched, batch: { recordCountMax: 10 } }, 'watched');
-    await watchedLane.start();
+    const lane = stage.lane({ sink: watched, batch: { recordCountMax: 10 } });
+    await lane.start();
     stage.journal.append(half.map((id) => insertRow(accounts, id, 'ann', '10')));
     stage.journal.append(
       half.slice(0, 25).map((id) => updateRow(accounts, [id, 'ann', '0'])),
       half.slice(25).map((id) => updateRow(accounts, [id, 'ann', '20'])),
     );
-    await watchedLane.drain();
+    await lane.drain();
     assert.ok(totals.length >= 10, `${totals.length} writes were looked at`);
     assert.deepEqual([...new Set(totals)], [0n, 500n]);
   });
@@ -296,11 +294,12 @@ describe('a view', () => {
     await using stage = new LaneStage();
     await using view = accountView();
     await follow(stage, view);
-    await assert.rejects(stage.lane({ sink: view.sink }, 'second').start(), { code: 'HW-VIEW-010' });
+    await using otherStage = new LaneStage();
+    await assert.rejects(otherStage.lane({ sink: view.sink }).start(), { code: 'HW-VIEW-010' });
     await using mapped = accountView();
-    const lane = stage.lane({ sink: mapped.sink, map: () => 1 }, 'mapped');
-    await lane.start();
-    const sequence = stage.journal.append([insertRow(accounts, '1', 'ann', '1')]);
+    await using mappedStage = new LaneStage();
+    await mappedStage.lane({ sink: mapped.sink, map: () => 1 }).start();
+    const sequence = mappedStage.journal.append([insertRow(accounts, '1', 'ann', '1')]);
     await assert.rejects(mapped.waitFor({ sequence }), { code: 'HW-VIEW-012' });
   });
 });
