@@ -4,6 +4,7 @@ import { adoptedOutboxStatement, emitMessageStatement, emitOutboxStatement } fro
 import { journalStatement } from './statements/journal.ts';
 import { natsStatement } from './statements/sink-nats.ts';
 import { handlerStatement, kafkaStatement, postgresStatement } from './statements/sinks.ts';
+import { viewStatement } from './statements/view.ts';
 import { webhookStatement } from './statements/sink-webhook.ts';
 
 /** Every statement of the product, in the direction of a change. */
@@ -18,4 +19,5 @@ export const statements: readonly GuaranteeStatement[] = [
   postgresStatement,
   handlerStatement,
   webhookStatement,
+  viewStatement,
 ];

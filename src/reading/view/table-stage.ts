@@ -139,14 +139,14 @@ export class TableStage {
   #planAggregates(): ReadonlyMap<string, unknown> {
     const { aggregates, source } = this.#definition;
     const planned = new Map<string, unknown>(this.#isTruncated ? initialAggregates(this.#definition) : []);
-    for (const [name, { add, remove }] of aggregates) {
+    for (const [name, aggregate] of aggregates) {
       let value = planned.has(name) ? planned.get(name) : this.#content.aggregate(name);
       value = callFunction(`aggregate "${name}" of ${source}`, () => {
         let next = value;
         for (const [key, held] of this.#rows) {
           const former = this.#isTruncated ? undefined : this.#content.get(key);
-          if (former !== undefined) next = remove(next, former.row);
-          if (held !== null) next = add(next, held.row);
+          if (former !== undefined) next = aggregate.remove(next, former.row);
+          if (held !== null) next = aggregate.add(next, held.row);
         }
         return next;
       });

@@ -123,7 +123,7 @@ describe('a view of a PostgreSQL database', { skip }, () => {
     await open(source);
     {
       await using first = bankView();
-      await using headwater = await start(first, { start: 'beginning' });
+      await using _headwater = await start(first, { start: 'beginning' });
       await waitUntil('the copy has come', () => first.condition().isComplete);
       for (let round = 0; round < 40; round += 1) {
         await source.query('update accounts set owner = repeat(md5(random()::text), 60)');
