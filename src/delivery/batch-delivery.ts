@@ -20,8 +20,6 @@ import type { OutboundBatch, OutboundRecord } from './sink.ts';
  */
 export class BatchDelivery implements Delivery {
   readonly #options: DeliveryOptions;
-  readonly #unit: 'transaction' | 'batch';
-  readonly #isInMemory: boolean;
   readonly #abort = new AbortController();
   readonly #intake: PartIntake;
   /** Parked records that may go now. */
@@ -49,9 +47,6 @@ export class BatchDelivery implements Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    const { checkpointIn, unit } = options.sink.capabilities;
-    this.#unit = unit === 'transaction' ? 'transaction' : 'batch';
-    this.#isInMemory = checkpointIn === 'memory';
     this.#intake = new PartIntake(options);
     this.#release =
       options.parking &&
@@ -119,13 +114,17 @@ export class BatchDelivery implements Delivery {
   }
 
   get #keepsOwn(): boolean {
-    return this.#options.sink.capabilities.checkpointIn !== 'lane';
+    return this.#options.sink.capabilities.checkpointIn === 'sink';
   }
 
   #createPlanner(from: Checkpoint): BatchPlanner {
     const planner = new BatchPlanner({ unit: this.#unit, limits: this.#options.lane.batch, from });
     planner.narrow(this.#narrowing.recordCountMax);
     return planner;
+  }
+
+  get #unit(): 'transaction' | 'batch' {
+    return this.#options.sink.capabilities.unit === 'transaction' ? 'transaction' : 'batch';
   }
 
   /** Takes parts until the batch is full. Returns whether the tail had no more to give. */
@@ -163,7 +162,7 @@ export class BatchDelivery implements Delivery {
     this.#options.parking?.secure();
     this.#tracker.pass(this.#planner.to);
     this.#options.observer.onProgress();
-    if (!this.#keepsOwn || this.#isInMemory) return;
+    if (!this.#keepsOwn) return;
     this.#emptyTimer ??= this.#options.clock.setTimer(emptyDelayMs, () => {
       this.#emptyTimer = undefined;
       if (this.#isHalted || this.#inFlight !== undefined || !this.#isBehindBy(1n)) return;
@@ -219,7 +218,7 @@ export class BatchDelivery implements Delivery {
   }
 
   #isDue(): boolean {
-    if (this.#planner.isEmpty) return this.#isBehindBy(this.#isInMemory ? 1n : emptyTransactionsMax);
+    if (this.#planner.isEmpty) return this.#isBehindBy(emptyTransactionsMax);
     const { waitMs } = this.#options.lane.batch;
     if (waitMs === 0 || this.#hasWaited || this.#planner.isFull || this.#intake.hasOpenPart) return true;
     this.#waitTimer ??= this.#options.clock.setTimer(waitMs, () => {
@@ -230,8 +229,7 @@ export class BatchDelivery implements Delivery {
     return false;
   }
 
-  #write(planned: OutboundBatch): void {
-    const batch = this.#isInMemory ? { ...planned, lastEnded: this.#planner.lastEnded } : planned;
+  #write(batch: OutboundBatch): void {
     assertInvariant(this.#inFlight === undefined, 'one batch is written at a time');
     if (this.#release?.isUnderWay !== true) this.#openTickets.push(this.#tracker.take(batch.to));
     this.#attempt = 0;
