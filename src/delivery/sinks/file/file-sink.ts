@@ -10,6 +10,7 @@ import { type FileSinkOptions, type ResolvedFileOptions, resolveFileOptions } fr
 import { isRollDue, rollDelayMs } from './plan-roll.ts';
 import { RecordFiles } from './record-files.ts';
 import { toRecordLines } from './record-line.ts';
+import { type BatchPart, splitAtLastEnd } from './split-batch.ts';
 
 const capabilities: SinkCapabilities = {
   unit: 'batch',
@@ -86,17 +87,27 @@ class FileSink implements Sink {
   }
 
   async write(batch: OutboundBatch, signal: AbortSignal): Promise<void> {
-    const lines = Buffer.from(batch.records.map(toRecordLines).join(''));
     await this.#inTurn(async () => {
       signal.throwIfAborted();
       const files = await this.#recovered();
       assertContinues(files.held, batch.from);
       await this.#orGiveUp(async () => {
-        await files.append(lines, batch.from, batch.to);
-        await this.#finishIfDue(files);
+        for (const part of this.#partsOf(batch, files)) {
+          await files.append(linesOf(part), part.from, part.to);
+          await this.#finishIfDue(files);
+        }
       });
       this.#armRoll(files);
     });
+  }
+
+  /** Where the file is due and the batch ends inside a transaction, the file is finished in the midst of the batch. */
+  #partsOf(batch: OutboundBatch, { state }: RecordFiles): readonly BatchPart[] {
+    const { options, context } = this.#parts;
+    if (state === undefined || batch.to.recordCount === 0) return [batch];
+    const byteCount = state.byteCount + linesOf(batch).length;
+    const isDue = isRollDue({ ...state, byteCount, endsTransaction: true }, options, context.clock.now());
+    return (isDue ? splitAtLastEnd(batch) : undefined) ?? [batch];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -169,6 +180,10 @@ class FileSink implements Sink {
     this.#files = undefined;
     await files?.close();
   }
+}
+
+function linesOf({ records }: Pick<OutboundBatch, 'records'>): Buffer {
+  return Buffer.from(records.map(toRecordLines).join(''));
 }
 
 function assertContinues(held: Checkpoint | undefined, from: Checkpoint): void {
