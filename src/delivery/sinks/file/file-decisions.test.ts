@@ -26,6 +26,7 @@ describe('the decisions of the file sink', () => {
     assert.equal(rollDelayMs(file, limits, 9_000), 0);
     assert.equal(rollDelayMs(file, limits, 0), 500);
     assert.equal(rollDelayMs({ ...file, hasLines: false }, limits, 0), undefined);
+    assert.equal(rollDelayMs({ ...file, endsTransaction: false }, limits, 9_000), undefined);
   });
 
   test('the name of a file says its number, its compression and whether it is finished, and no other name does', () => {

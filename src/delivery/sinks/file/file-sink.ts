@@ -152,6 +152,8 @@ class FileSink implements Sink {
       try {
         const files = await this.#recovered();
         await this.#orGiveUp(() => this.#finishIfDue(files));
+        // The timer's clock and that of the age differ a little: it may have come too soon.
+        this.#armRoll(files);
       } catch (thrown) {
         const { logger, laneName } = this.#parts.context;
         logger.warn('file not finished', { lane: laneName, error: HeadwaterError.from(thrown).code });

@@ -25,9 +25,9 @@ export function isRollDue(file: OpenFileState, limits: RollLimits, now: number):
   return file.byteCount >= limits.rollBytes || ageOf(file.firstLineAt, now) >= limits.rollAgeMs;
 }
 
-/** How long until the age of the file is reached; undefined while it has no line. Pure. */
+/** How long until the file is finished by its age; undefined while it has no line, or a transaction in it goes on. Pure. */
 export function rollDelayMs(file: OpenFileState, { rollAgeMs }: RollLimits, now: number): number | undefined {
-  if (!file.hasLines || file.firstLineAt === undefined) return undefined;
+  if (!file.hasLines || file.firstLineAt === undefined || !file.endsTransaction) return undefined;
   return Math.max(0, rollAgeMs - ageOf(file.firstLineAt, now));
 }
 
