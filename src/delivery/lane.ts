@@ -16,6 +16,7 @@ import type { LaneDependencies } from './lane-dependencies.ts';
 import { attachParking, closeSink, findStart, type LanePlace, type RecordedLane, recordLane } from './lane-opening.ts';
 import { type LaneEffect, type LaneEvent, type LaneState, transition } from './lane-state.ts';
 import { conditionOf, createLaneCounts, type LaneCounts, type LaneFailure, type LaneStatus } from './lane-status.ts';
+import { refusedDrain } from './lane-refusal.ts';
 import { readCheckpoint, writeCheckpoint } from './lane-store.ts';
 import { type ParkedReport, reportParked } from './parking/parked-report.ts';
 import { Parking } from './parking/parking.ts';
@@ -215,7 +216,7 @@ export class Lane implements Component {
         void this.#halt();
         break;
       case 'refuse-drains':
-        this.#drains.refuse(new HeadwaterError('HW-LANE-012', `lane "${this.name}" is ${conditionOf(this.#state)}`));
+        this.#drains.refuse(refusedDrain(this.name, this.#state));
         break;
       default:
         unreachable(effect);
@@ -379,9 +380,7 @@ export class Lane implements Component {
   }
 
   #failure(): HeadwaterError {
-    return this.#state.kind === 'failed'
-      ? this.#state.error
-      : new HeadwaterError('HW-LANE-012', `lane "${this.name}" does not run`);
+    return this.#state.kind === 'failed' ? this.#state.error : refusedDrain(this.name, this.#state);
   }
 
   #settleDrains(): void {
