@@ -15,6 +15,8 @@ const placeCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-KAFKA-006',
   'HW-NATS-006',
   'HW-NATS-021',
+  'HW-RABBITMQ-006',
+  'HW-RABBITMQ-009',
 ]);
 
 /** What concerns single records, so that the other records of a batch may well be fit for the sink. */
@@ -31,6 +33,10 @@ const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-NATS-008',
   'HW-NATS-019',
   'HW-NATS-020',
+  'HW-RABBITMQ-008',
+  'HW-RABBITMQ-015',
+  'HW-RABBITMQ-016',
+  'HW-RABBITMQ-017',
   'HW-WEBHOOK-011',
   'HW-WEBHOOK-012',
   'HW-REDIS-011',

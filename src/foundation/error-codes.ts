@@ -10,6 +10,7 @@ import { laneErrorCodes } from './error-codes/lane.ts';
 import { natsErrorCodes } from './error-codes/nats.ts';
 import { objectsErrorCodes } from './error-codes/objects.ts';
 import { redisErrorCodes } from './error-codes/redis.ts';
+import { rabbitmqErrorCodes } from './error-codes/rabbitmq.ts';
 import { serviceErrorCodes } from './error-codes/service.ts';
 import { sinkErrorCodes } from './error-codes/sink.ts';
 import { sourceErrorCodes } from './error-codes/source.ts';
@@ -27,6 +28,7 @@ export type ErrorCode =
   | keyof typeof sinkErrorCodes
   | keyof typeof kafkaErrorCodes
   | keyof typeof natsErrorCodes
+  | keyof typeof rabbitmqErrorCodes
   | keyof typeof webhookErrorCodes
   | keyof typeof redisErrorCodes
   | keyof typeof emitErrorCodes
@@ -46,6 +48,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...sinkErrorCodes,
   ...kafkaErrorCodes,
   ...natsErrorCodes,
+  ...rabbitmqErrorCodes,
   ...webhookErrorCodes,
   ...redisErrorCodes,
   ...emitErrorCodes,
