@@ -31,7 +31,7 @@ export const rabbitmqErrorCodes = {
   'HW-RABBITMQ-005': {
     title: 'the user lacks a right at RabbitMQ',
     why: 'Waiting does not grant it.',
-    fix: 'Grant what the message names: access to the virtual host, writing to the exchange, configuring the queues. `docs/how-to/sink-rabbitmq.md` lists what the sink needs.',
+    fix: 'Grant what the message names: writing to the exchange, with this routing key where topic permissions are set. `docs/how-to/sink-rabbitmq.md` lists what the sink needs.',
     policy: 'stop',
     exitCode: 5,
   },
@@ -127,10 +127,10 @@ export const rabbitmqErrorCodes = {
     exitCode: 8,
   },
   'HW-RABBITMQ-019': {
-    title: 'the virtual host does not exist',
-    why: 'Exchanges, queues and rights belong to a virtual host, so nothing can be found without it.',
-    fix: 'Check the option `vhost` (default `/`), or make it: `rabbitmqctl add_vhost NAME`.',
-    policy: 'stop',
-    exitCode: 4,
+    title: 'RabbitMQ refuses the virtual host',
+    why: 'It does not exist, the user has no access to it, it is at its limit of connections, or it is just coming up; the client does not learn which, so the lane tries again.',
+    fix: 'The broker’s log says which. Check the option `vhost` (default `/`) and the user’s rights: `rabbitmqctl list_permissions -p VHOST`.',
+    policy: 'retry',
+    exitCode: 6,
   },
 } as const;

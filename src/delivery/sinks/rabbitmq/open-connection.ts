@@ -11,7 +11,7 @@ export interface OpenedConnection {
 }
 
 /**
- * Logs in to the first node that answers. @throws HW-RABBITMQ-003, 004, 005, 014, 019; rejects with `signal.reason` on cancel.
+ * Logs in to the first node that answers. @throws HW-RABBITMQ-003, 004, 014, 019; rejects with `signal.reason` on cancel.
  */
 export async function openConnection(
   client: RabbitmqClient,

@@ -11,7 +11,7 @@ export type QueueAnswer =
 
 const property = /inequivalent arg '(durable|auto_delete|exclusive)'/;
 const argument = /inequivalent arg '([^']+)'/;
-const current = /but current is the value '([^']*)' of type '([a-z]+)'/;
+const current = /but current is (?:the value )?'([^']*)'(?: of type '([a-z]+)')?/;
 
 /**
  * Reads the refusal of a declaration that asks for a durable quorum queue. AMQP has no way to ask what a queue is; a

@@ -10,8 +10,8 @@ interface ErrorFacts {
 
 /** By the words of the broker; the first that fits counts. In the handshake the client gives no number. */
 const textCodes: readonly (readonly [pattern: RegExp, code: ErrorCode])[] = [
-  [/vhost .* not found/is, 'HW-RABBITMQ-019'],
-  [/access to vhost/i, 'HW-RABBITMQ-005'],
+  // All that the client tells of the broker's refusal: the step in which it came.
+  [/expected ConnectionOpenOk; got <ConnectionClose/i, 'HW-RABBITMQ-019'],
   [/login was refused|can only connect via localhost|SASL mechanism \S+ is not provided/i, 'HW-RABBITMQ-004'],
   [/handshake terminated by server: 403/i, 'HW-RABBITMQ-004'],
   [/message size .* larger than/is, 'HW-RABBITMQ-008'],
