@@ -3,6 +3,7 @@ import { captureStatement } from './statements/capture.ts';
 import { adoptedOutboxStatement, emitMessageStatement, emitOutboxStatement } from './statements/emit.ts';
 import { journalStatement } from './statements/journal.ts';
 import { natsStatement } from './statements/sink-nats.ts';
+import { rabbitmqStatement } from './statements/sink-rabbitmq.ts';
 import { redisStatement } from './statements/sink-redis.ts';
 import { handlerStatement, kafkaStatement, postgresStatement } from './statements/sinks.ts';
 import { webhookStatement } from './statements/sink-webhook.ts';
@@ -16,6 +17,7 @@ export const statements: readonly GuaranteeStatement[] = [
   journalStatement,
   kafkaStatement,
   natsStatement,
+  rabbitmqStatement,
   postgresStatement,
   redisStatement,
   handlerStatement,
