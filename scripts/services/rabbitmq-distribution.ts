@@ -129,9 +129,12 @@ async function downloadPackages(directory: string): Promise<void> {
     await mkdir(folder, { recursive: true });
   }
   const options = [
-    ...['-o', `Dir::State::Lists=${lists}`, '-o', `Dir::Cache=${cache}`],
-    ...['-o', 'APT::Sandbox::User=', '-o', 'Acquire::Retries=2', '-o', 'Acquire::Languages=none', '-q'],
-  ];
+    `Dir::State::Lists=${lists}`,
+    `Dir::Cache=${cache}`,
+    'APT::Sandbox::User=',
+    'Acquire::Retries=2',
+    'Acquire::Languages=none',
+  ].flatMap((option) => ['-o', option]);
   const settings = { cwd: directory, env: { ...process.env, LC_ALL: 'C' }, maxBuffer: 16 * 1024 * 1024 };
   await run('apt-get', [...options, 'update'], settings);
   await run('apt-get', [...options, 'download', ...PACKAGES], settings);

@@ -4,7 +4,13 @@ import { test } from 'node:test';
 import type { ErrorCode } from '../../../foundation/error-codes.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { OutboundRecord } from '../../sink.ts';
-import { ordersTable, sampleEvent, sampleInsert, sampleOutbound, sampleUpdate } from '../kafka/testing/sample-records.ts';
+import {
+  ordersTable,
+  sampleEvent,
+  sampleInsert,
+  sampleOutbound,
+  sampleUpdate,
+} from '../kafka/testing/sample-records.ts';
 import { type MessageOptions, toOutboundMessages } from './outbound-message.ts';
 
 const options: MessageOptions = { recordBytesMax: 1000, owner: 'test/lane' };
@@ -23,8 +29,14 @@ test('an event says everything that the reference page names, in its order, and 
   const names = Object.keys(message?.headers ?? {});
   assert.deepEqual(names.slice(-4), ['mine', 'event-X-Death', 'event-Cc', 'event-headwater-id']);
   const page = await readFile(new URL('../../../../docs/reference/rabbitmq-messages.md', import.meta.url), 'utf8');
-  const lines = page.split('## Headers')[1]?.split('\n').filter((line) => line.startsWith('| `')) ?? [];
-  const documented = lines.flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name));
+  const lines =
+    page
+      .split('## Headers')[1]
+      ?.split('\n')
+      .filter((line) => line.startsWith('| `')) ?? [];
+  const documented = lines.flatMap((line) =>
+    [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name),
+  );
   const ofTables = new Set(['headwater-schema', 'headwater-table']);
   assert.deepEqual(
     names.slice(0, -4),

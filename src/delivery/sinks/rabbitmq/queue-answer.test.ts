@@ -17,7 +17,10 @@ const answers: readonly (readonly [text: string, answer: QueueAnswer])[] = [
     { kind: 'other-type', type: 'classic' },
   ],
   [`${inequivalent('x-queue-type')}received 'quorum' but current is 'stream'`, { kind: 'other-type', type: 'stream' }],
-  [`${inequivalent('x-queue-type')}received 'quorum' but current is 'classic'`, { kind: 'other-type', type: 'classic' }],
+  [
+    `${inequivalent('x-queue-type')}received 'quorum' but current is 'classic'`,
+    { kind: 'other-type', type: 'classic' },
+  ],
   [
     `${head}invalid arg 'x-max-priority' for queue 'q' in vhost '/' of queue type rabbit_quorum_queue`,
     { kind: 'other-type', type: 'classic' },

@@ -281,7 +281,8 @@ describe('the places of a RabbitMQ lane', { skip }, () => {
     for (const queue of queues) await broker.channel.bindQueue(queue, exchange, '#');
     const warnings: unknown[] = [];
     const logger = { ...testContext('x').logger, warn: (...words: unknown[]) => void warnings.push(words) };
-    await using _sink = await openSink({ exchange, queue: '' }, { queues }, { logger });
+    await using sink = await openSink({ exchange, queue: '' }, { queues }, { logger });
+    await write(sink, 'id-1');
     assert.deepEqual(warnings, [['queue drops messages by itself', { queue: queues[0], arguments: 'x-max-length' }]]);
   });
 });
