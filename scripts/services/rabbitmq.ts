@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -98,7 +99,13 @@ class ScratchRabbitmq implements PrivateRabbitmq {
   }
 
   get isRunning(): boolean {
-    return this.#running !== undefined && !this.#running.hasExited;
+    return this.#running?.hasExited === false;
+  }
+
+  /** At once, whatever is under way; that is then over soon. */
+  async kill(): Promise<void> {
+    await this.#running?.kill();
+    await this.#next(() => this.#end(0));
   }
 
   async control(...words: readonly string[]): Promise<string> {
@@ -109,42 +116,15 @@ class ScratchRabbitmq implements PrivateRabbitmq {
     return stdout;
   }
 
+  stop(): Promise<void> {
+    return this.#next(() => this.#end(STOP_TIMEOUT_MS));
+  }
+
   restart(): Promise<void> {
-    return this.#serially(async () => {
-      await this.#end('in order');
+    return this.#next(async () => {
+      await this.#end(STOP_TIMEOUT_MS);
       await this.#start();
     });
-  }
-
-  stop(): Promise<void> {
-    return this.#serially(() => this.#end('in order'));
-  }
-
-  /** At once, whatever is under way; that is then over soon. */
-  async kill(): Promise<void> {
-    await this.#running?.kill();
-    await this.#serially(() => this.#end('at once'));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isDisposed = true;
-    await this.kill();
-    await this.#names?.kill();
-    await rm(this.directory, { recursive: true, force: true, maxRetries: 3 });
-  }
-
-  #serially(change: () => Promise<void>): Promise<void> {
-    const changed = this.#latest.then(change);
-    this.#latest = changed.catch(() => undefined);
-    return changed;
-  }
-
-  async #end(how: 'in order' | 'at once'): Promise<void> {
-    const server = this.#running;
-    this.#running = undefined;
-    if (server === undefined) return;
-    if (how === 'in order') server.sendSignal('SIGTERM');
-    if (how === 'at once' || !(await server.waitForExit(STOP_TIMEOUT_MS))) await server.kill();
   }
 
   async #start(): Promise<void> {
@@ -162,6 +142,27 @@ class ScratchRabbitmq implements PrivateRabbitmq {
     this.#running = await this.#guard([join(this.#programs.scripts, 'rabbitmq-server')], this.logFile);
     await this.#claim.recordServer(this.#running);
     await this.#waitUntilOpen(this.#plan.ports.amqp, this.#running);
+  }
+
+  /** In order within the time, then with SIGKILL. */
+  async #end(timeoutMs: number): Promise<void> {
+    if (timeoutMs > 0) this.#running?.sendSignal('SIGTERM');
+    const hasEnded = timeoutMs > 0 && (await this.#running?.waitForExit(timeoutMs));
+    if (hasEnded !== true) await this.#running?.kill();
+    this.#running = undefined;
+  }
+
+  #next(change: () => Promise<void>): Promise<void> {
+    const changed = this.#latest.then(change);
+    this.#latest = changed.catch(() => undefined);
+    return changed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
+    await this.kill();
+    await this.#names?.kill();
+    await rm(this.directory, { recursive: true, force: true, maxRetries: 3 });
   }
 
   #guard(command: readonly [string, ...string[]], logFile: string): Promise<GuardedProcess> {
@@ -228,13 +229,12 @@ ${options.settings ?? ''}
 }
 
 /** Whether somebody listens. RabbitMQ listens when everything else is ready. */
-function isOpen(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
+async function isOpen(port: number): Promise<boolean> {
+  const socket = connect({ host: '127.0.0.1', port });
+  const isConnected = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
+  socket.destroy();
+  return isConnected;
 }

@@ -125,25 +125,19 @@ function checkText(name: string, text: string): string {
   return text;
 }
 
+const serverForm = /^\s*(?:\[(?<address>[0-9a-fA-F:]+)\]|(?<name>[^\s:@/[\]]+))(?::(?<port>\d{1,5}))?\s*$/;
+
 function parseServer(text: string, defaultPort: number): RabbitmqServer {
-  const match = /^\s*(?:\[([0-9a-fA-F:]+)\]|([^\s:@/[\]]+))(?::(\d{1,5}))?\s*$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3] ?? defaultPort);
+  const { address, name, port = String(defaultPort) } = serverForm.exec(text)?.groups ?? {};
+  const host = address ?? name;
+  if (host !== undefined && Number(port) >= 1 && Number(port) <= 65_535) return { host, port: Number(port) };
   // The text may be a URL with a password in it, so it is not quoted.
-  if (host === undefined || port < 1 || port > 65_535) {
-    throw invalid(
-      'servers',
-      'has an entry that is no host:port; vhost, user, password and TLS are options of their own',
-    );
-  }
-  return { host, port };
+  throw invalid('servers', 'has an entry that is no host:port; vhost, user, password and TLS are options of their own');
 }
 
 function checkPositive(name: string, value: number, max: number = Number.MAX_SAFE_INTEGER): number {
-  if (!Number.isSafeInteger(value) || value <= 0 || value > max) {
-    throw invalid(name, `is no whole number from 1 to ${max}`);
-  }
-  return value;
+  if (Number.isSafeInteger(value) && value >= 1 && value <= max) return value;
+  throw invalid(name, `is no whole number from 1 to ${max}`);
 }
 
 function invalid(option: string, reason: string): HeadwaterError {
