@@ -54,7 +54,7 @@ export interface RabbitmqSinkOptions {
   readonly recordBytesMax?: number;
   /** After this time without a confirm the lane says so, and goes on waiting for it. Default 30,000 ms. */
   readonly confirmTimeoutMs?: number;
-  /** Default 5,000 ms. */
+  /** For the login, and again for looking at exchange and queues. Default 5,000 ms. */
   readonly connectTimeoutMs?: number;
   /** A connection on which the broker says nothing for twice this long is given up. Whole seconds. Default 15,000 ms. */
   readonly heartbeatMs?: number;

@@ -77,6 +77,8 @@ export class RabbitmqSession implements AsyncDisposable {
     const session = new RabbitmqSession(connection, abandon, { context, options });
     // A path that moves nothing must not keep whoever cancels.
     signal.addEventListener('abort', abandon, { once: true });
+    // A node that comes up may take a question about a queue whose leader is not there yet, and never answer it.
+    const limit = context.clock.setTimer(options.connectTimeoutMs, abandon);
     try {
       await checkTopology(connection, options, context.logger);
       await session.#openChannel();
@@ -87,6 +89,7 @@ export class RabbitmqSession implements AsyncDisposable {
       signal.throwIfAborted();
       throw toRabbitmqError(thrown, 'no channel could be opened');
     } finally {
+      limit.clear();
       signal.removeEventListener('abort', abandon);
     }
   }
