@@ -86,7 +86,7 @@ export const rabbitmqErrorCodes = {
   },
   'HW-RABBITMQ-013': {
     title: 'RabbitMQ does not confirm a record',
-    why: 'A quorum queue confirms once most of its nodes have the record. The lane goes on waiting for the same confirm; nothing is sent twice.',
+    why: 'A quorum queue confirms once most of its nodes have the record. The lane goes on waiting for the same confirm; after three times `confirmTimeoutMs` it gives the connection up and sends the record again with the same id.',
     fix: 'Check that most nodes of the queue are up: `rabbitmq-queues quorum_status QUEUE`.',
     policy: 'retry',
     exitCode: 6,

@@ -27,7 +27,7 @@ export const rabbitmqStatement: GuaranteeStatement = {
       failure: [
         'connection lost before the confirm, broker killed: the record is published again with the same id; later records of its key wait',
         'record refused by a full queue: it is published again; later records of its key wait behind it',
-        'broker short of memory or disk, confirm late: shown by name and waited for; nothing is published twice',
+        'broker short of memory or disk: shown by name and waited for; confirm late: shown by name, and after three times the limit the record is published again with the same id',
         'record routed to no queue, missing exchange or queue, queue on one node alone, record too large, wrong login: the lane stops with a named error',
       ],
       blocking: false,
@@ -75,7 +75,7 @@ export const rabbitmqStatement: GuaranteeStatement = {
         'the RabbitMQ sink > a full queue that refuses records delays them, loses none and keeps the order of each key',
     },
     {
-      text: 'A blocked connection and a late confirm are waited for without a second copy.',
+      text: 'A blocked connection is waited for without a second copy.',
       heldBy:
         'a RabbitMQ that is killed or short of memory > a broker that blocks publishers is shown and waited for, and nothing is published twice',
     },

@@ -15,7 +15,7 @@ test('the options have the defaults that their descriptions name', () => {
     clientName: 'headwater',
     auth: { kind: 'password', user: 'guest', password: 'guest' },
     recordBytesMax: 16_777_216,
-    confirmTimeoutMs: 30_000,
+    confirmTimeoutMs: 10_000,
     connectTimeoutMs: 5_000,
     heartbeatMs: 15_000,
   });

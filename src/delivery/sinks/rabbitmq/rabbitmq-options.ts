@@ -52,7 +52,7 @@ export interface RabbitmqSinkOptions {
   readonly tls?: RabbitmqTls;
   /** No larger payload is sent, in bytes. Default 16,777,216, as RabbitMQ 4 takes by default. */
   readonly recordBytesMax?: number;
-  /** After this time without a confirm the lane says so, and goes on waiting for it. Default 30,000 ms. */
+  /** After this time without a confirm the lane says so, and after three times as long it gives the connection up. Default 10,000 ms. */
   readonly confirmTimeoutMs?: number;
   /** For the login, and again for looking at exchange and queues. Default 5,000 ms. */
   readonly connectTimeoutMs?: number;
@@ -109,7 +109,7 @@ export function resolveRabbitmqOptions(options: RabbitmqSinkOptions): ResolvedRa
     clientName: checkText('clientName', options.clientName ?? 'headwater'),
     auth: auth ?? { kind: 'password', user: 'guest', password: 'guest' },
     recordBytesMax: checkPositive('recordBytesMax', options.recordBytesMax ?? 16_777_216),
-    confirmTimeoutMs: checkPositive('confirmTimeoutMs', options.confirmTimeoutMs ?? 30_000, timeMsMax),
+    confirmTimeoutMs: checkPositive('confirmTimeoutMs', options.confirmTimeoutMs ?? 10_000, timeMsMax),
     connectTimeoutMs: checkPositive('connectTimeoutMs', options.connectTimeoutMs ?? 5_000, timeMsMax),
     ...(routingKey === undefined ? {} : { routingKey }),
     ...(tls === undefined ? {} : { tls }),

@@ -38,7 +38,7 @@ describe('a RabbitMQ that is killed or short of memory', { skip: await skipReaso
     const { host, port } = addressOf(rabbitmq.url);
     const { exchange, queue } = await withBroker(rabbitmq.url, (broker) => broker.createPlace());
     await using stage = new LaneStage();
-    const sink = rabbitmqSink({ servers: `${host}:${port}`, exchange, queues: queue });
+    const sink = rabbitmqSink({ servers: `${host}:${port}`, exchange, queues: queue, confirmTimeoutMs: 1_000 });
     const lane = stage.lane({ sink, concurrencyMax: 32 });
     await lane.start();
     for (const round of [0, 1]) {

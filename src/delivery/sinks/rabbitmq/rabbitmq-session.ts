@@ -14,6 +14,8 @@ interface SentRecord {
   /** Of its messages, how many have no answer yet. */
   openCount: number;
   error: HeadwaterError | undefined;
+  /** How often the time for its confirm was over. */
+  lateCount: number;
   readonly answered: PromiseWithResolvers<void>;
 }
 
@@ -21,6 +23,7 @@ interface SentRecord {
 type Notice = (error: HeadwaterError) => void;
 
 const closeTimeoutMs = 1000;
+const lateCountMax = 3;
 
 /**
  * One connection with one channel in confirm mode. It never reconnects and never publishes anything twice; once it is lost, a
@@ -139,6 +142,7 @@ export class RabbitmqSession implements AsyncDisposable {
       messages,
       openCount: messages.length,
       error: undefined,
+      lateCount: 0,
       answered: Promise.withResolvers<void>(),
     };
     this.#sent.set(outbound, sent);
@@ -217,7 +221,7 @@ export class RabbitmqSession implements AsyncDisposable {
     const { confirmTimeoutMs } = this.#options;
     const wait = Promise.withResolvers<void>();
     const cancel = (): void => wait.reject(signal.reason);
-    const timer = clock.setTimer(confirmTimeoutMs, () => wait.reject(this.#late()));
+    const timer = clock.setTimer(confirmTimeoutMs, () => wait.reject(this.#late(sent)));
     signal.addEventListener('abort', cancel, { once: true });
     this.#notices.add(wait.reject);
     void sent.answered.promise.then(wait.resolve);
@@ -231,7 +235,10 @@ export class RabbitmqSession implements AsyncDisposable {
     }
   }
 
-  #late(): HeadwaterError {
+  /** A broker that was killed may have forgotten the record: in the end the connection is given up, and it goes out again. */
+  #late(sent: SentRecord): HeadwaterError {
+    sent.lateCount += 1;
+    if (sent.lateCount >= lateCountMax) this.#abandon();
     const message = `no confirm within ${this.#options.confirmTimeoutMs} ms`;
     return new HeadwaterError('HW-RABBITMQ-013', message);
   }

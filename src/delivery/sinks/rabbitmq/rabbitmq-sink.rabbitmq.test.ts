@@ -171,14 +171,14 @@ describe('the RabbitMQ sink', { skip }, () => {
     await using broker = await TestBroker.open((await server()).url);
     const place = await broker.createPlace();
     await using proxy = await FaultProxy.start(addressOf((await server()).url));
-    const sink = rabbitmqSink(await optionsOf(place, { servers: `127.0.0.1:${proxy.port}`, confirmTimeoutMs: 50 }));
+    const sink = rabbitmqSink(await optionsOf(place, { servers: `127.0.0.1:${proxy.port}`, confirmTimeoutMs: 1_000 }));
     await using stage = new LaneStage();
     const lane = stage.lane({ sink });
     await lane.start();
     proxy.hold();
     stage.journal.append([suiteRecord({ key: 'a', number: 0 })]);
     await waitUntil('it is shown', () => lane.status().lastFailure?.error.code === 'HW-RABBITMQ-013');
-    await waitUntil('it was asked for again', () => lane.status().retryCount > 3);
+    await waitUntil('it was asked for again', () => lane.status().retryCount > 0);
     proxy.release();
     await lane.drain();
     assert.equal((await broker.take(place.queue)).length, 1);

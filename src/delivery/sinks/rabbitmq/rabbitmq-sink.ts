@@ -32,7 +32,7 @@ export function rabbitmqSink(options: RabbitmqSinkOptions): SinkDefinition {
  *
  * R1: of one key, the next record is published only once the one before it is confirmed. A nack or a return holds back the later
  *     records of its key, and no others.
- * R2: a record is published again only after a nack, a return, or the end of its connection; never because its confirm is late.
+ * R2: a record is published again only after a nack, a return, or the end of its connection, which the sink gives up itself when a confirm is very late.
  * R3: so of one key a queue can hold, beside the records in commit order, repetitions of a record whose connection ended; the
  *     broker may still read such a copy from the old connection after later records came in on the new one. All copies have
  *     the same id, so a consumer that notes ids drops them wherever they stand.
