@@ -1,5 +1,6 @@
 import type { Benchmark } from './benchmark.ts';
 import { captureBenchmark } from './capture.ts';
+import { fanoutBenchmark } from './fanout.ts';
 import { idleBenchmark } from './idle.ts';
 import { journalBenchmark } from './journal.ts';
 import { kafkaBenchmark } from './kafka.ts';
@@ -18,4 +19,5 @@ export const benchmarks: readonly Benchmark[] = [
   idleBenchmark,
   snapshotBenchmark,
   recoveryBenchmark,
+  fanoutBenchmark,
 ];

@@ -36,5 +36,5 @@ await using headwater = await startLean(() =>
     logger: benchLogger('service.started', () => {}),
   }),
 );
-process.stdout.write(`ready ${machineMs()}\n`);
+process.stdout.write(`ready ${machineMs()} ${headwater.lanes.length}\n`);
 await ended;

@@ -30,6 +30,8 @@ export interface RunPlan {
   /** How often a call that changes the disk fails; never in the last life, where an error would end the process. */
   readonly diskErrorChance: number;
   readonly storeFaultChance: number;
+  /** How many records a store that can park refuses, until it is mended. */
+  readonly poisonChance: number;
   /** How many steps of the last life still see the faults of server and stores. */
   readonly lastFaultsStepCount: number;
 }
@@ -48,6 +50,8 @@ export function planScenario(scheduler: Scheduler): RunPlan {
     diskErrorChance: 0,
     storeFaultChance: Math.min(0.1, plan.storeFaultChance),
     lastFaultsStepCount: 150,
+    // So few records, and some are to be parked.
+    poisonChance: plan.poisonChance === 0 ? 0 : 0.5,
   };
 }
 
@@ -95,5 +99,6 @@ export function planRun(scheduler: Scheduler): RunPlan {
     diskErrorChance: choose([0, 0, 0.003, 0.02]),
     storeFaultChance: choose([0, 0.05, 0.25]),
     lastFaultsStepCount: scheduler.between(0, 400),
+    poisonChance: choose([0, 0.03, 0.15]),
   };
 }

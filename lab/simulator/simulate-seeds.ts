@@ -31,6 +31,9 @@ const landmarks = {
   'a journal tail that was cut': /journal tail cut/,
   'a store that is away': /HW-SINK-001/,
   'a lost reply': /HW-SINK-004/,
+  'a parked record': /lane parks a record lane=/,
+  'a parked record that failed again': /lane parks a record again/,
+  'a parked record that was given up': /lane drops a parked record/,
 } as const;
 
 /**

@@ -15,10 +15,12 @@ import { planRetryDelayMs } from '../../src/foundation/retry.ts';
 import { openJournal, type OpenedJournal } from '../../src/journal/embedded/open-journal.ts';
 import type { MemoryState } from '../../src/journal/embedded/testing/memory-state-store.ts';
 import type { StateStore } from '../../src/journal/state-store.ts';
+import { toSequence } from '../../src/model/position.ts';
 import type { Oracle } from './oracle.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import { createSimulatedClock } from './simulated-clock.ts';
 import type { SimulatedServer } from './simulated-server.ts';
+import type { Scheduler } from './scheduler.ts';
 import { publicationName, SimulatedSessions, slotName } from './simulated-sessions.ts';
 import type { SimulatedStore } from './simulated-sink.ts';
 
@@ -96,6 +98,32 @@ export class SimulatedHeadwater {
     this.#running = this.#run().catch((thrown: unknown) => {
       if (!this.#stopping.signal.aborted) this.failure ??= thrown;
     });
+  }
+
+  get hasParked(): boolean {
+    return this.#lanes.some((lane) => lane.status().parkedRecordCount > 0);
+  }
+
+  /** Has parked records tried again; a few are given up. */
+  workOffParked(scheduler: Scheduler): void {
+    for (const lane of this.#lanes) {
+      const { keys } = lane.parked;
+      const [first] = keys.filter(({ isRetrying }) => !isRetrying);
+      if (first === undefined || !this.#world.process.isAlive) continue;
+      scheduler.record(`${lane.name} has parked ${keys.length}`);
+      try {
+        if (scheduler.chance(0.8)) lane.retryParked(scheduler.chance(0.5) ? undefined : first.id);
+        else this.#drop(lane, first);
+      } catch (thrown) {
+        if (this.#world.process.isAlive) this.failure ??= thrown;
+      }
+    }
+  }
+
+  #drop(lane: Lane, { id, sequence, ordinal }: Lane['parked']['keys'][number]): void {
+    lane.dropParked(id, 'given up by the simulated operator');
+    const owner = this.#world.stores.find(({ kind }) => kind === lane.name);
+    if (this.#world.process.isAlive) owner?.ledger.drop({ sequence: toSequence(sequence), ordinal });
   }
 
   /** Ends by itself: what was received is flushed, what is under way comes to its end. */
@@ -249,6 +277,10 @@ export class SimulatedHeadwater {
         const owner = this.#world.stores.find((one) => one.kind === name);
         if (kind === 'checkpoint') owner?.ledger.checkCheckpoint(decodeCheckpoint(text));
         store.write(kind, name, text);
+      },
+      change: (edits) => {
+        this.#world.beforeCall(`a change of the state: ${edits[0]?.kind ?? 'nothing'} ${edits[0]?.name ?? ''}`);
+        if (this.#world.process.isAlive) store.change(edits);
       },
       remove: (kind, name) => {
         this.#world.beforeCall(`a removal from the state: ${kind} ${name}`);

@@ -23,6 +23,8 @@ export interface StoreFaults {
   refuseChance: number;
   lostReplyChance: number;
   slowChance: number;
+  /** How many records a store that can park refuses for good, until somebody mends it. */
+  poisonChance: number;
 }
 
 /**
@@ -38,6 +40,7 @@ export class SimulatedStore {
   readonly scheduler: Scheduler;
   readonly faults: StoreFaults;
   readonly #ids = new Set<string>();
+  readonly #poison = new Map<string, boolean>();
   checkpoint: Checkpoint | undefined;
   session = 0;
 
@@ -65,6 +68,21 @@ export class SimulatedStore {
         return new SimulatedSink(this, owner);
       },
     };
+  }
+
+  /** Whether the store refuses the record; the same answer each time, until it is mended. */
+  refuses({ id }: OutboundRecord): boolean {
+    if (this.kind === 'mirror') return false;
+    const known = this.#poison.get(id);
+    if (known !== undefined) return known;
+    const isPoisoned = this.faults.poisonChance > 0 && this.scheduler.chance(this.faults.poisonChance);
+    this.#poison.set(id, isPoisoned);
+    return isPoisoned;
+  }
+
+  /** What was refused so far is taken from now on. */
+  mend(): void {
+    for (const id of this.#poison.keys()) this.#poison.set(id, false);
   }
 
   /** @returns whether the write took effect, now or before */
@@ -129,6 +147,10 @@ class SimulatedSink implements Sink {
     if (scheduler.chance(faults.refuseChance)) {
       this.#forget();
       throw unreachableStore();
+    }
+    if (batch.records.some((record) => this.#store.refuses(record))) {
+      this.#forget();
+      throw new HeadwaterError('HW-SINK-007', 'the simulated store refuses a record');
     }
     this.#openFrom ??= batch.from;
     this.#open.push(...batch.records);

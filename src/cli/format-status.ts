@@ -15,7 +15,7 @@ export function formatStatus(report: StatusReport, style: TextStyle): string {
     `${style.bold('journal')}  ${report.journal.firstSequence}–${report.journal.lastSequence}, ${formatBytes(report.journal.byteCount)} of ${formatBytes(report.journal.capacityBytes)}, ${report.journal.directory}`,
     '',
     ...formatTable(
-      ['lane', 'state', 'behind', 'backlog', 'delivered', 'filtered', 'retries', 'to'],
+      ['lane', 'state', 'behind', 'backlog', 'delivered', 'filtered', 'retries', 'parked', 'to'],
       report.lanes.map(laneRow),
     ),
   ];
@@ -32,6 +32,12 @@ function findProblems(report: StatusReport): string[] {
     problems.push(`table ${table.table} ${explainIncomplete(table)}: no copy of it is complete`);
   }
   for (const lane of report.lanes) {
+    if (lane.parkedKeyCount > 0) {
+      const waiting = lane.parkedRecordCount - lane.parkedKeyCount;
+      problems.push(
+        `lane ${lane.name}: ${lane.parkedKeyCount} parked key(s), ${waiting} record(s) behind them\n    fix: headwater parked list, mend the cause, then headwater parked retry`,
+      );
+    }
     if (lane.error === null) continue;
     problems.push(`lane ${lane.name}: ${lane.error.code} ${lane.error.message}\n    fix: ${lane.error.hint}`);
   }
@@ -86,6 +92,7 @@ function laneRow(lane: LaneReport): readonly string[] {
     String(lane.deliveredCount),
     String(lane.filteredCount),
     String(lane.retryCount),
+    String(lane.parkedRecordCount),
     lane.target,
   ];
 }

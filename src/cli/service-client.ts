@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
+import { isErrorCode } from '../foundation/error-codes.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { readSecret } from '../service/secret.ts';
 import type { OptionDefinition } from './command.ts';
@@ -28,13 +29,39 @@ export interface ServiceAnswer {
  * @throws HW-SERVICE-002 nobody answers, -003 refused; rejects with the signal's reason on cancel
  */
 export async function askService(input: CommandInput, path: string): Promise<ServiceAnswer> {
+  return await request(input, path, undefined);
+}
+
+/**
+ * Has a running Headwater do something. @returns its answer
+ * @throws HW-SERVICE-002 nobody answers, -003 refused, and the code that it refuses with; rejects with the signal's reason on
+ * cancel, with the outcome unknown
+ */
+export async function tellService(input: CommandInput, path: string, body: object): Promise<unknown> {
+  const answer = await request(input, path, JSON.stringify(body));
+  if (answer.statusCode === 200) return answer.body;
+  throw readRefusal(answer.body) ?? new HeadwaterError('HW-SERVICE-003', `${path} answered ${answer.statusCode}`);
+}
+
+function readRefusal(body: unknown): HeadwaterError | undefined {
+  if (typeof body !== 'object' || body === null || !('error' in body)) return undefined;
+  const { error } = body;
+  if (typeof error !== 'object' || error === null || !('code' in error) || !('message' in error)) return undefined;
+  const code = String(error.code);
+  return isErrorCode(code) ? new HeadwaterError(code, String(error.message)) : undefined;
+}
+
+async function request(input: CommandInput, path: string, body: string | undefined): Promise<ServiceAnswer> {
   const { url, token } = await findService(input);
-  const timeoutMs = input.number('timeout-ms') ?? 5000;
-  const response = await request(
-    new URL(path, url),
-    token,
-    AbortSignal.any([input.signal, AbortSignal.timeout(timeoutMs)]),
-  );
+  const timeout = AbortSignal.timeout(input.number('timeout-ms') ?? 5000);
+  const response = await send(new URL(path, url), {
+    signal: AbortSignal.any([input.signal, timeout]),
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { method: 'POST', body }),
+  });
   input.signal.throwIfAborted();
   if (response.status === 401 || response.status === 403) {
     throw new HeadwaterError('HW-SERVICE-003', `${url} answered ${response.status} to ${path}`);
@@ -46,9 +73,9 @@ export async function askService(input: CommandInput, path: string): Promise<Ser
   };
 }
 
-async function request(url: URL, token: string | undefined, signal: AbortSignal): Promise<Response> {
+async function send(url: URL, options: RequestInit): Promise<Response> {
   try {
-    return await fetch(url, { signal, headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
+    return await fetch(url, options);
   } catch (cause) {
     throw new HeadwaterError('HW-SERVICE-002', `nothing answers at ${url.origin}`, { cause });
   }

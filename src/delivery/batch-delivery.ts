@@ -1,25 +1,18 @@
+import { assertInvariant } from '../foundation/assert.ts';
 import type { ClockTimer } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.ts';
 import { BatchPlanner } from './batch-planner.ts';
-import { type Checkpoint, compareCheckpoints } from './checkpoint.ts';
-import { type Delivery, type DeliveryOptions, isOversized, selectRecord } from './delivery.ts';
+import { BatchNarrowing } from './batch-narrowing.ts';
+import { aheadDelayMs, emptyDelayMs, emptyTransactionsMax } from './batch-timing.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { type Delivery, type DeliveryOptions, type PendingStop, toPendingStop } from './delivery.ts';
+import { BatchRelease } from './parking/batch-release.ts';
+import { selectOrPark, toSubject } from './parking/select-record.ts';
 import { awaitOrAbort, type OpenPart, PartIntake } from './part-intake.ts';
-import { nameBatch, nameRecord, planNarrowing, poisonOf } from './poisoned-record.ts';
+import { isPoison, nameBatch, nameRecord, planNarrowing, poisonOf } from './poisoned-record.ts';
 import { decideByHeld, decideRetry } from './retry-decision.ts';
 import type { OutboundBatch, OutboundRecord } from './sink.ts';
-
-interface PendingStop {
-  readonly error: HeadwaterError;
-  readonly recordId: string | undefined;
-}
-
-/** A checkpoint kept by the sink is moved without records after so many transactions without any, or after so long. */
-const emptyTransactionsMax = 10_000n;
-const emptyDelayMs = 60_000;
-
-/** A write under way is given so long to go out before the next batch takes the processor. */
-const aheadDelayMs = 1;
 
 /**
  * Delivers to a sink that takes batches, one at a time and in order. While one is written the next one fills. Nothing polls:
@@ -29,6 +22,8 @@ export class BatchDelivery implements Delivery {
   readonly #options: DeliveryOptions;
   readonly #abort = new AbortController();
   readonly #intake: PartIntake;
+  /** Parked records that may go now. */
+  readonly #release: BatchRelease | undefined;
   #tracker: AcknowledgementTracker;
   #planner: BatchPlanner;
   #durable: Checkpoint;
@@ -46,14 +41,19 @@ export class BatchDelivery implements Delivery {
   #aheadTimer: ClockTimer | undefined;
   #hasWaited = false;
   #isHalted = false;
-  /** Batches of so few records until the place is passed: a record in front of it is poisoned. */
-  #narrowed: { readonly recordCountMax: number; readonly until: Checkpoint } | undefined;
+  readonly #narrowing = new BatchNarrowing();
   /** What stops the lane once everything in front of it is delivered. */
   #stop: PendingStop | undefined;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
     this.#intake = new PartIntake(options);
+    this.#release =
+      options.parking &&
+      new BatchRelease(options, options.parking, {
+        onReady: () => this.deliver(),
+        onFailure: (error) => this.#interrupt(error),
+      });
     this.#durable = options.from;
     this.#wasHeld = options.wasHeld;
     this.#tracker = new AcknowledgementTracker(options.from);
@@ -87,12 +87,19 @@ export class BatchDelivery implements Delivery {
       this.#writeInFront(this.#stop);
       return;
     }
-    try {
+    this.#guard(() => {
       const isDry = this.#fill();
+      this.#release?.request();
       const hasBegun = this.#dispatch();
       if (hasBegun && !isDry) this.#fillAhead();
       if (!hasBegun && this.#inFlight !== undefined) this.#prepareNext();
       if (isDry) this.#intake.onReady(() => this.deliver());
+    });
+  }
+
+  #guard(step: () => void): void {
+    try {
+      step();
     } catch (thrown) {
       this.#interrupt(HeadwaterError.from(thrown));
     }
@@ -101,6 +108,7 @@ export class BatchDelivery implements Delivery {
   async halt(giveUp: AbortSignal): Promise<void> {
     this.#isHalted = true;
     this.#intake.close();
+    this.#release?.close();
     for (const timer of [this.#retryTimer, this.#waitTimer, this.#emptyTimer, this.#aheadTimer]) timer?.clear();
     await awaitOrAbort(this.#inFlightEnd, this.#abort, giveUp);
   }
@@ -111,7 +119,7 @@ export class BatchDelivery implements Delivery {
 
   #createPlanner(from: Checkpoint): BatchPlanner {
     const planner = new BatchPlanner({ unit: this.#unit, limits: this.#options.lane.batch, from });
-    planner.narrow(this.#narrowed?.recordCountMax);
+    planner.narrow(this.#narrowing.recordCountMax);
     return planner;
   }
 
@@ -130,13 +138,13 @@ export class BatchDelivery implements Delivery {
     const planner = this.#planner;
     if (open.offset === 0 && !planner.begin(part)) return false;
     for (; open.offset < part.records.length; open.offset += 1) {
-      const outbound = this.#carried ?? selectRecord(part, open.offset, this.#options);
+      const outbound = this.#carried ?? selectOrPark(part, open.offset, this.#options);
       this.#carried = undefined;
-      if (outbound === undefined) {
+      if (outbound === 'hold') return false;
+      if (outbound === 'pass') {
         planner.pass(part.header, part.firstOrdinal + open.offset + 1);
         continue;
       }
-      this.#assertSize(outbound);
       if (!planner.fits(outbound.byteCount)) {
         this.#carried = outbound;
         return false;
@@ -149,22 +157,16 @@ export class BatchDelivery implements Delivery {
     return true;
   }
 
-  #assertSize(outbound: OutboundRecord): void {
-    if (!isOversized(outbound, this.#options.sink)) return;
-    const limit = this.#options.sink.capabilities.recordBytesMax ?? 0;
-    const message = `a record has about ${outbound.byteCount} bytes, the sink takes ${limit}`;
-    const details = { byteCount: outbound.byteCount, limit };
-    throw nameRecord(new HeadwaterError('HW-SINK-005', message, { details }), outbound);
-  }
-
   /** What has no effect needs no write; but a checkpoint that the sink keeps must not stay behind for ever. */
   #pass(): void {
+    this.#options.parking?.secure();
     this.#tracker.pass(this.#planner.to);
     this.#options.observer.onProgress();
     if (!this.#keepsOwn) return;
     this.#emptyTimer ??= this.#options.clock.setTimer(emptyDelayMs, () => {
       this.#emptyTimer = undefined;
-      if (!this.#isHalted && this.#inFlight === undefined && this.#isBehindBy(1n)) this.#write(this.#planner.cut());
+      if (this.#isHalted || this.#inFlight !== undefined || !this.#isBehindBy(1n)) return;
+      this.#guard(() => this.#cutAndWrite());
     });
   }
 
@@ -184,12 +186,23 @@ export class BatchDelivery implements Delivery {
   /** Begins a write if one is due. */
   #dispatch(): boolean {
     if (this.#inFlight !== undefined) return false;
+    const release = this.#release?.begin(this.#planner);
+    if (release !== undefined) {
+      this.#write(release);
+      return true;
+    }
     if (!this.#isDue()) return false;
     this.#waitTimer?.clear();
     this.#waitTimer = undefined;
     this.#hasWaited = false;
-    this.#write(this.#planner.cut());
+    this.#cutAndWrite();
     return true;
+  }
+
+  /** What is parked in front of its end is durable before the batch is cut. */
+  #cutAndWrite(): void {
+    this.#options.parking?.planWrite(undefined);
+    this.#write(this.#planner.cut());
   }
 
   /** The next batch fills while this one is written, but not before its first bytes are on their way. */
@@ -217,7 +230,8 @@ export class BatchDelivery implements Delivery {
   }
 
   #write(batch: OutboundBatch): void {
-    this.#openTickets.push(this.#tracker.take(batch.to));
+    assertInvariant(this.#inFlight === undefined, 'one batch is written at a time');
+    if (this.#release?.isUnderWay !== true) this.#openTickets.push(this.#tracker.take(batch.to));
     this.#attempt = 0;
     this.#inFlight = batch;
     this.#send(batch);
@@ -245,9 +259,10 @@ export class BatchDelivery implements Delivery {
       for (const ticket of this.#openTickets.splice(0)) this.#tracker.acknowledge(ticket);
       this.#durable = batch.to;
       this.#wasHeld = true;
-      this.#widen(batch.to);
+      if (this.#narrowing.widen(batch.to)) this.#planner.narrow(undefined);
       this.#options.observer.onProgress();
     }
+    this.#guard(() => this.#release?.succeed());
     this.deliver();
   }
 
@@ -273,47 +288,58 @@ export class BatchDelivery implements Delivery {
       this.#fault(error);
       return;
     }
-    const goesOn = this.#openTickets.length > 1 && this.#narrowed === undefined;
-    const recordCountMax = planNarrowing({ error, batch, unit: this.#unit, goesOn });
-    if (recordCountMax !== undefined) {
-      this.#narrowed = { recordCountMax, until: this.#narrowed?.until ?? batch.to };
-      this.#run(() => this.#tryAgain());
+    if (this.#release?.isUnderWay === true && isPoison(error)) {
+      this.#orFault(() => this.#release?.refuse(error), batch);
       return;
     }
-    this.#fault(nameBatch(error, batch), poisonOf({ error, batch })?.id);
+    const goesOn = this.#openTickets.length > 1 && !this.#narrowing.isNarrow;
+    const recordCountMax = planNarrowing({ error, batch, unit: this.#unit, goesOn });
+    if (recordCountMax !== undefined) {
+      this.#narrow(recordCountMax, batch);
+      return;
+    }
+    const poison = poisonOf({ error, batch });
+    const { parking, lane } = this.#options;
+    if (poison !== undefined && parking?.mayPark === true)
+      this.#orFault(() => parking.parkNow(toSubject(poison, lane), nameRecord(error, poison)), batch);
+    else this.#fault(nameBatch(error, batch), poison?.id);
   }
 
-  /** The poisoned part is behind: the batches become as large as they may be. */
-  #widen(passed: Checkpoint): void {
-    if (this.#narrowed === undefined || compareCheckpoints(passed, this.#narrowed.until) < 0) return;
-    this.#narrowed = undefined;
-    this.#planner.narrow(undefined);
+  #narrow(recordCountMax: number, { to }: OutboundBatch): void {
+    this.#narrowing.narrow(recordCountMax, to);
+    this.#run(() => this.#tryAgain());
+  }
+
+  /** Lists what a write was refused for, and goes on from the sink's place; a list that cannot be written stops the lane. */
+  #orFault(list: () => void, batch: OutboundBatch): void {
+    try {
+      list();
+    } catch (thrown) {
+      this.#fault(HeadwaterError.from(thrown));
+      return;
+    }
+    this.#narrow(1, batch);
   }
 
   async #tryAgain(): Promise<void> {
     const batch = this.#inFlight;
     if (batch === undefined || this.#isHalted) return;
     if (!this.#keepsOwn) {
-      if (this.#openTickets.length > 1 || this.#narrowed !== undefined) this.#rewind(this.#tracker.acknowledged);
+      if (this.#openTickets.length > 1 || this.#narrowing.isNarrow) this.#rewind(this.#tracker.acknowledged);
       else this.#send(batch);
       return;
     }
     const held = await this.#options.sink.readCheckpoint(this.#abort.signal);
     if (this.#isHalted) return;
-    const decision = decideByHeld({
-      held,
-      durable: this.#durable,
-      wasHeld: this.#wasHeld,
-      from: batch.from,
-      to: batch.to,
-    });
+    const { from, to } = batch;
+    const decision = decideByHeld({ held, durable: this.#durable, wasHeld: this.#wasHeld, from, to });
     switch (decision.kind) {
       case 'acknowledged':
         this.#succeed(batch);
         break;
       case 'again':
-        if (this.#narrowed === undefined) this.#send(batch);
-        else this.#rewind(batch.from);
+        if (this.#narrowing.isNarrow) this.#rewind(batch.from);
+        else this.#send(batch);
         break;
       case 'rewind':
         this.#rewind(decision.to);
@@ -330,6 +356,7 @@ export class BatchDelivery implements Delivery {
     this.#planner = this.#createPlanner(place);
     this.#durable = place;
     this.#openTickets = [];
+    this.#release?.abandon();
     this.#carried = undefined;
     this.#inFlight = undefined;
     this.#stop = undefined;
@@ -346,16 +373,20 @@ export class BatchDelivery implements Delivery {
       () => this.deliver(),
     );
     if (final === undefined) return;
-    const { record } = final.details;
-    this.#stop = { error: final, recordId: typeof record === 'string' ? record : undefined };
+    this.#stop = toPendingStop(final);
     this.#writeInFront(this.#stop);
   }
 
   #writeInFront({ error, recordId }: PendingStop): void {
     if (this.#inFlight !== undefined) return;
-    const batch = this.#planner.cutInFront();
-    if (batch === undefined) this.#fault(error, recordId);
-    else this.#write(batch);
+    try {
+      this.#options.parking?.planWrite(undefined);
+      const batch = this.#planner.cutInFront();
+      if (batch === undefined) this.#fault(error, recordId);
+      else this.#write(batch);
+    } catch (thrown) {
+      this.#fault(HeadwaterError.from(thrown));
+    }
   }
 
   #fault(error: HeadwaterError, recordId?: string): void {

@@ -124,10 +124,10 @@ export class BatchPlanner {
 
   /** Moves past the first `recordCount` records of a transaction that goes on. */
   pass(header: TransactionHeader, recordCount: number): void {
-    const { journalId } = this.#from;
     const isNext = header.sequence === this.#to.sequence + 1n;
     assertInvariant(isNext && recordCount >= this.#to.recordCount, 'records are added in journal order');
-    this.#to = { ...this.#to, journalId, recordCount };
+    const { releaseCount: _gone, ...to } = this.#to;
+    this.#to = recordCount === to.recordCount ? this.#to : { ...to, journalId: this.#from.journalId, recordCount };
     this.#isAtEnd = false;
     this.#preview = undefined;
   }
@@ -157,6 +157,28 @@ export class BatchPlanner {
     this.#whole = undefined;
     this.#wasCutInside = false;
     return batch;
+  }
+
+  /** Behind it lies what the next batch of parked records must not hold: it is met again if that batch is the last. */
+  get #releasedUpTo(): Checkpoint {
+    return this.#records.length === 0 ? this.#to : this.#from;
+  }
+
+  /**
+   * The place of a batch of parked records, written before the next cut. Their own places lie before it, so that the count of
+   * releases moves, and the checkpoint only past what has nothing to be written.
+   */
+  previewRelease(): Omit<OutboundBatch, 'records'> & { readonly to: Required<Checkpoint> } {
+    const releasedUpTo = this.#releasedUpTo;
+    const to = { ...releasedUpTo, releaseCount: (releasedUpTo.releaseCount ?? 0) + 1 };
+    return { from: this.#from, to, endsTransaction: true };
+  }
+
+  /** The batch of parked records is written. */
+  release({ to }: Pick<OutboundBatch, 'to'>): void {
+    if (compareCheckpoints(this.#to, to) < 0) this.#to = to;
+    this.#from = to;
+    this.#preview = undefined;
   }
 
   /** What `cut` would give now; `cut` gives this very batch when nothing is added before. */

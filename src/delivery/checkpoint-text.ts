@@ -5,19 +5,25 @@ import type { Checkpoint } from './checkpoint.ts';
 
 /**
  * A checkpoint as text, for stores that keep it as one value: the state beside the journal, a Kafka record, a Redis key.
- * Version 1 is JSON with 64-bit numbers as decimal texts. Fields a reader does not know are an unknown version.
+ * Version 1 is JSON with 64-bit numbers as decimal texts. Version 2 adds `releaseCount`, and is written only where there is one.
+ * Fields a reader does not know are an unknown version.
  */
-export const checkpointVersion = 1;
+export const checkpointVersion = 2;
 
-const fieldNames = 'commitEndLsn,commitTimeMicros,journalId,recordCount,sequence,systemId,timeline,version';
+const fieldNames: Readonly<Record<number, string>> = {
+  1: 'commitEndLsn,commitTimeMicros,journalId,recordCount,sequence,systemId,timeline,version',
+  2: 'commitEndLsn,commitTimeMicros,journalId,recordCount,releaseCount,sequence,systemId,timeline,version',
+};
 
-/** Writes version 1. */
+/** Writes version 1, or version 2 when parked records were released at this place. */
 export function encodeCheckpoint(checkpoint: Checkpoint): string {
+  const { releaseCount = 0 } = checkpoint;
   return JSON.stringify({
-    version: checkpointVersion,
+    version: releaseCount === 0 ? 1 : 2,
     journalId: checkpoint.journalId,
     sequence: String(checkpoint.sequence),
     recordCount: checkpoint.recordCount,
+    ...(releaseCount === 0 ? {} : { releaseCount }),
     systemId: checkpoint.systemId,
     timeline: checkpoint.timeline,
     commitEndLsn: String(checkpoint.commitEndLsn),
@@ -31,16 +37,19 @@ export function encodeCheckpoint(checkpoint: Checkpoint): string {
  */
 export function decodeCheckpoint(text: string): Checkpoint {
   const value = parseJson(text);
-  if (value['version'] !== checkpointVersion) {
-    throw unreadable(
-      `its version is ${String(value['version']).slice(0, 20)}; this release reads ${checkpointVersion}`,
-    );
+  const { version } = value;
+  const expected = typeof version === 'number' ? fieldNames[version] : undefined;
+  if (expected === undefined) {
+    throw unreadable(`its version is ${String(version).slice(0, 20)}; this release reads 1 to ${checkpointVersion}`);
   }
-  if (Object.keys(value).sort().join(',') !== fieldNames) throw unreadable('its fields are not those of version 1');
+  if (Object.keys(value).sort().join(',') !== expected) {
+    throw unreadable(`its fields are not those of version ${String(version)}`);
+  }
   return {
     journalId: readText(value, 'journalId'),
     sequence: toSequence(readBigInt(value, 'sequence')),
     recordCount: readCount(value, 'recordCount'),
+    ...(version === 1 ? {} : { releaseCount: readCount(value, 'releaseCount') }),
     systemId: readText(value, 'systemId'),
     timeline: readCount(value, 'timeline'),
     commitEndLsn: toLsn(readBigInt(value, 'commitEndLsn')),

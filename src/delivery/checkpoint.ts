@@ -9,6 +9,11 @@ export interface Checkpoint {
   readonly journalId: string;
   readonly sequence: Sequence;
   readonly recordCount: number;
+  /**
+   * Batches of parked records that took effect since the checkpoint came to this place. Their records lie before it, so nothing
+   * else tells a checkpoint with them from one without. Absent: none.
+   */
+  readonly releaseCount?: number;
   /** Source position and commit time of `sequence`; zero values as long as the lane has met no transaction. */
   readonly systemId: string;
   readonly timeline: number;
@@ -19,7 +24,7 @@ export interface Checkpoint {
 /** Which of two checkpoints of one journal lies further: negative, zero or positive as for `sort`. */
 export function compareCheckpoints(left: Checkpoint, right: Checkpoint): number {
   if (left.sequence !== right.sequence) return left.sequence < right.sequence ? -1 : 1;
-  return left.recordCount - right.recordCount;
+  return left.recordCount - right.recordCount || (left.releaseCount ?? 0) - (right.releaseCount ?? 0);
 }
 
 /** Whether both stand for the same place of the same journal. */

@@ -121,6 +121,10 @@ describe('a checkpoint', () => {
       '{"version":1,"journalId":"5f2f6f0e-0000-4000-8000-000000000001","sequence":"9223372036854775808","recordCount":4000000,"systemId":"7385112233445566778","timeline":3,"commitEndLsn":"18446744073709551615","commitTimeMicros":"1800000000123456"}',
     );
     assert.deepEqual(decodeCheckpoint(text), checkpoint);
+    const released = encodeCheckpoint({ ...checkpoint, releaseCount: 2 });
+    assert.equal(released, text.replace('"version":1', '"version":2').replace('4000000', '4000000,"releaseCount":2'));
+    assert.deepEqual(decodeCheckpoint(released), { ...checkpoint, releaseCount: 2 });
+    assert.throws(() => decodeCheckpoint(released.replace('"version":2', '"version":3')), { code: 'HW-LANE-007' });
     const wrong = [
       '',
       '[]',

@@ -8,6 +8,7 @@ import { isForLane } from './lane-copy.ts';
 import type { JournalTail } from './journal-tail.ts';
 import type { ResolvedLaneOptions } from './lane-options.ts';
 import type { LaneCounts } from './lane-status.ts';
+import type { Parking } from './parking/parking.ts';
 import type { OutboundRecord, Sink } from './sink.ts';
 import type { DecodedPart } from './decoded-part.ts';
 import { recordId, toOutboundRecord } from './outbound-record.ts';
@@ -35,9 +36,23 @@ export interface DeliveryOptions {
   /** Whether the sink itself was seen to hold a checkpoint of this lane. */
   readonly wasHeld: boolean;
   readonly counts: LaneCounts;
+  /** Undefined where the sink applies whole transactions. */
+  readonly parking: Parking | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly observer: DeliveryObserver;
+}
+
+/** What stops a lane once everything in front of it is delivered. */
+export interface PendingStop {
+  readonly error: HeadwaterError;
+  readonly recordId: string | undefined;
+}
+
+/** The stop that an error of taking means; it names a record when the error does. */
+export function toPendingStop(error: HeadwaterError): PendingStop {
+  const { record } = error.details;
+  return { error, recordId: typeof record === 'string' ? record : undefined };
 }
 
 /** The work of a lane while its sink is open. */

@@ -60,6 +60,11 @@ export class JournalTail {
     return cursor;
   }
 
+  /** Opens a reader of its own at an earlier place, which neither shares nor moves the ring. The caller closes it. */
+  openAlone(place: PartPlace): PartReader {
+    return new PartReader(place, this.#options);
+  }
+
   /** Closes every cursor and ends the read under way. */
   close(): void {
     for (const cursor of this.#cursors) cursor.close();

@@ -8,6 +8,8 @@ import { type Checkpoint, isSameCheckpoint } from './checkpoint.ts';
 import { decideIdentity, describeStart, type LaneIdentity } from './lane-identity.ts';
 import type { ResolvedLaneOptions } from './lane-options.ts';
 import { listLanes, readCheckpoint, removeLane, writeCheckpoint, writeLane } from './lane-store.ts';
+import type { Parking } from './parking/parking.ts';
+import { removeParked } from './parking/parked-store.ts';
 import type { Sink } from './sink.ts';
 import { assertCheckpointFits, resolveStart } from './start-resolution.ts';
 
@@ -51,6 +53,7 @@ export async function recordLane(place: LanePlace): Promise<RecordedLane> {
   const { name, sinkKind, target } = configured;
   const identity = { name, sinkKind, target, revision, start: describeStart(start), origin: checkpoint.sequence };
   removeLaneGap(states, laneName);
+  removeParked(states, laneName);
   // The identity comes last: without it, the next start resolves the start again.
   writeCheckpoint(states, laneName, checkpoint);
   writeLane(states, identity);
@@ -106,4 +109,25 @@ export async function closeSink(sink: Sink): Promise<void> {
   } catch {
     return;
   }
+}
+
+/**
+ * Makes the list of parked records fit an open sink; undefined where the sink cannot take a record later.
+ * @throws HW-LANE-015 when such a lane is to park all the same, HW-LANE-017
+ */
+export async function attachParking(
+  { options, laneName, reader }: LanePlace,
+  sink: Sink,
+  parking: Parking,
+  from: Checkpoint,
+): Promise<Parking | undefined> {
+  const { unit, checkpointIn, takesParked = true } = sink.capabilities;
+  if (unit === 'transaction' || !takesParked) {
+    if (options.onPoisoned !== 'park') return undefined;
+    const message = `lane "${laneName}" is to park, and its sink ${options.sink.kind} takes whole transactions, or records in journal order only`;
+    throw new HeadwaterError('HW-LANE-015', message, { details: { lane: laneName } });
+  }
+  const { first } = await reader.extent();
+  parking.attach({ from, isHeldBySink: checkpointIn === 'sink', first, mayPark: options.onPoisoned !== 'stop' });
+  return parking;
 }

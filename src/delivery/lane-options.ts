@@ -1,6 +1,7 @@
 import type { JournalRecord } from '../model/journal-record.ts';
 import type { TransactionHeader } from '../model/transaction.ts';
 import { defaultRetryPolicy, type RetryPolicy } from '../foundation/retry.ts';
+import { defaultParkedLimits, type ParkedLimits } from './parking/parking.ts';
 import type { SinkDefinition } from './sink.ts';
 
 /**
@@ -28,6 +29,12 @@ export interface BatchLimits {
   readonly waitMs: number;
 }
 
+/**
+ * What becomes of a record that the sink, or a function of the lane, refuses for good. `park`: it is set aside with its key,
+ * later records of that key wait behind it in the journal, all others go on. `stop`: the lane stops in front of it.
+ */
+export type OnPoisoned = 'park' | 'stop';
+
 /** One lane of the configuration: a sink and the way to it. */
 export interface LaneOptions {
   readonly sink: SinkDefinition;
@@ -48,6 +55,10 @@ export interface LaneOptions {
   /** How many keys are in flight at once where the sink takes single records. Default 8. */
   readonly concurrencyMax?: number;
   readonly retry?: Partial<RetryPolicy>;
+  /** Default `park`; `stop` where the sink applies whole transactions, which cannot park. */
+  readonly onPoisoned?: OnPoisoned;
+  /** How much may be parked before the lane stops. */
+  readonly parked?: Partial<ParkedLimits>;
   /** Default false. A paused lane keeps its checkpoint and holds the journal. */
   readonly paused?: boolean;
 }
@@ -65,6 +76,9 @@ export interface ResolvedLaneOptions {
   readonly batch: BatchLimits;
   readonly concurrencyMax: number;
   readonly retry: RetryPolicy;
+  /** Undefined: as the sink allows. */
+  readonly onPoisoned?: OnPoisoned | undefined;
+  readonly parked: ParkedLimits;
   readonly paused: boolean;
 }
 
@@ -80,6 +94,7 @@ export function resolveLaneOptions(options: LaneOptions): ResolvedLaneOptions {
     batch: { ...defaultBatchLimits, ...options.batch },
     concurrencyMax: options.concurrencyMax ?? 8,
     retry: { ...defaultRetryPolicy, ...options.retry },
+    parked: { ...defaultParkedLimits, ...options.parked },
     paused: options.paused ?? false,
   };
 }

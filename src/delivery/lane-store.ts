@@ -5,6 +5,7 @@ import { toSequence } from '../model/position.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { decodeCheckpoint, encodeCheckpoint } from './checkpoint-text.ts';
 import type { LaneIdentity } from './lane-identity.ts';
+import { removeParked } from './parking/parked-store.ts';
 
 const identityKind = 'lane';
 const checkpointKind = 'checkpoint';
@@ -27,6 +28,7 @@ export function writeLane(store: StateStore, lane: LaneIdentity): void {
 /** Gives a lane up: it holds the journal no longer, and its name may be used anew. */
 export function removeLane(store: StateStore, name: string): void {
   store.remove(checkpointKind, name);
+  removeParked(store, name);
   removeLaneGap(store, name);
   store.remove(identityKind, name);
 }

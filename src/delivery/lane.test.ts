@@ -31,7 +31,7 @@ class Fixture {
     return new Lane({
       installation: 'main',
       laneName: name,
-      options: resolveLaneOptions({ sink: store.definition, ...options }),
+      options: resolveLaneOptions({ sink: store.definition, onPoisoned: 'stop', ...options }),
       configuredNames,
       reader: this.journal,
       tail: this.tail,

@@ -1,67 +1,37 @@
 import { unreachable } from '../foundation/assert.ts';
-import type { Clock, ClockTimer, Instant } from '../foundation/clock.ts';
+import type { ClockTimer, Instant } from '../foundation/clock.ts';
 import type { Component } from '../foundation/component.ts';
 import { HeadwaterError } from '../foundation/error.ts';
-import type { Logger } from '../foundation/logger.ts';
-import type { Random } from '../foundation/random.ts';
-import type { JournalReader } from '../journal/journal-reader.ts';
-import type { StateStore } from '../journal/state-store.ts';
 import { type Sequence, sequenceZero } from '../model/position.ts';
-import type { UncopiedTable } from '../model/source-identity.ts';
 import { BatchDelivery } from './batch-delivery.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { CheckpointKeeper, saveIntervalMs } from './checkpoint-keeper.ts';
 import type { Delivery, DeliveryObserver, DeliveryOptions } from './delivery.ts';
 import { DrainQueue } from './drain-queue.ts';
-import { endsWithin } from './ends-within.ts';
-import type { JournalTail } from './journal-tail.ts';
-import { copyOriginOf, isForLane, rowsLackedBy } from './lane-copy.ts';
-import { closeSink, findStart, type LanePlace, type RecordedLane, recordLane } from './lane-opening.ts';
-import type { ResolvedLaneOptions } from './lane-options.ts';
+import { endOrGiveUp, endsWithin } from './ends-within.ts';
+import { describeLane, logFailure } from './describe-lane.ts';
+import { copyOriginOf, rowsLackedBy } from './lane-copy.ts';
+import type { LaneDependencies } from './lane-dependencies.ts';
+import { attachParking, closeSink, findStart, type LanePlace, type RecordedLane, recordLane } from './lane-opening.ts';
 import { type LaneEffect, type LaneEvent, type LaneState, transition } from './lane-state.ts';
-import {
-  conditionOf,
-  createLaneCounts,
-  type LaneCounts,
-  type LaneFailure,
-  type LaneLag,
-  type LaneStatus,
-} from './lane-status.ts';
+import { conditionOf, createLaneCounts, type LaneCounts, type LaneFailure, type LaneStatus } from './lane-status.ts';
 import { readCheckpoint, writeCheckpoint } from './lane-store.ts';
+import { type ParkedReport, reportParked } from './parking/parked-report.ts';
+import { Parking } from './parking/parking.ts';
 import { RecordDelivery } from './record-delivery.ts';
 import { decideRetry } from './retry-decision.ts';
 import type { Sink } from './sink.ts';
-
-/** What a lane needs. Everything is lent: the owner closes it after the lane has stopped. */
-export interface LaneDependencies {
-  readonly installation: string;
-  readonly laneName: string;
-  readonly options: ResolvedLaneOptions;
-  /** The names of all configured lanes, this one included. */
-  readonly configuredNames: readonly string[];
-  readonly reader: JournalReader;
-  readonly tail: JournalTail;
-  readonly states: StateStore;
-  /** Tables whose older rows are not in the journal, as the source knows it now. */
-  readonly uncopiedTables: () => readonly UncopiedTable[];
-  /** Where the last copy of older rows ended in the journal; 0 when there was none. */
-  readonly copiedThrough: () => bigint;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  /** How long a pause or stop waits for what is under way, then gives it up. Default 10,000 ms. */
-  readonly stopTimeoutMs?: number;
-}
 
 /**
  * The way of one sink behind the journal: reads from its checkpoint, filters, routes and maps, writes in order, retries with
  * jittered delays, and moves the checkpoint. Decisions are in `lane-state.ts` and the pure cores beside it; this is the driver.
  *
- * A hung sink holds this lane only. A poisoned record stops it in front of the record; nothing is skipped.
+ * A hung sink holds this lane only. A poisoned record is parked with its key, or stops the lane; nothing is skipped.
  */
 export class Lane implements Component {
   readonly #deps: LaneDependencies;
   readonly #counts: LaneCounts = createLaneCounts();
+  readonly #parking: Parking;
   #state: LaneState = { kind: 'stopped' };
   #since: Instant;
   #recorded: RecordedLane | undefined;
@@ -80,6 +50,7 @@ export class Lane implements Component {
 
   constructor(deps: LaneDependencies) {
     this.#deps = deps;
+    this.#parking = new Parking({ ...deps, limits: deps.options.parked });
     this.#since = deps.clock.now();
   }
 
@@ -154,7 +125,7 @@ export class Lane implements Component {
   /** How far a checkpoint may be kept: never ahead of what the sink has made durable. */
   get durableSequence(): Sequence {
     const checkpoint = this.#delivery?.durable ?? this.#lastCheckpoint ?? this.#recorded?.checkpoint;
-    return checkpoint?.sequence ?? sequenceZero;
+    return this.#parking.retained(checkpoint?.sequence ?? sequenceZero);
   }
 
   /**
@@ -163,54 +134,60 @@ export class Lane implements Component {
    */
   secureCheckpoint(): Sequence {
     this.#keeper?.flush();
-    return readCheckpoint(this.#deps.states, this.name)?.sequence ?? sequenceZero;
+    return this.#parking.retained(readCheckpoint(this.#deps.states, this.name)?.sequence ?? sequenceZero);
+  }
+
+  /** The records that are parked, and what was dropped. */
+  get parked(): ParkedReport {
+    return reportParked(this.#parking, this.#deps);
+  }
+
+  /**
+   * Tries one parked record again, or all that failed; those that wait behind go on after it, in order. Durable when it
+   * returns; a lane that stopped because too much was parked goes on. @returns how many will be tried. @throws HW-LANE-016
+   */
+  retryParked(id?: string): number {
+    const count = this.#parking.retry(id);
+    this.#goOn();
+    return count;
+  }
+
+  /** Gives a parked record up, with the reason on record; what waits goes on. Durable when it returns. @throws HW-LANE-016 */
+  dropParked(id: string, reason: string): void {
+    this.#parking.drop(id, reason, this.#delivery !== undefined);
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    this.#delivery?.deliver();
+    const isFull = this.#state.kind === 'failed' && /^HW-LANE-01[47]$/.test(this.#state.error.code);
+    if (isFull) this.#apply({ kind: 'resume' });
   }
 
   /** What the lane does and how far it is. */
   status(): LaneStatus {
-    const { copiedThrough, laneName, options, uncopiedTables } = this.#deps;
-    const tables = uncopiedTables().filter((table) => isForLane(table, laneName));
-    const identity = this.#recorded?.identity;
-    const beganLater = (identity?.origin ?? 0n) > 0n && identity?.start !== 'snapshot';
-    const hasTakenCopies = (this.#checkpoint?.sequence ?? 0n) >= copiedThrough();
-    const { foreignMessages, adoptedOutboxChanges, outboxChanges } = this.#counts;
-    return {
-      name: laneName,
-      sinkKind: options.sink.kind,
-      target: options.sink.target,
-      condition: conditionOf(this.#state),
+    const { laneName, options, uncopiedTables, copiedThrough, reader, clock } = this.#deps;
+    return describeLane({
+      laneName,
+      options,
+      state: this.#state,
       since: this.#since,
-      checkpoint: this.#checkpoint,
-      lag: this.#lag(),
+      identity: this.#recorded?.identity,
+      copiedThrough: copiedThrough(),
+      counts: this.#counts,
+      uncopiedTables: uncopiedTables(),
       lastFailure: this.#lastFailure,
-      deliveredCount: this.#counts.delivered,
-      filteredCount: this.#counts.filtered,
-      retryCount: this.#counts.retries,
-      leftOut: { foreignMessages, adoptedOutboxChanges, outboxChanges },
-      isComplete: tables.length === 0 && !beganLater && hasTakenCopies,
-      uncopiedTables: tables,
-      beganLater,
-    };
+      checkpoint: this.#checkpoint,
+      delivery: this.#delivery,
+      parking: this.#parking,
+      durableEnd: reader.durableEnd.sequence,
+      oldestKnownMicros: this.#oldestKnownMicros,
+      now: clock.now(),
+    });
   }
 
   get #checkpoint(): Checkpoint | undefined {
     return this.#delivery?.acknowledged ?? this.#lastCheckpoint ?? this.#recorded?.checkpoint;
-  }
-
-  #lag(): LaneLag {
-    const checkpoint = this.#checkpoint;
-    const end = this.#deps.reader.durableEnd.sequence;
-    const transactionCount = checkpoint === undefined || checkpoint.sequence >= end ? 0n : end - checkpoint.sequence;
-    const acknowledgedMicros =
-      checkpoint !== undefined && checkpoint.commitTimeMicros > 0n ? checkpoint.commitTimeMicros : undefined;
-    const oldestMicros = this.#delivery?.oldestPendingMicros ?? acknowledgedMicros ?? this.#oldestKnownMicros;
-    const isCaughtUp = transactionCount === 0n || oldestMicros === undefined;
-    return {
-      transactionCount,
-      pendingRecordCount: this.#delivery?.pendingRecordCount ?? 0,
-      pendingByteCount: this.#delivery?.pendingByteCount ?? 0,
-      ageMs: isCaughtUp ? 0 : Math.max(0, this.#deps.clock.now() - Number(oldestMicros / 1000n)),
-    };
   }
 
   #apply(event: LaneEvent): void {
@@ -253,6 +230,7 @@ export class Lane implements Component {
   async #record(): Promise<boolean> {
     try {
       this.#recorded = await recordLane(this.#place);
+      this.#parking.load();
       return true;
     } catch (thrown) {
       this.#noteFailure(HeadwaterError.from(thrown), undefined);
@@ -276,6 +254,7 @@ export class Lane implements Component {
       const { from, wasHeld } = await findStart(this.#place, sink, recorded, signal);
       signal.throwIfAborted();
       this.#oldestKnownMicros ??= (await reader.extent()).oldestCommitMicros;
+      const parking = await attachParking(this.#place, sink, this.#parking, from);
       signal.throwIfAborted();
       this.#attach(
         sink,
@@ -287,6 +266,7 @@ export class Lane implements Component {
           from,
           wasHeld,
           counts: this.#counts,
+          parking,
           clock,
           random,
           observer: this.#observer,
@@ -363,24 +343,14 @@ export class Lane implements Component {
     const { clock, laneName, logger, stopTimeoutMs = 10_000 } = this.#deps;
     this.#openTimer?.clear();
     this.#openAbort.abort(new HeadwaterError('HW-INTERNAL-003', `lane "${laneName}" was halted`));
-    const giveUp = new AbortController();
-    const ended = (async () => {
+    const work = async (giveUp: AbortSignal): Promise<void> => {
       await this.#opening;
-      await this.#delivery?.halt(giveUp.signal);
-    })();
-    if (!(await endsWithin(ended, stopTimeoutMs, clock))) {
-      giveUp.abort(
-        new HeadwaterError(
-          'HW-INTERNAL-003',
-          `lane "${laneName}" was halted and its write took longer than ${stopTimeoutMs} ms`,
-        ),
-      );
-      const isOver = await endsWithin(ended, 1000, clock);
-      logger.warn('lane gave up what was under way', {
-        lane: laneName,
-        sink: this.#deps.options.sink.kind,
-        ended: isOver,
-      });
+      await this.#delivery?.halt(giveUp);
+    };
+    const hasEnded = await endOrGiveUp(work, { name: `lane "${laneName}"`, timeoutMs: stopTimeoutMs, clock });
+    if (hasEnded !== 'in-time') {
+      const { kind } = this.#deps.options.sink;
+      logger.warn('lane gave up what was under way', { lane: laneName, sink: kind, ended: hasEnded === 'given-up' });
     }
     this.#saveCheckpoint();
     const sink = this.#sink;
@@ -406,15 +376,7 @@ export class Lane implements Component {
 
   #noteFailure(error: HeadwaterError, recordId: string | undefined): void {
     this.#lastFailure = { error, at: this.#deps.clock.now(), recordId };
-    const fields = {
-      lane: this.#deps.laneName,
-      sink: this.#deps.options.sink.kind,
-      code: error.code,
-      error: error.message,
-      record: recordId,
-    };
-    if (error.policy === 'stop') this.#deps.logger.error('lane failed', fields);
-    else this.#deps.logger.warn('lane tries again', fields);
+    logFailure(this.#deps, error, recordId);
   }
 
   #failure(): HeadwaterError {

@@ -50,7 +50,7 @@ export function toOutboundRecord(
 }
 
 /** What the record must not overtake: its own key, and with the default key also the one it had before. */
-export function recordOrder(outbound: OutboundRecord, hasOwnKey: boolean): RecordOrder {
+export function recordOrder(outbound: Pick<OutboundRecord, 'key' | 'record'>, hasOwnKey: boolean): RecordOrder {
   const { record, key } = outbound;
   if (hasOwnKey) return key === null ? { kind: 'free' } : { kind: 'keys', keys: [key] };
   if (record.kind === 'truncate') return { kind: 'barrier' };

@@ -17,6 +17,7 @@ const placeCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-NATS-021',
   'HW-RABBITMQ-006',
   'HW-RABBITMQ-009',
+  'HW-SQLITE-004',
 ]);
 
 /** What concerns single records, so that the other records of a batch may well be fit for the sink. */
@@ -42,7 +43,14 @@ const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-REDIS-011',
   'HW-REDIS-012',
   'HW-REDIS-013',
+  'HW-FILE-009',
 ]);
+
+/** What a handler fails with, record by record; retries come first. */
+const handlerCodes: ReadonlySet<unknown> = new Set<ErrorCode>(['HW-SINK-050', 'HW-SINK-051']);
+
+/** Functions of the lane: they fail before the sink sees the record. */
+const functionCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['HW-LANE-010', 'HW-LANE-011']);
 
 /** Of a larger transaction that the sink refuses, the record is not searched for: it would be written once for each record. */
 const searchedTransactionMax = 1000;
@@ -67,6 +75,16 @@ export function planNarrowing({ error, batch, unit, goesOn }: RefusedBatch): num
   if (unit === 'transaction' && isOneTransaction && (goesOn || records.length > searchedTransactionMax))
     return undefined;
   return Math.floor(records.length / 2);
+}
+
+/**
+ * Whether a failure that waiting does not mend concerns the record alone, so that others may go on without it. Retries that are
+ * used up say so only where it is the handler itself that failed: a store that is away would park everything. Pure.
+ */
+export function isPoison({ code, details }: HeadwaterError): boolean {
+  return (
+    recordCodes.has(code) || functionCodes.has(code) || (code === 'HW-LANE-013' && handlerCodes.has(details['last']))
+  );
 }
 
 /** The record that a refused batch stands for, when it is one. Pure. */
@@ -109,7 +127,8 @@ function describePlace(header: TransactionHeader, ordinal: number): string {
   return `record ${ordinal} of sequence ${header.sequence}`;
 }
 
-function subjectOf(record: JournalRecord): Readonly<Record<string, string>> {
+/** Table or event type, for messages. Pure. */
+export function subjectOf(record: JournalRecord): Readonly<Record<string, string>> {
   if (record.kind === 'event') return { eventType: record.event.type };
   if (record.kind === 'truncate') return { table: record.tables.map(nameOf).join(', ') };
   return { table: nameOf(record.table) };

@@ -4,18 +4,23 @@ import type { TransactionHeader } from '../model/transaction.ts';
 import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.ts';
 import { checkpointAfter } from './batch-planner.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { type Delivery, type DeliveryOptions, isOversized, selectRecord } from './delivery.ts';
+import { type Delivery, type DeliveryOptions, type PendingStop, toPendingStop } from './delivery.ts';
 import { KeyScheduler } from './key-scheduler.ts';
 import { recordOrder } from './outbound-record.ts';
+import { RecordRelease } from './parking/record-release.ts';
+import type { ParkedRecord } from './parking/parked-record.ts';
+import { selectOrPark, toSubject } from './parking/select-record.ts';
 import { awaitOrAbort, type OpenPart, PartIntake } from './part-intake.ts';
-import { nameRecord } from './poisoned-record.ts';
+import { isPoison, nameRecord } from './poisoned-record.ts';
 import { decideRetry } from './retry-decision.ts';
 import type { OutboundRecord } from './sink.ts';
 
 interface Unit {
   readonly outbound: OutboundRecord;
-  readonly ticket: Ticket;
-  readonly after: Checkpoint;
+  /** Where it came from: the stream, whose checkpoint waits for it, or the list of parked records. */
+  readonly origin:
+    | { readonly kind: 'stream'; readonly ticket: Ticket; readonly after: Checkpoint }
+    | { readonly kind: 'parked'; readonly record: ParkedRecord };
   failedCount: number;
 }
 
@@ -29,6 +34,7 @@ export class RecordDelivery implements Delivery {
   readonly #tracker: AcknowledgementTracker;
   readonly #scheduler: KeyScheduler<Unit>;
   readonly #intake: PartIntake;
+  readonly #release: RecordRelease | undefined;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #timers = new Set<ClockTimer>();
   /** Units that failed and did not succeed since. */
@@ -39,8 +45,10 @@ export class RecordDelivery implements Delivery {
   /** Pending transactions in order, for the age of the oldest. */
   #headers: TransactionHeader[] = [];
   #isHalted = false;
+  /** Units left without an attempt: what had no room has some now. */
+  #madeRoom = false;
   /** What stops the lane once everything in front of it is delivered. */
-  #stop: { readonly error: HeadwaterError; readonly recordId: string | undefined } | undefined;
+  #stop: PendingStop | undefined;
 
   constructor(options: DeliveryOptions) {
     const { batch, concurrencyMax } = options.lane;
@@ -49,6 +57,14 @@ export class RecordDelivery implements Delivery {
     this.#place = options.from;
     this.#taken = options.from;
     this.#intake = new PartIntake(options);
+    this.#release =
+      options.parking &&
+      new RecordRelease(options, options.parking, {
+        hasRoom: () => this.#scheduler.hasRoom,
+        add: (outbound, record) => this.#schedule({ outbound, origin: { kind: 'parked', record }, failedCount: 0 }),
+        onReady: () => this.deliver(),
+        onFailure: (error) => this.#interrupt(error),
+      });
     this.#scheduler = new KeyScheduler({
       concurrencyMax,
       pendingCountMax: batch.recordCountMax,
@@ -81,8 +97,13 @@ export class RecordDelivery implements Delivery {
   deliver(): void {
     if (this.#isHalted || this.#intake.isWaiting) return;
     try {
-      const isDry = this.#stop === undefined && this.#fill();
-      this.#beginAll();
+      let isDry = false;
+      do {
+        this.#madeRoom = false;
+        isDry = this.#stop === undefined && this.#fill();
+        if (this.#stop === undefined) this.#release?.request();
+        this.#beginAll();
+      } while (this.#madeRoom && !this.#isHalted);
       if (this.#stop !== undefined && this.#scheduler.pendingCount === 0)
         this.#fault(this.#stop.error, this.#stop.recordId);
       if (isDry) this.#intake.onReady(() => this.deliver());
@@ -98,6 +119,7 @@ export class RecordDelivery implements Delivery {
   async halt(giveUp: AbortSignal): Promise<void> {
     this.#isHalted = true;
     this.#intake.close();
+    this.#release?.close();
     for (const timer of this.#timers) timer.clear();
     await awaitOrAbort(Promise.all(this.#inFlight), this.#abort, giveUp);
   }
@@ -109,48 +131,95 @@ export class RecordDelivery implements Delivery {
 
   /** Adds the rest of a part. Returns whether all of it found room. */
   #fillFrom(open: OpenPart): boolean {
+    let isAtEnd = false;
+    try {
+      isAtEnd = this.#fillRecords(open);
+    } finally {
+      if (!isAtEnd) this.#pass();
+    }
+    if (isAtEnd && open.part.isLast) {
+      this.#place = checkpointAfter(this.#place.journalId, open.part.header);
+      this.#taken = this.#place;
+    }
+    if (isAtEnd) this.#pass();
+    return isAtEnd;
+  }
+
+  #fillRecords(open: OpenPart): boolean {
     const { part } = open;
     for (; open.offset < part.records.length; open.offset += 1) {
       if (!this.#scheduler.hasRoom) return false;
-      const outbound = selectRecord(part, open.offset, this.#options);
+      const selection = selectOrPark(part, open.offset, this.#options);
+      if (selection === 'hold') return false;
       const after = { ...this.#place, recordCount: part.firstOrdinal + open.offset + 1 };
-      if (outbound === undefined) this.#pass(after);
-      else this.#add(outbound, after);
-    }
-    if (part.isLast) {
-      this.#place = checkpointAfter(this.#place.journalId, part.header);
-      this.#pass(this.#place);
+      this.#taken = after;
+      if (selection !== 'pass') this.#add(selection, after);
     }
     return true;
   }
 
-  #pass(after: Checkpoint): void {
-    this.#taken = after;
-    this.#tracker.pass(after);
-    if (this.#tracker.acknowledged === after) this.#options.observer.onProgress();
+  /** Passes what was taken and has no effect, or is parked: durably, by then. */
+  #pass(): void {
+    this.#options.parking?.secure();
+    this.#tracker.pass(this.#taken);
+    if (this.#tracker.acknowledged === this.#taken) this.#options.observer.onProgress();
   }
 
   #add(outbound: OutboundRecord, after: Checkpoint): void {
-    this.#taken = after;
-    const unit: Unit = { outbound, ticket: this.#tracker.take(after), after, failedCount: 0 };
-    this.#scheduler.add(unit, recordOrder(outbound, this.#options.lane.key !== undefined), outbound.byteCount);
+    const origin = { kind: 'stream', ticket: this.#tracker.take(after), after } as const;
+    this.#schedule({ outbound, origin, failedCount: 0 });
     if (this.#headers.at(-1) !== outbound.header) this.#headers.push(outbound.header);
   }
 
+  #schedule(unit: Unit): void {
+    const { outbound } = unit;
+    this.#scheduler.add(unit, recordOrder(outbound, this.#options.lane.key !== undefined), outbound.byteCount);
+  }
+
   #begin(unit: Unit): void {
-    const { sink } = this.#options;
-    if (isOversized(unit.outbound, sink)) {
-      const message = `a record has about ${unit.outbound.byteCount} bytes, the sink takes ${sink.capabilities.recordBytesMax}`;
-      this.#fault(nameRecord(new HeadwaterError('HW-SINK-005', message), unit.outbound), unit.outbound.id);
-      return;
-    }
+    if (this.#waitsBehind(unit)) return;
     const attempt = this.#attempt(unit);
     this.#inFlight.add(attempt);
     void attempt.finally(() => this.#inFlight.delete(attempt));
   }
 
+  /** Whether an earlier record of the key was parked since this one was scheduled; it is listed then, or stays so. */
+  #waitsBehind(unit: Unit): boolean {
+    const { parking, lane } = this.#options;
+    if (parking === undefined || parking.recordCount === 0) return false;
+    const subject = toSubject(unit.outbound, lane);
+    if (!parking.isBehind(subject, subject.order)) return false;
+    this.#madeRoom = true;
+    this.#setAside(unit, () => {
+      if (unit.origin.kind === 'parked') return;
+      parking.hasRoom(false);
+      parking.wait(subject);
+    });
+    return true;
+  }
+
+  /** The unit is on the list of parked records, durably, and no longer on its way. */
+  #setAside(unit: Unit, list: () => void): void {
+    const { observer, parking } = this.#options;
+    const { origin, outbound } = unit;
+    try {
+      if (origin.kind === 'parked') this.#release?.end(origin.record);
+      list();
+      parking?.secure();
+    } catch (thrown) {
+      this.#fault(HeadwaterError.from(thrown), outbound.id);
+      return;
+    }
+    this.#scheduler.settle(unit);
+    if (unit.failedCount > 0) this.#recover();
+    if (origin.kind === 'stream' && this.#tracker.acknowledge(origin.ticket)) observer.onProgress();
+  }
+
   async #attempt(unit: Unit): Promise<void> {
-    const batch = { records: [unit.outbound], from: this.#tracker.acknowledged, to: unit.after, endsTransaction: true };
+    const { outbound, origin } = unit;
+    const from = this.#tracker.acknowledged;
+    const to = origin.kind === 'stream' ? origin.after : from;
+    const batch = { records: [outbound], from, to, endsTransaction: true };
     try {
       await this.#options.sink.write(batch, this.#abort.signal);
     } catch (thrown) {
@@ -162,11 +231,20 @@ export class RecordDelivery implements Delivery {
 
   /** An effect that comes in while the lane halts counts as well: the record is not delivered again. */
   #succeed(unit: Unit): void {
-    const { counts, observer } = this.#options;
+    const { counts, observer, parking } = this.#options;
+    const { origin } = unit;
     counts.delivered += 1;
     this.#scheduler.settle(unit);
     if (unit.failedCount > 0) this.#recover();
-    if (this.#tracker.acknowledge(unit.ticket)) observer.onProgress();
+    try {
+      // What was parked meanwhile may stand in front of what the checkpoint passes now.
+      parking?.secure();
+      if (origin.kind === 'parked') this.#release?.settle(origin.record);
+    } catch (thrown) {
+      this.#fault(HeadwaterError.from(thrown), unit.outbound.id);
+      return;
+    }
+    if (origin.kind === 'stream' && this.#tracker.acknowledge(origin.ticket)) observer.onProgress();
     this.deliver();
   }
 
@@ -182,7 +260,7 @@ export class RecordDelivery implements Delivery {
     unit.failedCount += 1;
     const decision = decideRetry({ error, attempt: unit.failedCount, policy: lane.retry, chance: random.next() });
     if (decision.kind === 'stop') {
-      this.#fault(nameRecord(decision.error, unit.outbound), unit.outbound.id);
+      this.#refused(unit, nameRecord(decision.error, unit.outbound));
       return;
     }
     counts.retries += 1;
@@ -197,6 +275,23 @@ export class RecordDelivery implements Delivery {
     this.deliver();
   }
 
+  #refused(unit: Unit, error: HeadwaterError): void {
+    const { parking, lane } = this.#options;
+    if (parking?.mayPark !== true || !isPoison(error)) {
+      this.#fault(error, unit.outbound.id);
+      return;
+    }
+    const { origin, outbound, failedCount } = unit;
+    this.#setAside(unit, () => {
+      if (origin.kind === 'parked') {
+        parking.refuse(origin.record, error, failedCount);
+        return;
+      }
+      parking.parkNow(toSubject(outbound, lane), error, failedCount);
+    });
+    this.deliver();
+  }
+
   /** What was taken goes on; behind it the journal is read anew, or the lane stops once what was taken is delivered. */
   #interrupt(error: HeadwaterError): void {
     if (this.#isHalted) return;
@@ -206,8 +301,7 @@ export class RecordDelivery implements Delivery {
       () => this.deliver(),
     );
     if (final === undefined) return;
-    const { record } = final.details;
-    this.#stop = { error: final, recordId: typeof record === 'string' ? record : undefined };
+    this.#stop = toPendingStop(final);
     this.deliver();
   }
 

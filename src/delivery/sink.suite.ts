@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { waitUntil } from '../../scripts/services/wait-until.ts';
 import type { ErrorCode } from '../foundation/error-codes.ts';
+import { HeadwaterError } from '../foundation/error.ts';
 import type { Lane } from './lane.ts';
-import type { BatchLimits } from './lane-options.ts';
+import type { BatchLimits, RecordFilter } from './lane-options.ts';
 import type { SinkDefinition } from './sink.ts';
 import type { FaultProxy } from './testing/fault-proxy.ts';
 import { LaneStage } from './testing/lane-stage.ts';
@@ -62,7 +64,8 @@ export type SuiteTestName =
   | 'restart'
   | 'oversized'
   | 'wrong-login'
-  | 'missing-place';
+  | 'missing-place'
+  | 'parked';
 
 const keys = ['a', 'b', 'c', 'd'] as const;
 const transactionCount = 60;
@@ -227,6 +230,38 @@ const suiteTests: Readonly<Record<SuiteTestName, SuiteTest>> = {
       await withMissingPlace.create();
       await drain(stage.lane({ sink: withMissingPlace.sink, batch: suiteBatch }));
       assertStored(await harness.stored(), 'once');
+    },
+  },
+  parked: {
+    title: 'takes what was parked in the order of its key once that is mended, or refuses to park by name',
+    async run(harness, options) {
+      await using stage = new LaneStage();
+      append(stage, harness, 0);
+      let isMended = false;
+      const filter: RecordFilter = ({ ordinal }, { sequence }) => {
+        if (!isMended && sequence % 7n === 3n && ordinal === 0) throw new TypeError('no such field');
+        return true;
+      };
+      const create = (): Lane => stage.lane({ sink: harness.sink, batch: suiteBatch, filter, onPoisoned: 'park' });
+      const lane = create();
+      try {
+        await lane.start();
+      } catch (error) {
+        assert.ok(error instanceof HeadwaterError && error.code === 'HW-LANE-015', String(error));
+        return;
+      }
+      await lane.drain();
+      assert.ok(lane.parked.keys.length > 0);
+      await lane.stop();
+      isMended = true;
+      // Behind a restart, so that the store alone says what it holds.
+      const next = create();
+      await next.start();
+      next.retryParked();
+      await waitUntil('an empty list', () => next.status().parkedRecordCount === 0);
+      await next.stop();
+      await drain(create());
+      assertStored(await harness.stored(), options.effects);
     },
   },
 };

@@ -40,12 +40,15 @@ export interface OutboundBatch {
 export interface SinkCapabilities {
   /**
    * `transaction`: applies whole source transactions atomically; batches end at transaction ends or say that they do not.
-   * `batch`: batches of records, one at a time, in order. `record`: single records, several keys at once; never one without
-   * a record.
+   * `batch`: batches of records, one at a time, in order; a batch of parked records has places before its `from`, and a `to` that
+   * may differ from it by `releaseCount` alone, which a sink that keeps the checkpoint keeps too. `record`: single records,
+   * several keys at once; never one without a record.
    */
   readonly unit: 'transaction' | 'batch' | 'record';
   /** `sink`: the checkpoint is stored with the data. `lane`: the lane stores it after the acknowledgement. */
   readonly checkpointIn: 'sink' | 'lane';
+  /** False: takes records in journal order only, so none can be parked and come later. Default: true, but for `transaction`. */
+  readonly takesParked?: boolean;
   /** A larger record is refused before it is sent. Undefined: no limit that the sink knows. */
   readonly recordBytesMax: number | undefined;
 }
@@ -105,5 +108,9 @@ export interface SinkDefinition {
   readonly kind: string;
   /** One line for `status` and logs, without secrets: brokers and topic, host and database. */
   readonly target: string;
+  /** Set where it is known before the sink opens: a lane that is to park is refused by the configuration then, not by its start. */
+  readonly unit?: SinkCapabilities['unit'];
+  /** As the open sink's own, for those who ask what becomes of a record without opening anything. Default: all. */
+  readonly accepts?: (record: JournalRecord) => boolean;
   open(context: SinkContext): Promise<Sink>;
 }

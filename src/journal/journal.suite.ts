@@ -403,7 +403,12 @@ function restartTests(engine: () => JournalEngine, become: (next: JournalEngine)
     state.write('lease', 'a', 'x');
     state.remove('lease', 'a');
     state.write('checkpoint', 'b', '3', 'written');
+    state.change([
+      { kind: 'lease', name: 'b', text: 'y' },
+      { kind: 'lease', name: 'c', text: undefined },
+    ]);
     become(await engine().killAndRestart());
+    assert.equal(engine().state.read('lease', 'b'), 'y');
     assert.equal(engine().state.read('lane', 'a'), 'one');
     assert.equal(engine().state.read('lease', 'a'), undefined);
     assert.equal(engine().state.read('checkpoint', 'b'), '3');

@@ -4,8 +4,15 @@
  */
 export type StateDurability = 'flushed' | 'written';
 
+/** One of several changes that are made together: a new text, or without one a removal. */
+export interface StateEdit {
+  readonly kind: string;
+  readonly name: string;
+  readonly text: string | undefined;
+}
+
 /**
- * Small durable state beside the journal: checkpoints, lanes, leases, audit. Text by kind and name. Calls are synchronous,
+ * Small durable state beside the journal: checkpoints, lanes, parked records, leases, audit. Text by kind and name. Calls are synchronous,
  * and durable when they return unless they say otherwise. Its exclusive lock is the journal's writer lock; a killed holder
  * releases it by dying.
  */
@@ -14,6 +21,8 @@ export interface StateStore {
   /** @param durability `flushed` by default */
   write(kind: string, name: string, text: string, durability?: StateDurability): void;
   remove(kind: string, name: string): void;
+  /** Makes all of the changes or none, with one flush. Durable when it returns. */
+  change(edits: readonly StateEdit[]): void;
   /** Pairs of name and text, sorted by name. */
   list(kind: string): readonly (readonly [string, string])[];
   close(): void;

@@ -33,9 +33,12 @@ function freshness(lag: Pick<LaneStatus['lag'], 'transactionCount' | 'ageMs'>): 
     deliveredCount: 0,
     filteredCount: 0,
     retryCount: 0,
+    parkedKeyCount: 0,
+    parkedRecordCount: 0,
     leftOut: { foreignMessages: 0, adoptedOutboxChanges: 0, outboxChanges: 0 },
     isComplete: true,
     uncopiedTables: [],
+    origin: undefined,
     beganLater: false,
   };
   const config = resolveConfig({ source: { url: 'postgres://localhost/shop' } });

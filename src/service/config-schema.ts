@@ -2,111 +2,9 @@ import { z } from 'zod';
 
 import type { LaneOptions, RecordFilter, RecordKey, RecordMap, RecordRoute } from '../delivery/lane-options.ts';
 import type { Logger } from '../foundation/logger.ts';
-import type { ResolvedConfig, SecretSource } from './config-types.ts';
-
-/** What an option is for, and why its default is what it is. The reference page shows both. */
-function about(description: string, reason: string): { description: string; reason: string } {
-  return { description, reason };
-}
-
-const secretSchema = z.custom<SecretSource>(
-  (value) =>
-    (typeof value === 'string' && value.length > 0) ||
-    typeof value === 'function' ||
-    (typeof value === 'object' && value !== null && 'file' in value && typeof value.file === 'string'),
-  'expected a non-empty text, { file: "path" } or a function that returns the secret',
-);
-
-const identifierSchema = z
-  .string()
-  .min(1)
-  .max(63)
-  .regex(/^[a-z_][a-z0-9_]*$/, 'expected lower-case letters, digits and underscores, as PostgreSQL wants slot names');
-
-const qualifiedTableSchema = z.string().regex(/^[^.]+(\.[^.]+)?$/, 'expected "table" or "schema.table"');
-
-const adoptedOutboxSchema = z.strictObject({
-  table: qualifiedTableSchema.describe(
-    'The outbox table of the form (id, event_type, payload, created_at, published).',
-  ),
-  cleanUp: z
-    .enum(['none', 'mark', 'delete'])
-    .describe(
-      'What happens to rows whose events are in the journal: nothing, published = true, or deletion in batches.',
-    ),
-});
-
-const sourceSchema = z.strictObject({
-  url: secretSchema.describe(
-    'Direct address of the PostgreSQL primary, postgres://user:password@host:5432/database. Not a pooler.',
-  ),
-  slot: identifierSchema.optional().describe('Replication slot. Default: headwater_<installation>.'),
-  publication: z
-    .string()
-    .min(1)
-    .max(63)
-    .default('headwater')
-    .meta(
-      about(
-        'Publication that lists the captured tables.',
-        'One name for all installations of a database; tables are added to it on purpose.',
-      ),
-    ),
-  tables: z
-    .array(qualifiedTableSchema)
-    .default([])
-    .meta(
-      about(
-        'Tables that the publication gets when Headwater creates it. Empty: events only.',
-        'Nothing is published that was not asked for.',
-      ),
-    ),
-  create: z
-    .enum(['if-missing', 'never'])
-    .default('if-missing')
-    .meta(
-      about(
-        'Whether a missing publication and slot are created. "never" prints the SQL and stops.',
-        'The first start needs no manual SQL; a role without the right gets the SQL printed.',
-      ),
-    ),
-  outboxSchema: identifierSchema
-    .default('headwater')
-    .meta(about("Schema of Headwater's own tables.", "Our own tables stay apart from the application's.")),
-  adoptedOutboxes: z
-    .array(adoptedOutboxSchema)
-    .default([])
-    .meta(about("The application's present outbox tables.", 'A present outbox table is read only when it is named.')),
-  canaryIntervalMs: z
-    .union([z.int().min(1000), z.literal(false)])
-    .default(10_000)
-    .meta(
-      about(
-        'Milliseconds between canary messages, which prove the whole way while nobody writes. false: none.',
-        'Often enough that lag and liveness are true within seconds, rare enough to cost the primary nothing.',
-      ),
-    ),
-  flushIntervalMs: z
-    .int()
-    .min(0)
-    .max(1000)
-    .default(0)
-    .meta(
-      about(
-        'How long appended transactions may wait for a common flush. 0: as long as the flush before takes.',
-        'Lowest latency; under load commits gather behind the flush that is under way anyway.',
-      ),
-    ),
-  snapshot: z
-    .boolean()
-    .default(true)
-    .meta(
-      about(
-        'Whether rows that published tables held before the journal began are copied, into every lane. Needs SELECT on them.',
-        'A store that lacks the older rows is no copy.',
-      ),
-    ),
-});
+import type { ResolvedConfig } from './config-types.ts';
+import { about, identifierSchema, secretSchema } from './schema-parts.ts';
+import { sourceSchema } from './source-schema.ts';
 
 const journalSchema = z.strictObject({
   directory: z
@@ -295,6 +193,38 @@ const laneSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  onPoisoned: z
+    .enum(['park', 'stop'])
+    .optional()
+    .describe(
+      'What becomes of a record that is refused for good: `park` sets it aside with its key, and later records of that key wait behind it; `stop` stops the lane in front of it. Default: park; stop where the sink applies whole transactions, which cannot park.',
+    ),
+  parked: z
+    .strictObject({
+      keyCountMax: z
+        .int()
+        .min(1)
+        .max(10_000)
+        .default(100)
+        .meta(
+          about(
+            'Failed records, each with its key, before the lane stops.',
+            'More is no single record any more, but a bug.',
+          ),
+        ),
+      recordCountMax: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .default(10_000)
+        .meta(
+          about(
+            'These and the records that wait behind them, before the lane stops.',
+            'A list that somebody can still work off, in a few megabytes.',
+          ),
+        ),
+    })
+    .prefault({}),
   paused: z
     .boolean()
     .default(false)
@@ -320,6 +250,10 @@ const usefulLaneSchema = laneSchema.superRefine((lane, context) => {
   for (const name of unusedByKind[lane.sink.kind] ?? []) {
     if (lane[name] === undefined) continue;
     context.addIssue({ code: 'custom', path: [name], message: `a ${lane.sink.kind} sink has no use for it` });
+  }
+  if (lane.sink.unit === 'transaction' && lane.onPoisoned === 'park') {
+    const message = `a ${lane.sink.kind} sink applies whole transactions: without the parked record one would show in part`;
+    context.addIssue({ code: 'custom', path: ['onPoisoned'], message });
   }
 });
 

@@ -66,6 +66,18 @@ describe('the configuration', () => {
     assert.match(message, /colour/);
   });
 
+  it('refuses to park where the sink applies whole transactions', () => {
+    const source = { url: 'postgres://localhost/shop' };
+    const sink = {
+      kind: 'mirror',
+      target: 'db',
+      unit: 'transaction',
+      open: () => Promise.reject(new Error('unused')),
+    } as const;
+    assert.match(faultOf({ source, lanes: { search: { sink, onPoisoned: 'park' } } }), /lanes\.search\.onPoisoned/);
+    assert.equal(resolveConfig({ source, lanes: { search: { sink } } }).lanes['search']?.onPoisoned, undefined);
+  });
+
   it('refuses to listen beyond loopback without a token', () => {
     const source = { url: 'postgres://localhost/shop' };
     assert.match(faultOf({ source, http: { host: '0.0.0.0' } }), /http\.token/);

@@ -1,5 +1,6 @@
 import { JournalTail } from '../delivery/journal-tail.ts';
 import { Lane } from '../delivery/lane.ts';
+import type { ParkedReport } from '../delivery/parking/parked-report.ts';
 import type { LaneStatus } from '../delivery/lane-status.ts';
 import { systemClock } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
@@ -31,7 +32,13 @@ export interface LaneControl {
   pause(): Promise<void>;
   /** Goes on at the checkpoint, after a pause or a failure. */
   resume(): Promise<void>;
-  /** Resolves when everything that was durable at the call is acknowledged. */
+  /** The records that are parked, and what was dropped. */
+  readonly parked: ParkedReport;
+  /** Tries one parked record again, or all that failed; durable when it returns. @returns how many. @throws HW-LANE-016 */
+  retryParked(id?: string): number;
+  /** Gives a parked record up, with the reason on record; durable when it returns. @throws HW-LANE-016 */
+  dropParked(id: string, reason: string): void;
+  /** Resolves when everything that was durable at the call is acknowledged or parked. */
   drain(signal?: AbortSignal): Promise<void>;
 }
 
@@ -212,7 +219,7 @@ class RunningHeadwater implements Headwater {
     const { http } = this.#config;
     if (http === false) return;
     const token = http.token === undefined ? undefined : await readSecret(http.token, 'http.token');
-    this.#http = await startHttpServer({ ...http, token, status: () => this.status() });
+    this.#http = await startHttpServer({ ...http, token, status: () => this.status(), lanes: this.#lanes });
   }
 
   /** Which tables are incomplete must be known before a lane says anything about its copy. */

@@ -58,7 +58,11 @@ const report: StatusReport = {
       deliveredCount: 7,
       filteredCount: 2,
       retryCount: 0,
+      parkedKeyCount: 0,
+      parkedRecordCount: 0,
       complete: true,
+      recordCount: 0,
+      origin: '0',
       beganLater: false,
       incompleteTables: [],
       error: null,
@@ -96,6 +100,7 @@ describe('the HTTP interface', () => {
       port: 0,
       allowedHosts: ['headwater.internal'],
       status: () => Promise.resolve(current),
+      lanes: [],
     };
     open = await startHttpServer({ ...base, token: undefined });
     guarded = await startHttpServer({ ...base, token: 'opensesame' });
@@ -105,7 +110,7 @@ describe('the HTTP interface', () => {
     await guarded[Symbol.asyncDispose]();
   });
 
-  it('answers on all four paths and on no other', async () => {
+  it('answers on its paths and on no other', async () => {
     assert.equal((await ask(open, '/livez')).statusCode, 200);
     assert.equal((await ask(open, '/readyz')).statusCode, 200);
     assert.equal((await ask(open, '/nothing')).statusCode, 404);
@@ -134,7 +139,7 @@ describe('the HTTP interface', () => {
     assert.equal((await ask(open, '/status', { host: 'localhost:1' })).statusCode, 200);
   });
 
-  it('changes nothing: no method but GET and HEAD', async () => {
+  it('changes nothing by what only reads: no method but GET and HEAD', async () => {
     assert.equal((await ask(open, '/status', {}, 'POST')).statusCode, 405);
     assert.deepEqual(await ask(open, '/status', {}, 'HEAD'), { statusCode: 200, body: '' });
   });
@@ -154,6 +159,7 @@ describe('the HTTP interface', () => {
       token: undefined,
       allowedHosts: [],
       status: () => Promise.resolve(report),
+      lanes: [],
     };
     await assert.rejects(startHttpServer(options), { code: 'HW-SERVICE-001' });
   });

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { HeadwaterError } from '../foundation/error.ts';
 import { isLoopback } from './config.ts';
 import { formatMetrics } from './metrics-text.ts';
+import { actOnParked, listParkedLanes, type ParkedLane, readParkedAction } from './parked-api.ts';
 import { notReadyReasons, type StatusReport } from './status-report.ts';
 
 /** Where to listen, who may ask, and where the answers come from. */
@@ -13,6 +14,8 @@ export interface HttpServerOptions {
   readonly token: string | undefined;
   readonly allowedHosts: readonly string[];
   readonly status: () => Promise<StatusReport>;
+  /** The lanes whose parked records are listed, retried and dropped. */
+  readonly lanes: readonly ParkedLane[];
 }
 
 /** A listening server. Disposal closes it and every connection. */
@@ -27,7 +30,8 @@ interface Answer {
 }
 
 /**
- * Serves `/livez`, `/readyz`, `/status` and `/metrics`, GET only. A Host header that is not loopback or allowed, and any
+ * Serves `/livez`, `/readyz`, `/status`, `/metrics` and `/parked` by GET, and `/parked/retry` and `/parked/drop` by POST of JSON,
+ * a type that a page of another origin cannot send unasked. A Host header that is not loopback or allowed, and any
  * Origin but our own, is refused, so that a page in a browser can read nothing (DNS rebinding). With a token, everything but
  * `/livez` and `/readyz` needs it.
  * @throws HW-SERVICE-001 when the address cannot be had.
@@ -36,7 +40,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const server = createServer((request, response) => {
     answer(request, options).then(
       (answered) => respond(response, answered),
-      () => respond(response, json(500, { error: 'the status could not be put together' })),
+      (thrown: unknown) => respond(response, answerError(thrown)),
     );
   });
   server.headersTimeout = 5000;
@@ -86,13 +90,41 @@ async function answer(request: IncomingMessage, options: HttpServerOptions): Pro
         contentType: 'text/plain; version=0.0.4; charset=utf-8',
         body: formatMetrics(await options.status()),
       };
+    case '/parked':
+      return json(200, listParkedLanes(options.lanes));
+    case '/parked/retry':
+      return json(200, actOnParked(options.lanes, await readParkedAction(request, 'retry')));
+    case '/parked/drop':
+      return json(200, actOnParked(options.lanes, await readParkedAction(request, 'drop')));
     default:
-      return json(404, { error: 'not found', paths: ['/livez', '/readyz', '/status', '/metrics'] });
+      return json(404, { error: 'not found', paths: [...readPaths, ...writePaths] });
   }
 }
 
+/** A refusal that has a code is told with it, as the command tells it; anything else is ours to look into. */
+function answerError(thrown: unknown): Answer {
+  if (!(thrown instanceof HeadwaterError)) return json(500, { error: 'the answer could not be put together' });
+  const { code, message, hint, details, exitCode } = thrown;
+  const statusCode = exitCode === 4 ? 404 : exitCode === 2 ? 400 : 409;
+  return json(statusCode, { version: 1, error: { code, message, hint, details } });
+}
+
+const readPaths = ['/livez', '/readyz', '/status', '/metrics', '/parked'];
+const writePaths = ['/parked/retry', '/parked/drop'];
+
+function refuseMethod(request: IncomingMessage): Answer | undefined {
+  const { method } = request;
+  if (!writePaths.includes(pathOf(request))) {
+    return method === 'GET' || method === 'HEAD' ? undefined : json(405, { error: 'only GET is served here' });
+  }
+  if (method !== 'POST') return json(405, { error: 'only POST is served here' });
+  const isJson = /^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '');
+  return isJson ? undefined : json(415, { error: 'only application/json is read' });
+}
+
 function refuse(request: IncomingMessage, options: HttpServerOptions): Answer | undefined {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return json(405, { error: 'only GET is served' });
+  const refusal = refuseMethod(request);
+  if (refusal !== undefined) return refusal;
   const host = hostName(request.headers.host);
   if (host === undefined || !isAllowedHost(host, options)) {
     return json(403, { error: 'the Host header is not allowed', fix: 'add the name to http.allowedHosts' });

@@ -8,7 +8,7 @@ import { nodeDisk } from '../foundation/node-disk.ts';
 import { openJournalReader } from '../journal/embedded/open-journal-reader.ts';
 import type { JournalReader } from '../journal/journal-reader.ts';
 import type { EventTerm, JournalNarrowing, SequenceRange } from '../journal/journal-search.ts';
-import { type Sequence, sequenceZero } from '../model/position.ts';
+import { type Sequence, sequenceZero, toSequence } from '../model/position.ts';
 import { parseQualifiedName } from '../postgres/quote.ts';
 import type { ResolvedConfig } from './config-types.ts';
 
@@ -54,6 +54,20 @@ export async function* readRecords(
   const after = await findStart(reader, start);
   const ranges = term === undefined ? [{ after, last: undefined }] : await reader.narrow(term, after);
   for (const range of ranges) yield* readRange(reader, decoder, { range, follow, signal });
+}
+
+/** The record at a place of the journal; undefined when there is none. @throws as `readRecords` */
+export async function readRecordAt(
+  reader: JournalReader,
+  decoder: TransactionDecoder,
+  { sequence, ordinal }: { readonly sequence: bigint; readonly ordinal: number },
+  signal?: AbortSignal,
+): Promise<OutboundRecord | undefined> {
+  const range = { after: toSequence(sequence - 1n), last: toSequence(sequence) };
+  for await (const outbound of readRange(reader, decoder, { range, follow: false, signal })) {
+    if (outbound.header.sequence === sequence && outbound.record.ordinal === ordinal) return outbound;
+  }
+  return undefined;
 }
 
 async function* readRange(

@@ -128,6 +128,18 @@ export const metrics = {
     labels: ['sink'],
     description: 'Writes tried again since the start.',
   },
+  sinkParkedKeys: {
+    type: 'gauge',
+    name: 'headwater_sink_parked_keys',
+    labels: ['sink'],
+    description: 'Records that failed and are parked, each with its key. Alert above 0.',
+  },
+  sinkParkedRecords: {
+    type: 'gauge',
+    name: 'headwater_sink_parked_records',
+    labels: ['sink'],
+    description: 'Parked records: those that failed and those that wait behind them.',
+  },
   sinkState: {
     type: 'gauge',
     name: 'headwater_sink_state',

@@ -84,6 +84,8 @@ function laneSamples(report: StatusReport, lane: LaneReport): Sample[] {
     { metric: metrics.sinkRecords, labels: [lane.name, 'delivered'], value: lane.deliveredCount },
     { metric: metrics.sinkRecords, labels: [lane.name, 'filtered'], value: lane.filteredCount },
     { metric: metrics.sinkRetries, labels: [lane.name], value: lane.retryCount },
+    { metric: metrics.sinkParkedKeys, labels: [lane.name], value: lane.parkedKeyCount },
+    { metric: metrics.sinkParkedRecords, labels: [lane.name], value: lane.parkedRecordCount },
     { metric: metrics.sinkComplete, labels: [lane.name], value: lane.complete ? 1 : 0 },
     ...laneStates.map((state) => ({
       metric: metrics.sinkState,

@@ -17,6 +17,7 @@ export function createCleanUpLane(config: ResolvedConfig): ResolvedLaneOptions |
   const tables = config.source.adoptedOutboxes.filter((outbox) => outbox.cleanUp !== 'none');
   if (tables.length === 0) return undefined;
   return resolveLaneOptions({
+    onPoisoned: 'stop',
     sink: createCleanUpSink(config, tables),
     filter: (record) => record.kind === 'event' && record.event.origin === 'adopted-outbox',
     key: () => null,

@@ -85,12 +85,19 @@ export interface LaneReport {
   /** Since when the state holds. */
   readonly since: string;
   readonly sequence: string;
+  /** How many records of the transaction behind it are acknowledged too. */
+  readonly recordCount: number;
+  /** The sequence that the lane began behind; null before it was first started. */
+  readonly origin: string | null;
   readonly backlogTransactions: string;
   /** Age of the oldest commit that is not acknowledged; 0 when caught up. */
   readonly freshnessMs: number;
   readonly deliveredCount: number;
   readonly filteredCount: number;
   readonly retryCount: number;
+  /** Records that failed and are parked, and these together with those that wait behind them. */
+  readonly parkedKeyCount: number;
+  readonly parkedRecordCount: number;
   /** False while rows from before the slot are missing: the copy is then not called complete. */
   readonly complete: boolean;
   /** The lane began behind the beginning of the journal: at now, at a time, or after retention. */
@@ -121,8 +128,15 @@ export function notReadyReasons(report: StatusReport): readonly string[] {
   return reasons;
 }
 
-/** Whether the source or a lane has failed, or tries again what failed, the start included: `status` ends with 3 then. */
+/**
+ * Whether the source or a lane has failed, or tries again what failed, the start included, or has parked a key: `status` ends
+ * with 3 then.
+ */
 export function hasProblem({ source, lanes }: Pick<StatusReport, 'source' | 'lanes'>): boolean {
   const isSourceWell = source.state !== 'failed' && (source.error === null || source.state === 'streaming');
-  return !isSourceWell || lanes.some(({ state }) => state === 'failed' || state === 'retrying');
+  return !isSourceWell || lanes.some(isInTrouble);
+}
+
+function isInTrouble({ state, parkedKeyCount }: LaneReport): boolean {
+  return state === 'failed' || state === 'retrying' || parkedKeyCount > 0;
 }

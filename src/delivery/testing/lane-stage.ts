@@ -15,12 +15,12 @@ export class LaneStage implements AsyncDisposable {
   readonly clock: Clock = systemClock;
   readonly #lanes: Lane[] = [];
 
-  /** A lane with retries that a test can wait for. */
+  /** A lane with retries that a test can wait for, and that shows what its sink refuses by stopping. */
   lane(options: LaneOptions, name = 'lane', stopTimeoutMs = 10_000): Lane {
     const lane = new Lane({
       installation: 'test',
       laneName: name,
-      options: resolveLaneOptions({ retry: { initialDelayMs: 20, maxDelayMs: 200 }, ...options }),
+      options: resolveLaneOptions({ retry: { initialDelayMs: 20, maxDelayMs: 200 }, onPoisoned: 'stop', ...options }),
       configuredNames: [name],
       reader: this.journal,
       tail: new JournalTail({ reader: this.journal, createDecoder: this.journal.createDecoder }),

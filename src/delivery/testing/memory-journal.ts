@@ -182,6 +182,12 @@ export function createMemoryStates(): StateStore {
     read: (kind, name) => texts.get(`${kind}/${name}`),
     write: (kind, name, text) => void texts.set(`${kind}/${name}`, text),
     remove: (kind, name) => void texts.delete(`${kind}/${name}`),
+    change: (edits) => {
+      for (const { kind, name, text } of edits) {
+        if (text === undefined) texts.delete(`${kind}/${name}`);
+        else texts.set(`${kind}/${name}`, text);
+      }
+    },
     list: (kind) =>
       [...texts]
         .filter(([key]) => key.startsWith(`${kind}/`))

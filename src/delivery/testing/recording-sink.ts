@@ -8,8 +8,8 @@ export type WriteScript =
   /** Takes effect, and the reply is lost. */
   | { readonly takeAndThrow: HeadwaterError }
   | { readonly throw: HeadwaterError }
-  /** Ends when the promise does. */
-  | { readonly hold: Promise<void> };
+  /** Ends when the promise does; with an effect, or with none and an error. */
+  | { readonly hold: Promise<void>; readonly throw?: HeadwaterError };
 
 /** A store in memory that survives its connections: what a sink made durable, and what it is told to fail at. */
 export class RecordingStore {
@@ -79,7 +79,7 @@ export class RecordingStore {
         void script.hold.then(resolve);
       });
     }
-    if (script !== 'take' && 'throw' in script) {
+    if (script !== 'take' && 'throw' in script && script.throw !== undefined) {
       this.#open = [];
       throw script.throw;
     }

@@ -91,4 +91,32 @@ export const laneErrorCodes = {
     policy: 'stop',
     exitCode: 1,
   },
+  'HW-LANE-014': {
+    title: 'the lane has parked as much as it may',
+    why: 'So many records failed, or so many wait behind them, that something more than single records is wrong.',
+    fix: 'See what failed with `headwater parked list`, mend the cause, then `headwater parked retry` or `drop`. `parked` sets the limits.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-LANE-015': {
+    title: 'a lane that applies whole transactions cannot park',
+    why: 'Without the parked record its transaction would show in part, and later ones may build on it.',
+    fix: "Leave `onPoisoned` out, or set it to 'stop', for this sink.",
+    policy: 'stop',
+    exitCode: 2,
+  },
+  'HW-LANE-016': {
+    title: 'no such record is parked',
+    why: 'The lane lists no failed record with that id: it was delivered, dropped, or is being tried again.',
+    fix: 'See `headwater parked list` for the records that are parked.',
+    policy: 'stop',
+    exitCode: 4,
+  },
+  'HW-LANE-017': {
+    title: 'the journal no longer holds a parked record',
+    why: 'The payload of a parked record stays in the journal, and its segment was removed: the lane was detached at `maxBytes`.',
+    fix: 'Restore the segments, or give the record up with `headwater parked drop` and start the lane again.',
+    policy: 'stop',
+    exitCode: 8,
+  },
 } as const;

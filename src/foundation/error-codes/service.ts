@@ -49,4 +49,18 @@ export const serviceErrorCodes = {
     policy: 'stop',
     exitCode: 7,
   },
+  'HW-SERVICE-008': {
+    title: 'the command was refused without --yes',
+    why: 'What it does cannot be undone: a sink never gets what is dropped.',
+    fix: 'Say --yes when it is meant.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-SERVICE-009': {
+    title: 'another Headwater answers than the one that was meant',
+    why: 'The address leads to a Headwater with another journal than that of the configuration, and what it says is about that.',
+    fix: 'Give the address of the right one with --url, or the configuration of the other with --config.',
+    policy: 'stop',
+    exitCode: 1,
+  },
 } as const;

@@ -26,7 +26,8 @@ export const kafkaStatement: GuaranteeStatement = {
       ack: 'committed',
       failure: [
         'brokers away, reply lost, leader changed: the lane fences its old producer, reads the position back and goes on',
-        'record over the limit, missing topic, changed partition count, wrong credentials: the lane stops with a named error',
+        'record over the limit, or refused: its key is parked, or with onPoisoned stop the lane stops with a named error',
+        'missing topic, changed partition count, wrong credentials: the lane stops with a named error',
       ],
       blocking: false,
       recovery: { by: 'relay', from: 'the position topic, then the journal' },
@@ -34,7 +35,7 @@ export const kafkaStatement: GuaranteeStatement = {
   ],
   duplicates:
     'Every record carries its stable id in the header headwater-id. A consumer that reads uncommitted data, or that crashes between its effect and its offset, drops duplicates by it.',
-  blockedBy: ['one record that the broker refuses: its lane stops, others go on'],
+  blockedBy: ['one record that the broker refuses: its key, or with onPoisoned stop its lane; others go on'],
   prerequisites: ['brokers with transactions', 'topics that exist', 'consumers with isolation.level=read_committed'],
   residual: [
     'the consumer’s own effect: its inbox or an idempotent write is its part',

@@ -1,7 +1,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
 import { HeadwaterError } from '../../foundation/error.ts';
-import type { StateDurability, StateStore } from '../state-store.ts';
+import type { StateDurability, StateEdit, StateStore } from '../state-store.ts';
 
 /** The version of the tables below, kept in `user_version`. */
 const stateVersion = 1;
@@ -89,6 +89,22 @@ class SqliteStateStore implements StateStore {
 
   remove(kind: string, name: string): void {
     this.#guard(() => this.#remove.run(kind, name));
+  }
+
+  change(edits: readonly StateEdit[]): void {
+    this.#guard(() => {
+      this.#database.exec('begin immediate');
+      try {
+        for (const { kind, name, text } of edits) {
+          if (text === undefined) this.#remove.run(kind, name);
+          else this.#write.run(kind, name, text);
+        }
+        this.#database.exec('commit');
+      } catch (error) {
+        if (this.#database.isTransaction) this.#database.exec('rollback');
+        throw error;
+      }
+    });
   }
 
   list(kind: string): readonly (readonly [string, string])[] {

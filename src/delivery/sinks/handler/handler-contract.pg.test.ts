@@ -52,7 +52,7 @@ testSink({
   name: 'handler, with its effect and context.once in one transaction',
   skip: await skipReason('postgres18'),
   effects: 'once',
-  tests: ['order', 'stop', 'held-path', 'cut-path', 'lost-reply', 'kill'],
+  tests: ['order', 'stop', 'held-path', 'cut-path', 'lost-reply', 'kill', 'parked'],
   open: async () => openHarness(await createTestDatabase({ major: 18 }), await postgresUrl(18)),
 });
 

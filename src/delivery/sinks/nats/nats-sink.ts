@@ -65,7 +65,13 @@ interface Standing {
  * N3: the newest opener wins. The older one meets a token that is not its own at its next position entry.
  */
 class NatsSink implements Sink {
-  readonly capabilities: SinkCapabilities = { unit: 'batch', checkpointIn: 'sink', recordBytesMax: undefined };
+  // The position of the lane is that of the stream's last message: a record that comes later would move it back.
+  readonly capabilities: SinkCapabilities = {
+    unit: 'batch',
+    checkpointIn: 'sink',
+    takesParked: false,
+    recordBytesMax: undefined,
+  };
   readonly #client: NatsClient;
   readonly #options: ResolvedNatsOptions;
   readonly #context: SinkContext;

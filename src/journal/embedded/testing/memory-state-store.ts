@@ -10,6 +10,11 @@ export class MemoryState {
     this.#holder = undefined;
   }
 
+  /** What is durable, seen from outside. */
+  peek(kind: string, name: string): string | undefined {
+    return this.#values.get(kind)?.get(name);
+  }
+
   open(): StateStore | 'locked' {
     if (this.#holder !== undefined) return 'locked';
     const values = this.#values;
@@ -22,6 +27,12 @@ export class MemoryState {
       read: (kind, name) => kindOf(kind).get(name),
       write: (kind, name, text) => void kindOf(kind).set(name, text),
       remove: (kind, name) => void kindOf(kind).delete(name),
+      change: (edits) => {
+        for (const { kind, name, text } of edits) {
+          if (text === undefined) kindOf(kind).delete(name);
+          else kindOf(kind).set(name, text);
+        }
+      },
       list: (kind) => [...kindOf(kind)].toSorted(([a], [b]) => (a < b ? -1 : 1)),
       close: () => {
         if (this.#holder === store) this.#holder = undefined;

@@ -1,0 +1,29 @@
+import type { Clock } from '../foundation/clock.ts';
+import type { Logger } from '../foundation/logger.ts';
+import type { Random } from '../foundation/random.ts';
+import type { JournalReader } from '../journal/journal-reader.ts';
+import type { StateStore } from '../journal/state-store.ts';
+import type { UncopiedTable } from '../model/source-identity.ts';
+import type { JournalTail } from './journal-tail.ts';
+import type { ResolvedLaneOptions } from './lane-options.ts';
+
+/** What a lane needs. Everything is lent: the owner closes it after the lane has stopped. */
+export interface LaneDependencies {
+  readonly installation: string;
+  readonly laneName: string;
+  readonly options: ResolvedLaneOptions;
+  /** The names of all configured lanes, this one included. */
+  readonly configuredNames: readonly string[];
+  readonly reader: JournalReader;
+  readonly tail: JournalTail;
+  readonly states: StateStore;
+  /** Tables whose older rows are not in the journal, as the source knows it now. */
+  readonly uncopiedTables: () => readonly UncopiedTable[];
+  /** Where the last copy of older rows ended in the journal; 0 when there was none. */
+  readonly copiedThrough: () => bigint;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** How long a pause or stop waits for what is under way, then gives it up. Default 10,000 ms. */
+  readonly stopTimeoutMs?: number;
+}
