@@ -13,6 +13,16 @@ interface FoundQueue {
   readonly arguments: Readonly<Record<string, unknown>>;
 }
 
+/** Who is told what is found. */
+interface TopologyListener {
+  readonly logger: Logger;
+  /** After each question: many queues take their time, and a broker that answers is alive. */
+  readonly onAnswer: () => void;
+}
+
+/** A connection, and whom to tell that it answered. */
+type Questioned = Pick<TopologyListener, 'onAnswer'> & { readonly connection: ChannelModel };
+
 const argumentCountMax = 32;
 
 /**
@@ -23,15 +33,16 @@ const argumentCountMax = 32;
 export async function checkTopology(
   connection: ChannelModel,
   options: ResolvedRabbitmqOptions,
-  logger: Logger,
+  { logger, onAnswer }: TopologyListener,
 ): Promise<void> {
   const { exchange, queueCheck, queues } = options;
+  const broker = { connection, onAnswer };
   if (exchange !== '') {
-    const refusal = await ask(connection, (channel) => channel.checkExchange(exchange));
+    const refusal = await ask(broker, (channel) => channel.checkExchange(exchange));
     if (refusal !== undefined) throw refusedExchange(refusal, exchange);
   }
   for (const queue of queues) {
-    const found = await findQueue(connection, queue);
+    const found = await findQueue(broker, queue);
     const isReplicated = found.type === 'quorum' || found.type === 'stream';
     if (!isReplicated && queueCheck === 'replicated') throw notReplicated(queue, found.type);
     if (!isReplicated) logger.warn('queue is not known to be replicated', { queue, type: found.type });
@@ -44,13 +55,13 @@ export async function checkTopology(
  * The type of a queue that must be there, and as many of its arguments as the question needed. A queue that is deleted between
  * the two questions would be made again, empty, as a quorum queue without bindings.
  */
-async function findQueue(connection: ChannelModel, queue: string): Promise<FoundQueue> {
-  const missing = await ask(connection, (channel) => channel.checkQueue(queue));
+async function findQueue(broker: Questioned, queue: string): Promise<FoundQueue> {
+  const missing = await ask(broker, (channel) => channel.checkQueue(queue));
   if (missing !== undefined) throw refusedQueue(missing, queue);
   const found: Record<string, unknown> = {};
   for (let count = 0; count < argumentCountMax; count += 1) {
     const asked = { ...found, 'x-queue-type': 'quorum' };
-    const refusal = await ask(connection, (channel) => channel.assertQueue(queue, { durable: true, arguments: asked }));
+    const refusal = await ask(broker, (channel) => channel.assertQueue(queue, { durable: true, arguments: asked }));
     if (refusal === undefined) return { type: 'quorum', arguments: found };
     if (replyCodeOf(refusal) === 403) return { type: undefined, arguments: found };
     const answer = readQueueAnswer(refusal.message);
@@ -64,7 +75,7 @@ async function findQueue(connection: ChannelModel, queue: string): Promise<Found
 
 /** Asks on a channel of its own. Returns the broker's refusal; undefined when there is none. @throws HW-RABBITMQ-003 */
 async function ask(
-  connection: ChannelModel,
+  { connection, onAnswer }: Questioned,
   question: (channel: Channel) => Promise<unknown>,
 ): Promise<Error | undefined> {
   let refusal: Error | undefined;
@@ -74,9 +85,13 @@ async function ask(
     channel.on('error', (error) => (refusal = error));
     await question(channel);
     await channel.close();
+    onAnswer();
     return undefined;
   } catch (thrown) {
-    if (refusal !== undefined && replyCodeOf(refusal) !== undefined) return refusal;
+    if (refusal !== undefined && replyCodeOf(refusal) !== undefined) {
+      onAnswer();
+      return refusal;
+    }
     throw toRabbitmqError(thrown, 'the connection was lost while exchange and queues were checked');
   }
 }

@@ -2,6 +2,7 @@ import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { OutboundRecord, SinkContext } from '../../sink.ts';
 import { checkTopology } from './check-topology.ts';
+import type { ConfirmPatience } from './confirm-patience.ts';
 import type { RabbitmqClient } from './load-client.ts';
 import { openConnection } from './open-connection.ts';
 import type { OutboundMessage } from './outbound-message.ts';
@@ -14,16 +15,22 @@ interface SentRecord {
   /** Of its messages, how many have no answer yet. */
   openCount: number;
   error: HeadwaterError | undefined;
-  /** How often the time for its confirm was over. */
-  lateCount: number;
+  /** When it was published, or when the broker went on reading behind a block. */
+  waitsSinceMs: number;
   readonly answered: PromiseWithResolvers<void>;
+}
+
+/** What a session needs to open; `patience` outlives it. */
+interface SessionPlan {
+  readonly context: SinkContext;
+  readonly patience: ConfirmPatience;
+  readonly signal: AbortSignal;
 }
 
 /** Who waits for a record, and is told what keeps it waiting. */
 type Notice = (error: HeadwaterError) => void;
 
 const closeTimeoutMs = 1000;
-const lateCountMax = 3;
 
 /**
  * One connection with one channel in confirm mode. It never reconnects and never publishes anything twice; once it is lost, a
@@ -34,7 +41,7 @@ const lateCountMax = 3;
  *                     ├─► returned (and confirmed) ─► HW-RABBITMQ-009
  *                     ├─► nacked ─► HW-RABBITMQ-010
  *                     ├─► connection or channel lost ─► HW-RABBITMQ-011, or what the broker closed it for
- *                     └─► blocked, or late ─► HW-RABBITMQ-012, -013, and asked for again
+ *                     └─► blocked, or late ─► HW-RABBITMQ-012, -013, and asked for again; very late ─► given up
  *
  * The broker returns a message before it confirms it, on the same channel; a return is taken for the message with that id and
  * routing key.
@@ -44,6 +51,7 @@ export class RabbitmqSession implements AsyncDisposable {
   readonly #context: SinkContext;
   readonly #connection: ChannelModel;
   readonly #abandon: () => void;
+  readonly #patience: ConfirmPatience;
   #channel: ConfirmChannel | undefined;
   readonly #sent = new Map<OutboundRecord, SentRecord>();
   readonly #returned = new Map<string, string>();
@@ -58,10 +66,11 @@ export class RabbitmqSession implements AsyncDisposable {
   private constructor(
     connection: ChannelModel,
     abandon: () => void,
-    { context, options }: { readonly context: SinkContext; readonly options: ResolvedRabbitmqOptions },
+    { context, options, patience }: Omit<SessionPlan, 'signal'> & { readonly options: ResolvedRabbitmqOptions },
   ) {
     this.#connection = connection;
     this.#abandon = abandon;
+    this.#patience = patience;
     this.#options = options;
     this.#context = context;
     connection.on('error', (error) => (this.#fault ??= error));
@@ -74,16 +83,21 @@ export class RabbitmqSession implements AsyncDisposable {
   static async open(
     client: RabbitmqClient,
     options: ResolvedRabbitmqOptions,
-    { context, signal }: { readonly context: SinkContext; readonly signal: AbortSignal },
+    { context, patience, signal }: SessionPlan,
   ): Promise<RabbitmqSession> {
     const { abandon, connection } = await openConnection(client, options, signal);
-    const session = new RabbitmqSession(connection, abandon, { context, options });
+    const session = new RabbitmqSession(connection, abandon, { context, options, patience });
     // A path that moves nothing must not keep whoever cancels.
     signal.addEventListener('abort', abandon, { once: true });
     // A node that comes up may take a question about a queue whose leader is not there yet, and never answer it.
-    const limit = context.clock.setTimer(options.connectTimeoutMs, abandon);
+    const { clock, logger } = context;
+    let limit = clock.setTimer(options.connectTimeoutMs, abandon);
+    const onAnswer = (): void => {
+      limit.clear();
+      limit = clock.setTimer(options.connectTimeoutMs, abandon);
+    };
     try {
-      await checkTopology(connection, options, context.logger);
+      await checkTopology(connection, options, { logger, onAnswer });
       await session.#openChannel();
       signal.throwIfAborted();
       return session;
@@ -113,7 +127,7 @@ export class RabbitmqSession implements AsyncDisposable {
    */
   async publish(outbound: OutboundRecord, messages: readonly OutboundMessage[], signal: AbortSignal): Promise<void> {
     const sent = this.#sent.get(outbound) ?? this.#send(outbound, messages);
-    await this.#waitFor(sent, signal);
+    await this.#waitFor(outbound, sent, signal);
     this.#sent.delete(outbound);
     if (sent.error !== undefined) throw sent.error;
   }
@@ -142,7 +156,7 @@ export class RabbitmqSession implements AsyncDisposable {
       messages,
       openCount: messages.length,
       error: undefined,
-      lateCount: 0,
+      waitsSinceMs: this.#context.clock.monotonicMs(),
       answered: Promise.withResolvers<void>(),
     };
     this.#sent.set(outbound, sent);
@@ -214,14 +228,14 @@ export class RabbitmqSession implements AsyncDisposable {
     this.#returned.set(returnPlace(String(properties.messageId), routingKey), reason);
   }
 
-  async #waitFor(sent: SentRecord, signal: AbortSignal): Promise<void> {
+  async #waitFor(outbound: OutboundRecord, sent: SentRecord, signal: AbortSignal): Promise<void> {
     if (sent.openCount === 0) return;
     if (this.#blockedReason !== undefined) throw this.#blocked(this.#blockedReason);
     const { clock } = this.#context;
     const { confirmTimeoutMs } = this.#options;
     const wait = Promise.withResolvers<void>();
     const cancel = (): void => wait.reject(signal.reason);
-    const timer = clock.setTimer(confirmTimeoutMs, () => wait.reject(this.#late(sent)));
+    const timer = clock.setTimer(confirmTimeoutMs, () => wait.reject(this.#late(outbound, sent)));
     signal.addEventListener('abort', cancel, { once: true });
     this.#notices.add(wait.reject);
     void sent.answered.promise.then(wait.resolve);
@@ -235,12 +249,15 @@ export class RabbitmqSession implements AsyncDisposable {
     }
   }
 
-  /** A broker that was killed may have forgotten the record: in the end the connection is given up, and it goes out again. */
-  #late(sent: SentRecord): HeadwaterError {
-    sent.lateCount += 1;
-    if (sent.lateCount >= lateCountMax) this.#abandon();
-    const message = `no confirm within ${this.#options.confirmTimeoutMs} ms`;
-    return new HeadwaterError('HW-RABBITMQ-013', message);
+  /** A broker may also have forgotten the record: in the end the connection is given up, and it goes out again. */
+  #late(outbound: OutboundRecord, sent: SentRecord): HeadwaterError {
+    const waitedMs = Math.round(this.#context.clock.monotonicMs() - sent.waitsSinceMs);
+    if (waitedMs < this.#patience.limitMs(outbound)) {
+      return new HeadwaterError('HW-RABBITMQ-013', `no confirm within ${waitedMs} ms`);
+    }
+    this.#patience.noteGivenUp(this.#sent.keys());
+    this.#abandon();
+    return new HeadwaterError('HW-RABBITMQ-013', `no confirm within ${waitedMs} ms; the connection is given up`);
   }
 
   #blocked(reason: string): HeadwaterError {
@@ -255,6 +272,8 @@ export class RabbitmqSession implements AsyncDisposable {
 
   #unblock(): void {
     this.#blockedReason = undefined;
+    const nowMs = this.#context.clock.monotonicMs();
+    for (const sent of this.#sent.values()) sent.waitsSinceMs = nowMs;
     this.#context.logger.info('broker takes messages again', { lane: this.#context.laneName });
   }
 }

@@ -5,7 +5,7 @@ import { waitUntil } from '../../../../scripts/services/wait-until.ts';
 import type { ErrorCode } from '../../../foundation/error-codes.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { OutboundRecord, Sink, SinkContext } from '../../sink.ts';
-import { FaultProxy } from '../../testing/fault-proxy.ts';
+import { FaultProxy, holdsText } from '../../testing/fault-proxy.ts';
 import { LaneStage } from '../../testing/lane-stage.ts';
 import { suiteRecord } from '../kafka/testing/kafka-child.ts';
 import { testContext } from '../kafka/testing/open-test-sink.ts';
@@ -183,6 +183,33 @@ describe('the RabbitMQ sink', { skip }, () => {
     await lane.drain();
     assert.equal((await broker.take(place.queue)).length, 1);
     assert.equal(proxy.connectionCount, 1);
+  });
+
+  test('a confirm that never is in time is waited for longer on each connection', async () => {
+    await using broker = await TestBroker.open((await server()).url);
+    const place = await broker.createPlace();
+    await using proxy = await FaultProxy.start(addressOf((await server()).url));
+    const sink = rabbitmqSink(await optionsOf(place, { servers: `127.0.0.1:${proxy.port}`, confirmTimeoutMs: 200 }));
+    await using stage = new LaneStage();
+    const lane = stage.lane({ sink });
+    await lane.start();
+    let held = proxy.holdBefore(holdsText('event.suite.record'), 0);
+    stage.journal.append([suiteRecord({ key: 'a', number: 0 })]);
+    for (const leastMs of [600, 1_200, 2_400]) {
+      await held;
+      const { connectionCount } = proxy;
+      const sentAtMs = stage.clock.monotonicMs();
+      await waitUntil('the connection is given up', () => proxy.connectionCount > connectionCount);
+      const waitedMs = stage.clock.monotonicMs() - sentAtMs;
+      assert.ok(waitedMs > leastMs - 50, `${waitedMs} ms on a connection, ${leastMs} ms are due`);
+      proxy.cut();
+      held = proxy.holdBefore(holdsText('event.suite.record'), 0);
+      proxy.release();
+    }
+    await held;
+    proxy.release();
+    await lane.drain();
+    assert.equal((await broker.take(place.queue)).length, 1);
   });
 
   test('a record over which the broker closes the channel is found among those beside it', async () => {

@@ -1,5 +1,6 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { OutboundBatch, OutboundRecord, Sink, SinkCapabilities, SinkContext, SinkDefinition } from '../../sink.ts';
+import { ConfirmPatience } from './confirm-patience.ts';
 import { loadRabbitmqClient, type RabbitmqClient } from './load-client.ts';
 import { encodeOwner } from './message-headers.ts';
 import { toOutboundMessages } from './outbound-message.ts';
@@ -32,7 +33,8 @@ export function rabbitmqSink(options: RabbitmqSinkOptions): SinkDefinition {
  *
  * R1: of one key, the next record is published only once the one before it is confirmed. A nack or a return holds back the later
  *     records of its key, and no others.
- * R2: a record is published again only after a nack, a return, or the end of its connection, which the sink gives up itself when a confirm is very late.
+ * R2: a record is published again only after a nack, a return, or the end of its connection, which the sink gives up itself when
+ *     a confirm is very late: later with each connection, so that a broker is given the time that it needs.
  * R3: so of one key a queue can hold, beside the records in commit order, repetitions of a record whose connection ended; the
  *     broker may still read such a copy from the old connection after later records came in on the new one. All copies have
  *     the same id, so a consumer that notes ids drops them wherever they stand.
@@ -43,6 +45,7 @@ class RabbitmqSink implements Sink {
   readonly #options: ResolvedRabbitmqOptions;
   readonly #context: SinkContext;
   readonly #owner: string;
+  readonly #patience: ConfirmPatience;
   readonly #closing = new AbortController();
   #session: Promise<RabbitmqSession> | undefined;
   /** Records go one by one until so many were confirmed: the broker closed a channel over one of several. */
@@ -53,6 +56,7 @@ class RabbitmqSink implements Sink {
     this.#client = client;
     this.#options = options;
     this.#context = context;
+    this.#patience = new ConfirmPatience(options.confirmTimeoutMs);
     this.#owner = encodeOwner(context.installation, context.laneName);
   }
 
@@ -120,7 +124,11 @@ class RabbitmqSink implements Sink {
   }
 
   #open(signal: AbortSignal): Promise<RabbitmqSession> {
-    const opening = RabbitmqSession.open(this.#client, this.#options, { context: this.#context, signal });
+    const opening = RabbitmqSession.open(this.#client, this.#options, {
+      context: this.#context,
+      patience: this.#patience,
+      signal,
+    });
     opening.catch(() => undefined);
     return opening;
   }
