@@ -60,6 +60,36 @@ describe('a RabbitMQ that is killed or short of memory', { skip: await skipReaso
     );
   });
 
+  test('a queue that answers nobody for a while is waited for, and the lane goes on by itself', async () => {
+    await using rabbitmq = await startPrivateRabbitmq();
+    await using proxy = await FaultProxy.start(addressOf(rabbitmq.url));
+    const { exchange, queue } = await withBroker(rabbitmq.url, (broker) => broker.createPlace());
+    await using stage = new LaneStage();
+    const sink = rabbitmqSink({
+      servers: `127.0.0.1:${proxy.port}`,
+      exchange,
+      queues: queue,
+      confirmTimeoutMs: 200,
+      connectTimeoutMs: 1_000,
+    });
+    const lane = stage.lane({ sink, concurrencyMax: 32 });
+    await lane.start();
+    const member = `whereis('%2F_${queue}')`;
+    await rabbitmq.control('eval', `sys:suspend(${member}).`);
+    append(stage, 0, 200);
+    await waitUntil('the late confirm is shown', () => lane.status().lastFailure?.error.code === 'HW-RABBITMQ-013');
+    await waitUntil('the connection was given up', () => proxy.connectionCount > 3);
+    assert.equal(lane.status().condition, 'retrying');
+    assert.equal(lane.status().checkpoint?.sequence, 0n);
+    await rabbitmq.control('eval', `sys:resume(${member}).`);
+    await lane.drain();
+    const messages = await withBroker(rabbitmq.url, (broker) => broker.take(queue));
+    assertWhole(
+      messages.map(({ content }) => parseSuiteRecord(content.toString())),
+      200,
+    );
+  });
+
   test('a broker that blocks publishers is shown and waited for, and nothing is published twice', async () => {
     await using rabbitmq = await startPrivateRabbitmq();
     const { host, port } = addressOf(rabbitmq.url);
