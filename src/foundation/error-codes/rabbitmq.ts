@@ -86,8 +86,8 @@ export const rabbitmqErrorCodes = {
   },
   'HW-RABBITMQ-013': {
     title: 'RabbitMQ does not confirm a record',
-    why: 'A quorum queue confirms once most of its nodes have the record. The lane goes on waiting for the same confirm; after three times `confirmTimeoutMs` it gives the connection up and sends the record again with the same id.',
-    fix: 'Check that most nodes of the queue are up: `rabbitmq-queues quorum_status QUEUE`.',
+    why: 'A quorum queue confirms once most of its nodes have the record. The lane goes on waiting for the same confirm; after three times `confirmTimeoutMs`, and twice as long each time after that, it gives the connection up and sends the record again with the same id.',
+    fix: 'Check that most nodes of the queue are up and that it has a leader: `rabbitmq-queues quorum_status QUEUE`. A queue that stays without one is for RabbitMQ’s own tools; the lane goes on by itself behind it.',
     policy: 'retry',
     exitCode: 6,
   },

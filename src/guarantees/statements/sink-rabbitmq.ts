@@ -27,8 +27,9 @@ export const rabbitmqStatement: GuaranteeStatement = {
       failure: [
         'connection lost before the confirm, broker killed: the record is published again with the same id; later records of its key wait',
         'record refused by a full queue: it is published again; later records of its key wait behind it',
-        'broker short of memory or disk: shown by name and waited for; confirm late: shown by name, and after three times the limit the record is published again with the same id',
-        'record routed to no queue, missing exchange or queue, queue on one node alone, record too large, wrong login: the lane stops with a named error',
+        'broker short of memory or disk: shown by name and waited for; confirm late: shown by name, and after three times the limit, then after twice as long each time, the record is published again with the same id',
+        'record too large, or not to be written as a message: it is parked with its key, or stops the lane where the lane says so',
+        'record routed to no queue, missing exchange or queue, queue on one node alone, wrong login: the lane stops with a named error',
       ],
       blocking: false,
       recovery: { by: 'relay', from: 'the checkpoint, then the journal' },
@@ -45,6 +46,7 @@ export const rabbitmqStatement: GuaranteeStatement = {
     'the consumer’s own effect: its inbox is its part',
     'a source transaction of several records becomes visible message by message, and records of different keys may change places',
     'with several queues behind the exchange the broker returns a record only when none gets it: a missing binding of one of them is not seen',
+    'a queue made less than a moment before its node is killed: RabbitMQ may forget it, with its bindings and what it confirmed there',
     'what a queue drops by its own limits and times to live, and what an alternate exchange does with a record',
     'consumers that work at once on one queue, or that requeue a message, see the records of a key in another order',
   ],
@@ -63,6 +65,15 @@ export const rabbitmqStatement: GuaranteeStatement = {
       text: 'kill -9 of the broker loses nothing that was confirmed.',
       heldBy:
         'a RabbitMQ that is killed or short of memory > kill -9 of the broker loses nothing that was confirmed, and the lane goes on in order',
+    },
+    {
+      text: 'A queue that confirms nothing for a while is waited for, and the lane goes on by itself.',
+      heldBy:
+        'a RabbitMQ that is killed or short of memory > a queue that answers nobody for a while is waited for, and the lane goes on by itself',
+    },
+    {
+      text: 'A record that is too large is parked with its key, and others go on.',
+      heldBy: 'the RabbitMQ sink > a record that is too large is parked with its key, and the other keys go on',
     },
     {
       text: 'A record that nobody would get is named and not passed.',

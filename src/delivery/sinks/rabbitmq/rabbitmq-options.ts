@@ -52,9 +52,12 @@ export interface RabbitmqSinkOptions {
   readonly tls?: RabbitmqTls;
   /** No larger payload is sent, in bytes. Default 16,777,216, as RabbitMQ 4 takes by default. */
   readonly recordBytesMax?: number;
-  /** After this time without a confirm the lane says so, and after three times as long it gives the connection up. Default 10,000 ms. */
+  /**
+   * After this time without a confirm the lane says so, and after three times as long it gives the connection up; each time that
+   * happens, it waits twice as long. Default 10,000 ms.
+   */
   readonly confirmTimeoutMs?: number;
-  /** For the login, and again for looking at exchange and queues. Default 5,000 ms. */
+  /** For the login, and again for each question about exchange and queues. Default 5,000 ms. */
   readonly connectTimeoutMs?: number;
   /** A connection on which the broker says nothing for twice this long is given up. Whole seconds. Default 15,000 ms. */
   readonly heartbeatMs?: number;

@@ -123,6 +123,25 @@ describe('the RabbitMQ sink', { skip }, () => {
     );
   });
 
+  test('a record that is too large is parked with its key, and the other keys go on', async () => {
+    await using broker = await TestBroker.open((await server()).url);
+    const place = await broker.createPlace();
+    await using stage = new LaneStage();
+    const sink = rabbitmqSink(await optionsOf(place, { recordBytesMax: 1_000 }));
+    const lane = stage.lane({ sink, onPoisoned: 'park' });
+    stage.journal.append([suiteRecord({ key: 'a', number: 0 }), suiteRecord({ key: 'a', number: 1, size: 2_000 })]);
+    stage.journal.append([suiteRecord({ key: 'a', number: 2 }), suiteRecord({ key: 'b', number: 3 })]);
+    await lane.start();
+    await lane.drain();
+    const messages = await broker.take(place.queue);
+    assert.deepEqual(
+      messages.map(({ properties }) => String(properties.messageId)),
+      ['a-0', 'b-3'],
+    );
+    assert.equal(lane.status().parkedRecordCount, 2, 'the record and the one behind it');
+    assert.equal(lane.parked.keys.length, 1);
+  });
+
   test('many returns and confirms at once are told apart', async () => {
     await using broker = await TestBroker.open((await server()).url);
     const exchange = await broker.createExchange();
