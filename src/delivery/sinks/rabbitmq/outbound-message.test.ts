@@ -57,6 +57,17 @@ test('a change is JSON under the routing key of its table, and a moved row stays
   assert.match(messages[0]?.payload.toString() ?? '', /"before":\{"id":"1"\}/);
 });
 
+test('a row of a copy has the routing key and the key of its table, and says that it was read', () => {
+  const copied = sampleOutbound({ kind: 'read', table: ordersTable, after: ['1', '9.99', null], ordinal: 0 });
+  const [read, ...more] = toOutboundMessages(copied, options);
+  assert.equal(read?.routingKey, 'change.public.orders');
+  assert.equal(read.type, 'change.read');
+  assert.equal(read.headers['headwater-op'], 'read');
+  assert.equal(read.headers['headwater-key'], '["1"]');
+  assert.match(read.payload.toString(), /^\{"op":"read","schema":"public".*"after":\{"id":"1"/);
+  assert.equal(more.length, 0);
+});
+
 test('a TRUNCATE of several tables is a message for each, with ids of their own', () => {
   const tables = [ordersTable, { ...ordersTable, tableName: 'a.b #*' }];
   const truncate = sampleOutbound({ kind: 'truncate', ordinal: 0, tables, cascade: false, restartIdentity: false });
