@@ -5,6 +5,8 @@ export interface BrokerSettings {
   readonly dataDirectory: string;
   /** A second listener, which asks for user name and password (SASL PLAIN). */
   readonly sasl?: { readonly port: number; readonly username: string; readonly password: string } | undefined;
+  /** Further settings of the broker. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>> | undefined;
 }
 
 /** `server.properties` of one node that is broker and controller, small and quick to start; loopback only. */
@@ -46,6 +48,7 @@ export function renderBrokerProperties(settings: BrokerSettings): string {
     'background.threads': 2,
     'log.segment.bytes': 16_777_216,
     'log.index.size.max.bytes': 1_048_576,
+    ...settings.settings,
   });
 }
 

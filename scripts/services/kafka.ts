@@ -21,6 +21,8 @@ export interface PrivateKafkaOptions {
   readonly signal?: AbortSignal;
   /** A second listener, which asks for this user name and password (SASL PLAIN). */
   readonly sasl?: { readonly username: string; readonly password: string };
+  /** Further settings of the broker. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
 }
 
 /** One broker in a scratch directory, on the same port for its whole life. */
@@ -139,7 +141,10 @@ class ScratchBroker implements PrivateKafka {
   async format(): Promise<void> {
     const dataDirectory = join(this.directory, 'data');
     await mkdir(dataDirectory);
-    await writeFile(this.#properties, renderBrokerProperties({ ...this.#plan, dataDirectory }));
+    await writeFile(
+      this.#properties,
+      renderBrokerProperties({ ...this.#plan, dataDirectory, settings: this.#plan.options.settings }),
+    );
     await writeFile(this.#logProperties, renderLogProperties());
     const [java, ...flags] = this.#javaCommand([]);
     const format = [

@@ -40,6 +40,7 @@ export const kafkaStatement: GuaranteeStatement = {
   residual: [
     'the consumer’s own effect: its inbox or an idempotent write is its part',
     'a batch of one commit may span several Kafka transactions',
+    'a broker that loses the marker of a partition: an abort of the next transaction there, before the loss is seen, hides acknowledged records',
   ],
   cost: ['one Kafka transaction per batch: a few milliseconds', 'one compacted topic for positions'],
   claims: [
@@ -73,6 +74,11 @@ export const kafkaStatement: GuaranteeStatement = {
       text: 'A record over the limit is refused before anything of its batch is sent.',
       heldBy:
         'the Kafka sink > a record larger than its topic takes is refused by name before anything of its batch is sent',
+    },
+    {
+      text: 'A transaction whose marker a broker lost is ended as it was decided.',
+      heldBy:
+        'a transaction that a broker left open > is committed when it was acknowledged, though the next one is aborted in the same partition',
     },
   ],
 };

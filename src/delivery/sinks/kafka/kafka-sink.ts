@@ -61,6 +61,7 @@ const abortPatienceMs = 1_000;
  *   stale:    (fenced? read position: another token ─► refused for good)
  *             epoch ─► read position ─► another token ─► refused for good, else go on from it
  *
+ * Behind each epoch, what hangs of this producer is ended (`TransactionalProducer.endHanging`).
  * K1: between an epoch and the first write under it the position is read; so a write always begins where the last committed
  *     one ended, whoever wrote that.
  * K2: a position moves only in the transaction of its records.
@@ -110,10 +111,13 @@ class KafkaSink implements Sink {
   async takeOver(signal: AbortSignal): Promise<void> {
     await this.#positions.ensure(signal);
     if (typeof this.#options.topic === 'string') await this.#cluster.describeTopics([this.#options.topic], signal);
-    this.#checkpoint = (await this.#positions.peek(signal)).position?.checkpoint;
+    const committed = await this.#positions.peek(signal);
+    this.#checkpoint = committed.position?.checkpoint;
+    this.#topics.restore(committed.counts);
     // The lane of another journal: whoever asks will refuse it, and a writer that is at work with that one stays so.
     if (this.#isForeign) return;
     await this.#producer.initialise(signal);
+    await this.#endHanging(signal);
     const { counts, position } = await this.#positions.read(signal);
     this.#checkpoint = position?.checkpoint;
     this.#topics.restore(counts);
@@ -218,11 +222,21 @@ class KafkaSink implements Sink {
     if (this.#wasFenced) await this.#assertOwnPosition(signal);
     await this.#producer.initialise(signal);
     try {
+      await this.#endHanging(signal);
       await this.#assertOwnPosition(signal);
       this.#wasFenced = false;
     } catch (thrown) {
       this.#producer.retire();
       throw thrown;
+    }
+  }
+
+  async #endHanging(signal: AbortSignal): Promise<void> {
+    const topics = [...this.#topics.names, this.#options.positionTopic];
+    const { logger } = this.#context;
+    for (const { partition, startOffset, topic } of await this.#producer.endHanging(topics, signal)) {
+      const offset = String(startOffset);
+      logger.warn('kafka transaction ended that hung', { lane: this.#owner.laneName, topic, partition, offset });
     }
   }
 

@@ -33,9 +33,10 @@ export type OffsetVerdict =
  * whole. So n records are distinct and contiguous when (1) every batch that was sent has one answer, for its own partition;
  * (2) `base` is not negative; (3) `base` lies at or behind the next offset of its partition, that is behind every record this
  * producer knows to be there. Between two batches a gap is normal and says nothing: other producers write, and every
- * transaction ends with a marker that takes one offset in each of its partitions. That is why the next offset after a commit
- * is one further than after the last record (`planOffsetsAfterCommit`). A base that is lower means that the same offset was
- * given out twice or that the log went back.
+ * transaction ends with a marker that takes one offset in each of its partitions. A marker that is missing is no reason to stop:
+ * the transaction before hangs in that partition, and the commit of this one ends it rightly, where an abort would make
+ * consumers leave out what was acknowledged. A base that is lower means that the same offset was given out twice or that the
+ * log went back.
  */
 export function judgeOffsets(
   sent: readonly SentBatch[],
@@ -59,18 +60,6 @@ export function judgeOffsets(
     next.set(place, baseOffset + BigInt(batch.recordCount));
   }
   return { kind: 'sound', next };
-}
-
-/** The next offsets once the transaction has ended: its marker takes one offset in each of its partitions. */
-export function planOffsetsAfterCommit(
-  next: NextOffsets,
-  sent: readonly Pick<SentBatch, 'topic' | 'partition'>[],
-): NextOffsets {
-  const after = new Map(next);
-  for (const place of new Set(sent.map((batch) => partitionPlace(batch.topic, batch.partition)))) {
-    after.set(place, (after.get(place) ?? 0n) + 1n);
-  }
-  return after;
 }
 
 /** A name for a partition; a topic's name holds no colon. */

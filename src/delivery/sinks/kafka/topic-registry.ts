@@ -20,6 +20,11 @@ export class TopicRegistry {
     this.#options = options;
   }
 
+  /** The topics that the lane has written to. */
+  get names(): readonly string[] {
+    return [...this.#counts.keys()];
+  }
+
   /** Takes over what the position topic remembers. */
   restore(counts: PartitionCounts): void {
     this.#counts = counts;

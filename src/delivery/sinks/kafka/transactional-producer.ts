@@ -2,10 +2,18 @@ import type { Connection } from '@platformatic/kafka';
 import type { Clock } from '../../../foundation/clock.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { KafkaCluster, TopicState } from './cluster.ts';
+import {
+  decideEnding,
+  type HangingPartition,
+  type LastTransaction,
+  seeAgain,
+  seeEpochGiven,
+} from './hanging-transaction.ts';
 import { hasAnswer, isBusy, toKafkaError } from './kafka-error.ts';
-import { judgeOffsets, type NextOffsets, partitionPlace, planOffsetsAfterCommit } from './offset-check.ts';
+import { judgeOffsets, type NextOffsets, partitionPlace } from './offset-check.ts';
 import { sendProduceRequest, type PartitionBatch, type ProduceAnswer } from './produce-request.ts';
 import type { BatchCodec, RecordBatchBuilder } from './record-batch.ts';
+import { describeLastTransaction, findOpenPartitions } from './transaction-facts.ts';
 import { waitFor } from './wait-for.ts';
 
 /** The batches of one transaction for one partition, in order. Each is sent as one record batch. */
@@ -23,6 +31,8 @@ export interface ProducerOptions {
   readonly codec: BatchCodec | undefined;
   readonly clock: Clock;
 }
+
+type WrittenPartition = Pick<PartitionWrites, 'topic' | 'partition'>;
 
 interface ProducerEpoch {
   readonly producerId: bigint;
@@ -50,7 +60,9 @@ const noProducerId = -1n;
  * I2: `initialise` takes a new epoch: the coordinator ends what was open under the old one, and every partition of it
  *     refuses what still arrives from it.
  * I3: EndTxn(commit) is sent only when every batch was acknowledged by all replicas in sync and the offsets add up.
- * I4: no request of a transaction is repeated, except AddPartitionsToTxn when the coordinator itself answers that it is
+ * I4: what the coordinator has ended and a partition still holds open (`hanging-transaction.ts`) is ended as it was decided before
+ *     anything else is written: the next marker would decide about it as well.
+ * I5: no request of a transaction is repeated, except AddPartitionsToTxn when the coordinator itself answers that it is
  *     still busy with the transaction before.
  *
  * The request sequence is AddPartitionsToTxn, Produce, EndTxn. Kafka 4 also offers transactions without the first (KIP-890,
@@ -64,6 +76,9 @@ export class TransactionalProducer {
   #coordinator: Connection | undefined;
   #state: ProducerState = { kind: 'stale' };
   #openTransaction: ProducerEpoch | undefined;
+  /** Of the time before the newest epoch, until nothing hangs any more. */
+  #last: LastTransaction | undefined;
+  #isEndingHanging = false;
 
   constructor(cluster: KafkaCluster, options: ProducerOptions) {
     this.#cluster = cluster;
@@ -87,12 +102,15 @@ export class TransactionalProducer {
     for (;;) {
       try {
         this.#coordinator = await this.#cluster.coordinatorOf(transactionalId, signal);
+        const last = await describeLastTransaction(this.#cluster, this.#coordinator, transactionalId, signal);
+        if (!this.#isEndingHanging) this.#last = seeAgain(this.#last, last);
         const answer = await waitFor(
           initProducerIdV4.api.async(this.#coordinator, transactionalId, transactionTimeoutMs, noProducerId, -1),
           signal,
         );
         this.#sequences.clear();
         this.#openTransaction = undefined;
+        if (!this.#isEndingHanging) this.#last = seeEpochGiven(this.#last);
         this.#state = { kind: 'ready', producerId: answer.producerId, producerEpoch: answer.producerEpoch };
         return;
       } catch (thrown) {
@@ -102,6 +120,65 @@ export class TransactionalProducer {
         await clock.sleep(retryInitPauseMs, signal);
       }
     }
+  }
+
+  /**
+   * Ends what hangs in these topics, as it was decided. Call behind `initialise`, before anything is read or written.
+   * @returns where something hung. @throws HW-KAFKA-022 when nobody knows how it ended, HW-KAFKA-003 for what waiting mends; the
+   * epoch is given up then
+   */
+  async endHanging(topics: readonly string[], signal: AbortSignal): Promise<readonly HangingPartition[]> {
+    const producer = this.#state;
+    if (producer.kind !== 'ready') throw new HeadwaterError('HW-KAFKA-010', 'the producer has no epoch');
+    this.#isEndingHanging = true;
+    this.#state = { kind: 'stale' };
+    const hanging = await this.#findHanging(producer, topics, signal);
+    const byEnding = Map.groupBy(hanging, (one) => decideEnding(one, this.#last, this.#nextOffsets));
+    const [unclear] = byEnding.get('unknown') ?? [];
+    if (unclear !== undefined) throw this.#refuseToGuess(unclear);
+    for (const [ending, writes] of byEnding) {
+      const coordinator = await this.#transactionCoordinator(signal);
+      await this.#addPartitions(coordinator, producer, { writes, signal });
+      await this.#endTransaction(coordinator, producer, ending === 'commit', signal);
+    }
+    this.#last = undefined;
+    this.#isEndingHanging = false;
+    this.#state = producer;
+    return hanging;
+  }
+
+  /** A broker that has just started may not lead its partitions yet. */
+  async #findHanging(
+    { producerId }: ProducerEpoch,
+    topics: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly HangingPartition[]> {
+    const { clock, requestTimeoutMs } = this.#options;
+    const deadlineMs = clock.monotonicMs() + requestTimeoutMs;
+    for (;;) {
+      try {
+        return await findOpenPartitions(this.#cluster, producerId, topics, signal);
+      } catch (thrown) {
+        signal.throwIfAborted();
+        const error = HeadwaterError.from(thrown);
+        if (error.policy === 'stop' || clock.monotonicMs() >= deadlineMs) throw error;
+        this.#cluster.forget();
+        await clock.sleep(retryInitPauseMs, signal);
+      }
+    }
+  }
+
+  #refuseToGuess({ partition, startOffset, topic }: HangingPartition): HeadwaterError {
+    const { transactionalId } = this.#options;
+    const state = this.#last?.state ?? 'Empty';
+    return new HeadwaterError(
+      'HW-KAFKA-022',
+      `a transaction of ${transactionalId} hangs in ${topic}, partition ${partition}, from offset ${startOffset} on; the coordinator says ${state}`,
+      {
+        details: { topic, partition, startOffset: String(startOffset), transactionalId },
+        hint: `If its records are not to count: kafka-transactions.sh --bootstrap-server BROKER abort --topic '${topic}' --partition ${partition} --start-offset ${startOffset} — and start the lane again.`,
+      },
+    );
   }
 
   /** Gives the epoch up: nothing is written before the next `initialise`. */
@@ -124,17 +201,8 @@ export class TransactionalProducer {
     const coordinator = await this.#transactionCoordinator(signal);
     await this.#addPartitions(coordinator, state, { writes, signal });
     const next = await this.#produce(this.#encode(state, writes), topics, signal);
-    await waitFor(
-      this.#cluster.client.endTxnV3.api.async(
-        coordinator,
-        this.#options.transactionalId,
-        state.producerId,
-        state.producerEpoch,
-        true,
-      ),
-      signal,
-    );
-    this.#nextOffsets = planOffsetsAfterCommit(next, writes);
+    await this.#endTransaction(coordinator, state, true, signal);
+    this.#nextOffsets = next;
     this.#openTransaction = undefined;
     this.#state = state;
   }
@@ -148,11 +216,18 @@ export class TransactionalProducer {
     const coordinator = this.#coordinator;
     if (open === undefined || coordinator === undefined || !coordinator.isConnected()) return;
     this.#openTransaction = undefined;
+    await this.#endTransaction(coordinator, open, false, signal);
+  }
+
+  async #endTransaction(
+    coordinator: Connection,
+    { producerEpoch, producerId }: ProducerEpoch,
+    isCommit: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { endTxnV3 } = this.#cluster.client;
     const { transactionalId } = this.#options;
-    await waitFor(
-      this.#cluster.client.endTxnV3.api.async(coordinator, transactionalId, open.producerId, open.producerEpoch, false),
-      signal,
-    );
+    await waitFor(endTxnV3.api.async(coordinator, transactionalId, producerId, producerEpoch, isCommit), signal);
   }
 
   async #transactionCoordinator(signal: AbortSignal): Promise<Connection> {
@@ -165,7 +240,7 @@ export class TransactionalProducer {
   async #addPartitions(
     coordinator: Connection,
     producer: ProducerEpoch,
-    { writes, signal }: { readonly writes: readonly PartitionWrites[]; readonly signal: AbortSignal },
+    { writes, signal }: { readonly writes: readonly WrittenPartition[]; readonly signal: AbortSignal },
   ): Promise<void> {
     const { clock, requestTimeoutMs, transactionalId } = this.#options;
     const partitions = Map.groupBy(writes, (write) => write.topic);
