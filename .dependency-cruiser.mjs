@@ -8,6 +8,7 @@ const FOLDERS = [
   'capture',
   'journal',
   'delivery',
+  'testing',
   'application',
   'reading',
   'coordination',
@@ -18,8 +19,8 @@ const FOLDERS = [
   'cli',
 ];
 
-/** Tests, shared test suites, and fakes: they may bring together what the package keeps apart. */
-const TESTS = '\\.(test|suite)\\.ts$|/testing/';
+/** Tests, shared test suites, and fakes: they may bring together what the package keeps apart. `src/testing` is published. */
+const TESTS = '\\.(test|suite)\\.ts$|^(?!src/testing/).*/testing/';
 /** What one technology consists of: the folder below a role's port. */
 const TECHNOLOGY = '^src/(capture/[^/]+|journal/[^/]+|delivery/sinks/[^/]+)/';
 /** The files that users import: one per public subpath. */
@@ -41,7 +42,7 @@ export default {
       name: 'known-folder',
       comment: 'a folder of src has a place in the order of FOLDERS',
       severity: 'error',
-      from: { path: `^src/(?!(${FOLDERS.join('|')}|testing)/)[^/]+/` },
+      from: { path: `^src/(?!(${FOLDERS.join('|')})/)[^/]+/` },
       to: {},
     },
     {
@@ -49,7 +50,7 @@ export default {
       comment: 'a folder of src has a place in the order of FOLDERS',
       severity: 'error',
       from: {},
-      to: { path: `^src/(?!(${FOLDERS.join('|')}|testing)/)[^/]+/` },
+      to: { path: `^src/(?!(${FOLDERS.join('|')})/)[^/]+/` },
     },
     {
       name: 'no-cycle',
@@ -90,8 +91,15 @@ export default {
       name: 'not-from-tests',
       comment: 'nothing but a test needs a test',
       severity: 'error',
-      from: { path: '^src/', pathNot: `${TESTS}|^src/testing\\.ts$` },
+      from: { path: '^src/', pathNot: TESTS },
       to: { path: TESTS },
+    },
+    {
+      name: 'testing-for-tests',
+      comment: 'what users test their sinks with is no part of what delivers',
+      severity: 'error',
+      from: { path: '^src/', pathNot: `${TESTS}|^src/testing(/|\\.ts$)` },
+      to: { path: '^src/testing/' },
     },
     {
       name: 'lab-as-a-user',

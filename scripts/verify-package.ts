@@ -13,7 +13,7 @@ import { createProject, tryDemo, tryExample } from './packaging/try-package.ts';
 /** Loading these may cost next to nothing: applications import them on every path. */
 const LIGHT_FILES = ['dist/index.js', 'dist/emit.js'];
 const PACKED = /^(?:dist\/.+\.(?:js|d\.ts)|docs\/reference\/.+|README\.md|LICENSE|NOTICE|CHANGELOG\.md|package\.json)$/;
-const NOT_PACKED = /\.(?:test|suite)\.|\/testing\//;
+const NOT_PACKED = /\.(?:test|suite)\.|(?<!^dist)\/testing\//;
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
   name: string;

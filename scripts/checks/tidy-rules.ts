@@ -179,7 +179,7 @@ function declaredNames(statement: ts.Statement): ts.Identifier[] {
   return isNamed && statement.name !== undefined ? [statement.name] : [];
 }
 
-/** Tests, shared test suites and what only tests use. */
+/** Tests, shared test suites and what only tests use; `src/testing` is published and held to what sources are held to. */
 function isTest(path: string): boolean {
-  return /\.(?:test|suite)\.ts$|(?:^|\/)(?:testing|test)\//.test(path);
+  return /\.(?:test|suite)\.ts$|^(?!src\/testing\/)(?:.*\/)?(?:testing|test)\//.test(path);
 }

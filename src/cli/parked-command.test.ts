@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 
 import type { Lane } from '../delivery/lane.ts';
-import { LaneStage } from '../delivery/testing/lane-stage.ts';
-import { testEvent } from '../delivery/testing/memory-journal.ts';
+import { LaneStage } from '../testing/lane-stage.ts';
+import { testEvent } from '../testing/memory-journal.ts';
 import { RecordingStore } from '../delivery/testing/recording-sink.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { type HttpServer, startHttpServer } from '../service/http-server.ts';

@@ -9,7 +9,7 @@ import { checkpointBehind, compareCheckpoints, isSameCheckpoint } from './checkp
 import { toOutboundRecord } from './outbound-record.ts';
 import type { DecodedPart } from './decoded-part.ts';
 import type { OutboundBatch, OutboundRecord } from './sink.ts';
-import { testEvent } from './testing/memory-journal.ts';
+import { testEvent } from '../testing/memory-journal.ts';
 
 function headerOf(sequence: number): TransactionHeader {
   return {

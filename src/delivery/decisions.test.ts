@@ -11,7 +11,7 @@ import { decideIdentity, type LaneIdentity } from './lane-identity.ts';
 import { listLanes, readCheckpoint, removeLane, writeCheckpoint, writeLane } from './lane-store.ts';
 import { decideByHeld, decideRetry } from './retry-decision.ts';
 import { assertCheckpointFits, resolveStart } from './start-resolution.ts';
-import { createMemoryStates } from './testing/memory-journal.ts';
+import { createMemoryStates } from '../testing/memory-journal.ts';
 
 const at = (sequence: number, recordCount = 0, journalId = 'j'): Checkpoint => ({
   ...checkpointBehind(journalId, toSequence(BigInt(sequence))),

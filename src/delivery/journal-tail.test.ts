@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { toSequence } from '../model/position.ts';
 import { JournalTail, type TailCursor } from './journal-tail.ts';
 import type { PartPlace } from './decoded-part.ts';
-import { MemoryJournal, testEvent } from './testing/memory-journal.ts';
+import { MemoryJournal, testEvent } from '../testing/memory-journal.ts';
 
 const place = (sequence: number, recordCount = 0): PartPlace => ({
   sequence: toSequence(BigInt(sequence)),

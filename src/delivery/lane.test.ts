@@ -12,7 +12,7 @@ import { Lane } from './lane.ts';
 import { type LaneOptions, resolveLaneOptions } from './lane-options.ts';
 import { readCheckpoint } from './lane-store.ts';
 import { FakeClock } from '../foundation/testing/fake-clock.ts';
-import { createMemoryStates, MemoryJournal, testEvent } from './testing/memory-journal.ts';
+import { createMemoryStates, MemoryJournal, testEvent } from '../testing/memory-journal.ts';
 import { RecordingStore } from './testing/recording-sink.ts';
 
 class Fixture {

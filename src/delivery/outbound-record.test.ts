@@ -6,7 +6,7 @@ import { sequenceZero } from '../model/position.ts';
 import { unchanged } from '../model/row.ts';
 import type { TransactionHeader } from '../model/transaction.ts';
 import { recordId, recordOrder, toOutboundRecord } from './outbound-record.ts';
-import { testEvent, type UnplacedRecord } from './testing/memory-journal.ts';
+import { testEvent, type UnplacedRecord } from '../testing/memory-journal.ts';
 import { deleteRow, insertRow, testTable, truncateTables, updateRow } from './testing/test-table.ts';
 
 const header: TransactionHeader = {

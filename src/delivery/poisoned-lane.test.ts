@@ -4,8 +4,8 @@ import { HeadwaterError } from '../foundation/error.ts';
 import type { Lane } from './lane.ts';
 import type { LaneOptions } from './lane-options.ts';
 import type { OutboundBatch, SinkCapabilities } from './sink.ts';
-import { LaneStage } from './testing/lane-stage.ts';
-import { testEvent } from './testing/memory-journal.ts';
+import { LaneStage } from '../testing/lane-stage.ts';
+import { testEvent } from '../testing/memory-journal.ts';
 import { RecordingStore } from './testing/recording-sink.ts';
 
 const poison = new HeadwaterError('HW-SINK-007', 'the store refuses the record');

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { toPublishedImports } from '../../scripts/packaging/published-imports.ts';
 import { createTestDatabase, skipReason } from '../../scripts/services/testing.ts';
 import { webhookSink } from '../../src/delivery/sinks/webhook/webhook-sink.ts';
-import { LaneStage } from '../../src/delivery/testing/lane-stage.ts';
-import { testEvent } from '../../src/delivery/testing/memory-journal.ts';
+import { LaneStage } from '../../src/testing/lane-stage.ts';
+import { testEvent } from '../../src/testing/memory-journal.ts';
 import type { HeadwaterConfig } from '../../src/service/config-types.ts';
 import { findLoopbackPort } from '../../src/postgres/loopback-port.ts';
 

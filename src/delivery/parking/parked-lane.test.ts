@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import { HeadwaterError } from '../../foundation/error.ts';
-import { LaneStage } from '../testing/lane-stage.ts';
-import { testEvent } from '../testing/memory-journal.ts';
+import { LaneStage } from '../../testing/lane-stage.ts';
+import { testEvent } from '../../testing/memory-journal.ts';
 import { RecordingStore } from '../testing/recording-sink.ts';
 import { insertRow, testTable, truncateTables, updateRow } from '../testing/test-table.ts';
 import type { Lane } from '../lane.ts';

@@ -1,6 +1,6 @@
 import type { ColumnValue, Row } from '../../model/row.ts';
 import type { ReplicaIdentity, TableSchema } from '../../model/table-schema.ts';
-import type { UnplacedRecord } from './memory-journal.ts';
+import type { UnplacedRecord } from '../../testing/memory-journal.ts';
 
 /** Type oids of PostgreSQL. */
 export const oids = {

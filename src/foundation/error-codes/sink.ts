@@ -84,6 +84,20 @@ export const sinkErrorCodes = {
     policy: 'stop',
     exitCode: 2,
   },
+  'HW-SINK-013': {
+    title: 'the sink asks to try again later',
+    why: 'It says that waiting can mend what failed. The write is looked up, or repeated, with growing delays.',
+    fix: "Nothing, if it passes. Otherwise read the message and the cause, which are the sink's own.",
+    policy: 'retry',
+    exitCode: 1,
+  },
+  'HW-SINK-014': {
+    title: 'the sink stopped its lane',
+    why: 'It says that waiting cannot mend what failed, and that no single record is to blame.',
+    fix: "Mend what the message names, which is the sink's own, then resume the lane. The same records come again.",
+    policy: 'stop',
+    exitCode: 8,
+  },
   'HW-SINK-020': {
     title: 'a column of the target table does not fit',
     why: 'The column in the message is missing, of another type, or must be filled by somebody else. Values would be lost or changed.',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { deleteRow, insertRow, testTable, updateRow } from '../../delivery/testing/test-table.ts';
-import type { UnplacedRecord } from '../../delivery/testing/memory-journal.ts';
+import type { UnplacedRecord } from '../../testing/memory-journal.ts';
 import type { RowChange } from '../../model/journal-record.ts';
 import { unchanged } from '../../model/row.ts';
 import { planLayout } from './row-layout.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { testEvent, type UnplacedRecord } from '../../delivery/testing/memory-journal.ts';
-import { LaneStage } from '../../delivery/testing/lane-stage.ts';
+import { testEvent, type UnplacedRecord } from '../../testing/memory-journal.ts';
+import { LaneStage } from '../../testing/lane-stage.ts';
 import { deleteRow, insertRow, testTable, truncateTables, updateRow } from '../../delivery/testing/test-table.ts';
 import { unchanged } from '../../model/row.ts';
 import { defineView, type View } from './define-view.ts';

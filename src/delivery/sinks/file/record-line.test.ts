@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { unchanged } from '../../../model/row.ts';
 import { toOutboundRecord } from '../../outbound-record.ts';
 import type { RecordFunctions } from '../../outbound-record.ts';
-import { MemoryJournal, testEvent, type UnplacedRecord } from '../../testing/memory-journal.ts';
+import { MemoryJournal, testEvent, type UnplacedRecord } from '../../../testing/memory-journal.ts';
 import { deleteRow, insertRow, oids, testTable, truncateTables, updateRow } from '../../testing/test-table.ts';
 import { toRecordLines } from './record-line.ts';
 

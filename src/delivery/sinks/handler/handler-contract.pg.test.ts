@@ -7,9 +7,10 @@ import {
   startPrivatePostgres,
   type TestDatabase,
 } from '../../../../scripts/services/testing.ts';
-import { type SinkHarness, testSink } from '../../sink.suite.ts';
-import { FaultProxy, holdsText } from '../../testing/fault-proxy.ts';
-import { killChild } from '../../testing/kill-child.ts';
+import type { SinkHarness } from '../../../testing/sink-harness.ts';
+import { testSink } from '../../../testing/sink-suite.ts';
+import { FaultProxy, holdsText } from '../../../testing/fault-proxy.ts';
+import { killChild } from '../../../testing/kill-child.ts';
 import { effectHandler, effectRecord } from './testing/effects-child.ts';
 
 const childModule = fileURLToPath(new URL('./testing/effects-child.ts', import.meta.url));

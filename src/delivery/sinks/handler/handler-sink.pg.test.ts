@@ -4,8 +4,8 @@ import { createTestDatabase, skipReason, type TestDatabase } from '../../../../s
 import { transactionDrivers } from '../../../application/testing/transaction-drivers.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { TransactionLike } from '../../../postgres/transaction-handle.ts';
-import { LaneStage } from '../../testing/lane-stage.ts';
-import { testEvent } from '../../testing/memory-journal.ts';
+import { LaneStage } from '../../../testing/lane-stage.ts';
+import { testEvent } from '../../../testing/memory-journal.ts';
 import { handlerSink } from './handler-sink.ts';
 
 const skip = await skipReason('postgres18');

@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { after } from 'node:test';
 import { skipReason, startPrivateKafka, type PrivateKafka } from '../../../../scripts/services/testing.ts';
-import { type SinkHarness, testSink } from '../../sink.suite.ts';
-import { type ByteMatch, FaultProxy } from '../../testing/fault-proxy.ts';
-import { killChild } from '../../testing/kill-child.ts';
+import type { SinkHarness } from '../../../testing/sink-harness.ts';
+import { testSink } from '../../../testing/sink-suite.ts';
+import { type ByteMatch, FaultProxy } from '../../../testing/fault-proxy.ts';
+import { killChild } from '../../../testing/kill-child.ts';
 import { kafkaSink } from './kafka-sink.ts';
-import { type KafkaChildOptions, parseSuiteRecord, proxiedOptions, suiteRecord } from './testing/kafka-child.ts';
+import { parseSuiteRecord, suiteRecord } from '../../../testing/suite-records.ts';
+import { type KafkaChildOptions, proxiedOptions } from './testing/kafka-child.ts';
 import { TestTopics, uniqueName } from './testing/test-topics.ts';
 
 /*

@@ -4,8 +4,8 @@ import { type PrivateNats, skipReason, startPrivateNats } from '../../../../scri
 import { waitUntil } from '../../../../scripts/services/wait-until.ts';
 import { createSeededRandom } from '../../../foundation/random.ts';
 import { findLoopbackPort } from '../../../postgres/loopback-port.ts';
-import { LaneStage } from '../../testing/lane-stage.ts';
-import { testEvent } from '../../testing/memory-journal.ts';
+import { LaneStage } from '../../../testing/lane-stage.ts';
+import { testEvent } from '../../../testing/memory-journal.ts';
 import { natsSink } from './nats-sink.ts';
 import { idsOf } from './testing/open-nats-sink.ts';
 import { TestStreams } from './testing/test-streams.ts';

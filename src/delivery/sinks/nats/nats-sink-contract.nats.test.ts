@@ -1,10 +1,11 @@
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type PrivateNats, skipReason, startPrivateNats } from '../../../../scripts/services/testing.ts';
-import { type SinkHarness, testSink } from '../../sink.suite.ts';
-import { FaultProxy, holdsText } from '../../testing/fault-proxy.ts';
-import { killChild } from '../../testing/kill-child.ts';
-import { parseSuiteRecord, suiteRecord } from '../kafka/testing/kafka-child.ts';
+import type { SinkHarness } from '../../../testing/sink-harness.ts';
+import { testSink } from '../../../testing/sink-suite.ts';
+import { FaultProxy, holdsText } from '../../../testing/fault-proxy.ts';
+import { killChild } from '../../../testing/kill-child.ts';
+import { parseSuiteRecord, suiteRecord } from '../../../testing/suite-records.ts';
 import { natsSink } from './nats-sink.ts';
 import { type NatsChildOptions, proxiedOptions } from './testing/nats-child.ts';
 import { TestStreams, uniqueName } from './testing/test-streams.ts';

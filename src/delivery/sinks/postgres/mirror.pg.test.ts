@@ -4,8 +4,8 @@ import { createTestDatabase, skipReason, type TestDatabase } from '../../../../s
 import { HeadwaterError } from '../../../foundation/error.ts';
 import { unchanged } from '../../../model/row.ts';
 import type { TableSchema } from '../../../model/table-schema.ts';
-import type { UnplacedRecord } from '../../testing/memory-journal.ts';
-import { LaneStage } from '../../testing/lane-stage.ts';
+import type { UnplacedRecord } from '../../../testing/memory-journal.ts';
+import { LaneStage } from '../../../testing/lane-stage.ts';
 import { deleteRow, insertRow, oids, testTable, truncateTables, updateRow } from '../../testing/test-table.ts';
 import type { PostgresSinkOptions } from './postgres-options.ts';
 import { postgresSink } from './postgres-sink.ts';

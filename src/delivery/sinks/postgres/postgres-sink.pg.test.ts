@@ -10,13 +10,14 @@ import {
   type TestDatabase,
 } from '../../../../scripts/services/testing.ts';
 import { waitUntil } from '../../../../scripts/services/wait-until.ts';
-import { type SinkHarness, testSink } from '../../sink.suite.ts';
-import { FaultProxy, holdsText } from '../../testing/fault-proxy.ts';
-import { killChild } from '../../testing/kill-child.ts';
+import type { SinkHarness } from '../../../testing/sink-harness.ts';
+import { testSink } from '../../../testing/sink-suite.ts';
+import { FaultProxy, holdsText } from '../../../testing/fault-proxy.ts';
+import { killChild } from '../../../testing/kill-child.ts';
 import { sequenceZero, toSequence } from '../../../model/position.ts';
 import { checkpointBehind } from '../../checkpoint.ts';
 import { toOutboundRecord } from '../../outbound-record.ts';
-import { LaneStage } from '../../testing/lane-stage.ts';
+import { LaneStage } from '../../../testing/lane-stage.ts';
 import { postgresSink } from './postgres-sink.ts';
 import { logRecord } from './testing/log-child.ts';
 

@@ -4,9 +4,9 @@ import { connect, type ConsumeMessage } from 'amqplib';
 import pg from 'pg';
 import { createTestDatabase, skipReason, startPrivateRabbitmq } from '../../../../scripts/services/testing.ts';
 import { waitUntil } from '../../../../scripts/services/wait-until.ts';
-import { FaultProxy, holdsText } from '../../testing/fault-proxy.ts';
-import { LaneStage } from '../../testing/lane-stage.ts';
-import { parseSuiteRecord, suiteRecord } from '../kafka/testing/kafka-child.ts';
+import { FaultProxy, holdsText } from '../../../testing/fault-proxy.ts';
+import { LaneStage } from '../../../testing/lane-stage.ts';
+import { parseSuiteRecord, suiteRecord } from '../../../testing/suite-records.ts';
 import { rabbitmqSink } from './rabbitmq-sink.ts';
 import { addressOf, withBroker } from './testing/test-broker.ts';
 

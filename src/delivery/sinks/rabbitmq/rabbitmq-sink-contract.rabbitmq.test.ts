@@ -1,10 +1,12 @@
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type PrivateRabbitmq, skipReason, startPrivateRabbitmq } from '../../../../scripts/services/testing.ts';
-import { type SinkHarness, type StoredRecord, testSink } from '../../sink.suite.ts';
-import { FaultProxy, holdsText } from '../../testing/fault-proxy.ts';
-import { killChild } from '../../testing/kill-child.ts';
-import { parseSuiteRecord, suiteRecord } from '../kafka/testing/kafka-child.ts';
+import type { SinkHarness } from '../../../testing/sink-harness.ts';
+import type { StoredRecord } from '../../../testing/suite-records.ts';
+import { testSink } from '../../../testing/sink-suite.ts';
+import { FaultProxy, holdsText } from '../../../testing/fault-proxy.ts';
+import { killChild } from '../../../testing/kill-child.ts';
+import { parseSuiteRecord, suiteRecord } from '../../../testing/suite-records.ts';
 import { rabbitmqSink } from './rabbitmq-sink.ts';
 import { proxiedOptions, type RabbitmqChildOptions } from './testing/rabbitmq-child.ts';
 import { addressOf, uniqueName, withBroker } from './testing/test-broker.ts';

@@ -5,9 +5,9 @@ import { waitUntil } from '../../../../scripts/services/wait-until.ts';
 import type { ErrorCode } from '../../../foundation/error-codes.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { OutboundRecord, Sink, SinkContext } from '../../sink.ts';
-import { FaultProxy, holdsText } from '../../testing/fault-proxy.ts';
-import { LaneStage } from '../../testing/lane-stage.ts';
-import { suiteRecord } from '../kafka/testing/kafka-child.ts';
+import { FaultProxy, holdsText } from '../../../testing/fault-proxy.ts';
+import { LaneStage } from '../../../testing/lane-stage.ts';
+import { suiteRecord } from '../../../testing/suite-records.ts';
 import { testContext } from '../kafka/testing/open-test-sink.ts';
 import {
   ordersTable,

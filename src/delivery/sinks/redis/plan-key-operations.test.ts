@@ -8,7 +8,7 @@ import { toSequence } from '../../../model/position.ts';
 import { unchanged } from '../../../model/row.ts';
 import type { TransactionHeader } from '../../../model/transaction.ts';
 import { type RecordFunctions, toOutboundRecord } from '../../outbound-record.ts';
-import type { UnplacedRecord } from '../../testing/memory-journal.ts';
+import type { UnplacedRecord } from '../../../testing/memory-journal.ts';
 import { deleteRow, insertRow, testTable, updateRow } from '../../testing/test-table.ts';
 import { type KeyOperation, foldKeyOperations } from './key-operation.ts';
 import { planKeyOperations } from './plan-key-operations.ts';

@@ -10,7 +10,7 @@ import { waitUntil } from '../../../../scripts/services/wait-until.ts';
 import type { ErrorCode } from '../../../foundation/error-codes.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import { unchanged } from '../../../model/row.ts';
-import { LaneStage } from '../../testing/lane-stage.ts';
+import { LaneStage } from '../../../testing/lane-stage.ts';
 import { deleteRow, insertRow, testTable, updateRow } from '../../testing/test-table.ts';
 import type { RedisSinkOptions } from './redis-options.ts';
 import { redisSink } from './redis-sink.ts';

@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { type PrivateRedis, redisUrl, skipReason, startPrivateRedis } from '../../../../scripts/services/testing.ts';
-import { type SinkHarness, testSink } from '../../sink.suite.ts';
-import { FaultProxy, holdsText } from '../../testing/fault-proxy.ts';
-import { killChild } from '../../testing/kill-child.ts';
+import type { SinkHarness } from '../../../testing/sink-harness.ts';
+import { testSink } from '../../../testing/sink-suite.ts';
+import { FaultProxy, holdsText } from '../../../testing/fault-proxy.ts';
+import { killChild } from '../../../testing/kill-child.ts';
 import { redisSink } from './redis-sink.ts';
 import {
   parseSuiteKey,

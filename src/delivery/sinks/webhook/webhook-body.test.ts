@@ -7,7 +7,7 @@ import type { DomainEvent } from '../../../model/domain-event.ts';
 import { toSequence } from '../../../model/position.ts';
 import type { OutboundRecord } from '../../sink.ts';
 import { toOutboundRecord } from '../../outbound-record.ts';
-import { MemoryJournal, testEvent, type UnplacedRecord } from '../../testing/memory-journal.ts';
+import { MemoryJournal, testEvent, type UnplacedRecord } from '../../../testing/memory-journal.ts';
 import { deleteRow, insertRow, testTable, truncateTables, updateRow } from '../../testing/test-table.ts';
 import { unchanged } from '../../../model/row.ts';
 import { toMessageId } from './message-id.ts';

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { type SinkHarness, testSink } from '../../sink.suite.ts';
-import { FaultProxy, holdsText } from '../../testing/fault-proxy.ts';
-import { killChild } from '../../testing/kill-child.ts';
+import type { SinkHarness } from '../../../testing/sink-harness.ts';
+import { testSink } from '../../../testing/sink-suite.ts';
+import { FaultProxy, holdsText } from '../../../testing/fault-proxy.ts';
+import { killChild } from '../../../testing/kill-child.ts';
 import { loopbackSink, parseSuiteId, suiteBodyBytesMax, suiteRecord } from './testing/webhook-child.ts';
 import { WebhookReceiver } from './testing/webhook-receiver.ts';
 

@@ -1,8 +1,8 @@
 import { writeSync } from 'node:fs';
 import type { Disk, DiskFile } from '../../../../foundation/disk.ts';
 import { nodeDisk } from '../../../../foundation/node-disk.ts';
-import type { SinkChild } from '../../../testing/sink-child.ts';
-import { suiteRecord } from '../../kafka/testing/kafka-child.ts';
+import type { SinkChild } from '../../../../testing/sink-child.ts';
+import { suiteRecord } from '../../../../testing/suite-records.ts';
 import { fileSinkOn } from '../file-sink.ts';
 import type { FileSinkOptions } from '../file-options.ts';
 

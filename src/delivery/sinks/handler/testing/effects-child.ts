@@ -1,7 +1,7 @@
 import pg from 'pg';
-import type { RecordRequest } from '../../../sink.suite.ts';
-import { testEvent, type UnplacedRecord } from '../../../testing/memory-journal.ts';
-import type { SinkChild } from '../../../testing/sink-child.ts';
+import type { RecordRequest } from '../../../../testing/suite-records.ts';
+import { testEvent, type UnplacedRecord } from '../../../../testing/memory-journal.ts';
+import type { SinkChild } from '../../../../testing/sink-child.ts';
 import type { SinkDefinition } from '../../../sink.ts';
 import { handlerSink } from '../handler-sink.ts';
 

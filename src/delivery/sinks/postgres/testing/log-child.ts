@@ -1,6 +1,6 @@
-import type { RecordRequest } from '../../../sink.suite.ts';
-import type { UnplacedRecord } from '../../../testing/memory-journal.ts';
-import type { SinkChild } from '../../../testing/sink-child.ts';
+import type { RecordRequest } from '../../../../testing/suite-records.ts';
+import type { UnplacedRecord } from '../../../../testing/memory-journal.ts';
+import type { SinkChild } from '../../../../testing/sink-child.ts';
 import { insertRow, testTable } from '../../../testing/test-table.ts';
 import { postgresSink } from '../postgres-sink.ts';
 

@@ -1,5 +1,5 @@
-import type { SinkChild } from '../../../testing/sink-child.ts';
-import { suiteRecord } from '../../kafka/testing/kafka-child.ts';
+import type { SinkChild } from '../../../../testing/sink-child.ts';
+import { suiteRecord } from '../../../../testing/suite-records.ts';
 import type { RabbitmqSinkOptions } from '../rabbitmq-options.ts';
 import { rabbitmqSink } from '../rabbitmq-sink.ts';
 

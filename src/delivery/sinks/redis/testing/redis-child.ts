@@ -1,7 +1,7 @@
 import { toInstant } from '../../../../foundation/clock.ts';
-import type { RecordRequest, StoredRecord } from '../../../sink.suite.ts';
-import type { UnplacedRecord } from '../../../testing/memory-journal.ts';
-import type { SinkChild } from '../../../testing/sink-child.ts';
+import type { RecordRequest, StoredRecord } from '../../../../testing/suite-records.ts';
+import type { UnplacedRecord } from '../../../../testing/memory-journal.ts';
+import type { SinkChild } from '../../../../testing/sink-child.ts';
 import { insertRow, testTable } from '../../../testing/test-table.ts';
 import type { RedisSinkOptions } from '../redis-options.ts';
 import { redisSink } from '../redis-sink.ts';

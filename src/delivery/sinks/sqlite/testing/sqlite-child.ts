@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import type { SinkChild } from '../../../testing/sink-child.ts';
+import type { SinkChild } from '../../../../testing/sink-child.ts';
 import { logRecord } from '../../postgres/testing/log-child.ts';
 import { sqliteSink } from '../sqlite-sink.ts';
 

@@ -1,7 +1,7 @@
-import type { RecordRequest, StoredRecord } from '../../../sink.suite.ts';
+import type { RecordRequest, StoredRecord } from '../../../../testing/suite-records.ts';
 import type { SinkDefinition } from '../../../sink.ts';
-import { testEvent, type UnplacedRecord } from '../../../testing/memory-journal.ts';
-import type { SinkChild } from '../../../testing/sink-child.ts';
+import { testEvent, type UnplacedRecord } from '../../../../testing/memory-journal.ts';
+import type { SinkChild } from '../../../../testing/sink-child.ts';
 import { webhookSink } from '../webhook-sink.ts';
 
 /** Records of the suite as events: the id says which one it is. */

@@ -1,11 +1,11 @@
-import { type Clock, systemClock } from '../../foundation/clock.ts';
-import { silentLogger } from '../../foundation/logger.ts';
-import { systemRandom } from '../../foundation/random.ts';
-import type { StateStore } from '../../journal/state-store.ts';
-import { JournalTail } from '../journal-tail.ts';
-import { Lane } from '../lane.ts';
-import { type LaneOptions, resolveLaneOptions } from '../lane-options.ts';
-import type { SinkContext } from '../sink.ts';
+import { type Clock, systemClock } from '../foundation/clock.ts';
+import { silentLogger } from '../foundation/logger.ts';
+import { systemRandom } from '../foundation/random.ts';
+import type { StateStore } from '../journal/state-store.ts';
+import { JournalTail } from '../delivery/journal-tail.ts';
+import { Lane } from '../delivery/lane.ts';
+import { type LaneOptions, resolveLaneOptions } from '../delivery/lane-options.ts';
+import type { SinkContext } from '../delivery/sink.ts';
 import { createMemoryStates, MemoryJournal } from './memory-journal.ts';
 
 /** A journal and what lanes on it need, for tests of sinks with real time. */

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 
 /** Looks at bytes that pass. It sees the end of the chunk before as well, so that a cut between two chunks hides nothing. */
@@ -60,7 +61,7 @@ export class FaultProxy implements AsyncDisposable {
 
   get port(): number {
     const address = this.#listener.address();
-    if (address === null || typeof address === 'string') throw new Error('the proxy does not listen');
+    assert.ok(address !== null && typeof address !== 'string', 'the proxy listens');
     return address.port;
   }
 

@@ -1,18 +1,19 @@
-import type { DurableEnd } from '../../capture/change-recorder.ts';
-import type { DecodedBody, TransactionDecoder } from '../../capture/transaction-decoder.ts';
-import { type Instant, toInstant } from '../../foundation/clock.ts';
+import assert from 'node:assert/strict';
+import type { DurableEnd } from '../capture/change-recorder.ts';
+import type { DecodedBody, TransactionDecoder } from '../capture/transaction-decoder.ts';
+import { type Instant, toInstant } from '../foundation/clock.ts';
 import type {
   JournalExtent,
   JournalReader,
   ReadOptions,
   StoredEntry,
   WriterPresence,
-} from '../../journal/journal-reader.ts';
-import type { StateStore } from '../../journal/state-store.ts';
-import type { JournalRecord } from '../../model/journal-record.ts';
-import { toLsn } from '../../model/lsn.ts';
-import { type Sequence, toSequence } from '../../model/position.ts';
-import { commitInstant, type TransactionHeader } from '../../model/transaction.ts';
+} from '../journal/journal-reader.ts';
+import type { StateStore } from '../journal/state-store.ts';
+import type { JournalRecord } from '../model/journal-record.ts';
+import { toLsn } from '../model/lsn.ts';
+import { type Sequence, toSequence } from '../model/position.ts';
+import { commitInstant, type TransactionHeader } from '../model/transaction.ts';
 
 type WithoutOrdinal<Record> = Record extends JournalRecord ? Omit<Record, 'ordinal'> : never;
 /** A record whose place is decided by where it is appended. */
@@ -72,7 +73,7 @@ export class MemoryJournal implements JournalReader {
   /** The header of a transaction that was appended. */
   header(sequence: Sequence): TransactionHeader {
     const stored = this.#stored[Number(sequence) - 1];
-    if (stored === undefined) throw new Error(`the journal has no sequence ${sequence}`);
+    assert.ok(stored !== undefined, `the journal has sequence ${sequence}`);
     return stored.header;
   }
 

@@ -1,0 +1,24 @@
+/**
+ * `headwater/testing`: the contract of sinks as tests, for a sink of your own; run by node:test or a runner of its shape. Pulls in
+ * no driver.
+ */
+export { type ByteMatch, FaultProxy, type FaultProxyOptions, holdsText } from './testing/fault-proxy.ts';
+export { killChild } from './testing/kill-child.ts';
+export type { UnplacedRecord } from './testing/memory-journal.ts';
+export type { SinkChild } from './testing/sink-child.ts';
+export type {
+  SinkHarness,
+  SinkPath,
+  SinkSuiteOptions,
+  SuiteContext,
+  SuiteRunner,
+  SuiteTestName,
+} from './testing/sink-harness.ts';
+export { testSink } from './testing/sink-suite.ts';
+export {
+  parseSuiteRecord,
+  type RecordRequest,
+  type StoredRecord,
+  suiteRecord,
+  suiteTransactions,
+} from './testing/suite-records.ts';
