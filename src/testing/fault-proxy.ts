@@ -4,6 +4,7 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 /** Looks at bytes that pass. It sees the end of the chunk before as well, so that a cut between two chunks hides nothing. */
 export type ByteMatch = (bytes: Buffer) => boolean;
 
+/** The server behind a proxy. */
 export interface FaultProxyOptions {
   readonly host: string;
   readonly port: number;
