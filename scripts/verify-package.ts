@@ -1,14 +1,14 @@
 /**
  * Packs the built package and looks at the tarball as a user would: publint, attw, an installation without install scripts
  * in an empty folder, `import` and `require` of every subpath, the types in a strict project, what loading the root drags in,
- * the README's example against a real PostgreSQL, and the demo. Run by `npm run build:verify`, after the build.
+ * the contract of sinks against the example of one, the README's example against a real PostgreSQL, and the demo. Run by `npm run build:verify`, after the build.
  */
 import { spawnSync } from 'node:child_process';
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { findHeavyLoads, readStaticClosure } from './packaging/static-closure.ts';
-import { createProject, tryDemo, tryExample } from './packaging/try-package.ts';
+import { createProject, tryContract, tryDemo, tryExample } from './packaging/try-package.ts';
 
 /** Loading these may cost next to nothing: applications import them on every path. */
 const LIGHT_FILES = ['dist/index.js', 'dist/emit.js'];
@@ -35,6 +35,7 @@ try {
   check('require', () => load(consumer, 'require', specifiers.map((name) => `require('${name}');`).join('\n')));
   check('command', () => runCommand(consumer));
   check('types', () => typeCheck(consumer));
+  await checkAsync('the contract of sinks', () => tryContract(consumer, manifest.name));
   const project = join(scratch, 'project');
   await checkAsync('project', () => createProject(project, tarball));
   await checkAsync('the example of the README', () => tryExample(project, manifest.name));

@@ -104,6 +104,17 @@ test('keeps the public files, the scripts, the tests and unknown folders out of 
   ]);
 });
 
+test('keeps what users test their sinks with apart from what delivers, and within the package', () => {
+  const suite = { 'src/testing/lane-stage.ts': leaf };
+  assert.deepEqual(brokenRules({ ...suite, 'src/testing.ts': use('./testing/lane-stage.ts') }), []);
+  assert.deepEqual(brokenRules({ ...suite, 'src/delivery/lane.test.ts': use('../testing/lane-stage.ts') }), []);
+  assert.deepEqual(brokenRules({ ...suite, 'src/service/run.ts': use('../testing/lane-stage.ts') }), [
+    'testing-for-tests',
+  ]);
+  const scripts = { 'scripts/build.ts': leaf, 'src/testing/lane-stage.ts': use('../../scripts/build.ts') };
+  assert.deepEqual(brokenRules(scripts), ['package-not-repository']);
+});
+
 test('keeps drivers in their adapters and development dependencies out of the package', () => {
   const pg = "import pg from 'pg';\nexport const a = pg;\n";
   assert.deepEqual(brokenRules({ 'src/postgres/connection.ts': pg }), []);

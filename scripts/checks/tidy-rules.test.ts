@@ -20,6 +20,12 @@ test('limits a file to 400 lines and a test to 800', () => {
   assert.deepEqual(rulesOf('src/model/a.test.ts', lines(801)), ['file-size']);
 });
 
+test('holds what is published for tests to what sources are held to', () => {
+  assert.deepEqual(rulesOf('src/delivery/testing/a.ts', 'export const a = 1;\n'), []);
+  assert.deepEqual(rulesOf('src/testing/a.ts', 'export const a = 1;\n'), ['export-doc']);
+  assert.deepEqual(rulesOf('src/testing/a.ts', lines(401)), ['file-size']);
+});
+
 test('limits every kind of function to 70 lines', () => {
   const body = lines(70);
   assert.deepEqual(rulesOf('src/model/a.ts', `function read() {\n${body}}\n`), ['function-size']);

@@ -86,6 +86,19 @@ export async function tryExample(directory: string, packageName: string): Promis
   }
 }
 
+/** Runs the contract of sinks from the installed package against the example of a sink, where no driver is installed. */
+export async function tryContract(directory: string, packageName: string): Promise<void> {
+  const names = globSync('examples/own-sink/*.ts').map((file) => {
+    writeFileSync(join(directory, basename(file)), toPublishedImports(readFileSync(file, 'utf8'), packageName));
+    return basename(file);
+  });
+  const tests = names.filter((name) => name.endsWith('.test.ts'));
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const { stdout } = await run(process.execPath, ['--test', '--test-reporter=tap', ...tests], { cwd: directory, env });
+  const count = (what: string): number => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(stdout)?.[1]);
+  if (!(count('pass') >= 6 && count('fail') === 0)) throw new Error(`the contract was not held:\n${stdout}`);
+}
+
 /** Runs the demo from the installed package: every part of it is a built file there. */
 export async function tryDemo(directory: string): Promise<void> {
   const flags = ['demo', '--assert', '--seed', '1', '--json'];
