@@ -2,7 +2,7 @@ import { JournalTail } from '../delivery/journal-tail.ts';
 import { Lane } from '../delivery/lane.ts';
 import type { ParkedReport } from '../delivery/parking/parked-report.ts';
 import type { LaneStatus } from '../delivery/lane-status.ts';
-import { systemClock } from '../foundation/clock.ts';
+import { type Instant, systemClock } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { silentLogger, type Logger } from '../foundation/logger.ts';
 import { nodeDisk } from '../foundation/node-disk.ts';
@@ -21,7 +21,10 @@ import { startHttpServer, type HttpServer } from './http-server.ts';
 import { IndexLoop } from './index-loop.ts';
 import { RetentionLoop } from './retention-loop.ts';
 import { readSecret } from './secret.ts';
+import { type AwaitedJournal, awaitJournal, type StandbyOptions } from './standby.ts';
+import type { TakeoverReport } from './standby-report.ts';
 import type { StatusReport } from './status-report.ts';
+import { describeTakeover, markStop, takeStopMark } from './takeover.ts';
 import type { SourceReport as CaptureReport } from '../capture/source-report.ts';
 
 /** What a lane lets its owner do. */
@@ -50,6 +53,8 @@ export interface Headwater extends AsyncDisposable {
   /** @throws HW-SERVICE-005 for a name that no lane has */
   lane(name: string): LaneControl;
   status(): Promise<StatusReport>;
+  /** How this process took over; undefined when it did not stand by. */
+  readonly takeover: TakeoverReport | undefined;
   /** Resolves when the journal durably holds the transaction with this sequence. Rejects with `signal.reason` on cancel. */
   waitForSequence(sequence: bigint, signal?: AbortSignal): Promise<void>;
   /** Resolves when every lane has acknowledged what was durable at the call. */
@@ -65,6 +70,11 @@ export interface Headwater extends AsyncDisposable {
 /** How a start is cancelled. */
 export interface StartOptions {
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Stands by while another process of this host holds the journal, and takes over when that one ends, however it ends; the
+   * start resolves then. Without it, a journal that is held is a refusal.
+   */
+  readonly standby?: StandbyOptions | undefined;
 }
 
 /**
@@ -80,7 +90,13 @@ export async function startHeadwater(config: HeadwaterConfig, options: StartOpti
 /** As `startHeadwater`, for a configuration that was checked already. */
 export async function startResolved(config: ResolvedConfig, options: StartOptions = {}): Promise<Headwater> {
   options.signal?.throwIfAborted();
-  const running = new RunningHeadwater(config, await openOwnJournal(config));
+  const { signal, standby } = options;
+  const open = (): Promise<OpenedJournal> => openOwnJournal(config);
+  const awaited =
+    standby === undefined
+      ? { journal: await open(), before: undefined }
+      : await awaitJournal({ config, options: standby, open, signal });
+  const running = new RunningHeadwater(config, awaited);
   try {
     await running.start(options.signal);
     return running;
@@ -114,14 +130,19 @@ class RunningHeadwater implements Headwater {
   readonly #capture: CaptureSupervisor;
   readonly #retention: RetentionLoop;
   readonly #indexing: IndexLoop;
+  readonly #before: AwaitedJournal['before'];
+  readonly #stoppingSince: Instant | undefined;
+  #takeover: TakeoverReport | undefined;
   #state: StatusReport['state'] = 'starting';
   #uncopiedTables: readonly UncopiedTable[] = [];
   #copiedThrough = 0n;
   #http: HttpServer | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor(config: ResolvedConfig, journal: OpenedJournal) {
+  constructor(config: ResolvedConfig, { journal, before }: AwaitedJournal) {
     this.#config = config;
+    this.#before = before;
+    this.#stoppingSince = takeStopMark(journal.state);
     this.#journal = journal;
     this.#logger = config.logger ?? silentLogger;
     this.#lanes = this.#createLanes();
@@ -142,6 +163,10 @@ class RunningHeadwater implements Headwater {
 
   get captureEnded(): Promise<HeadwaterError | undefined> {
     return this.#capture.finished;
+  }
+
+  get takeover(): TakeoverReport | undefined {
+    return this.#takeover;
   }
 
   lane(name: string): LaneControl {
@@ -165,6 +190,7 @@ class RunningHeadwater implements Headwater {
       signal?.removeEventListener('abort', abort);
     }
     this.#state = 'running';
+    this.#noteTakeover();
     this.#retention.start();
     this.#indexing.start();
     void this.#capture.finished.then((error) => this.#noteCaptureEnd(error));
@@ -174,12 +200,15 @@ class RunningHeadwater implements Headwater {
   async status(): Promise<StatusReport> {
     const capture = await this.#capture.report();
     this.#noteCopies(capture);
+    const { pid, host, since, epoch } = this.#journal.holder;
     return buildStatus({
       config: this.#config,
       state: this.#state,
       startedAt: this.#startedAt,
       now: new Date(systemClock.now()),
       journalId: this.#journal.journalId,
+      owner: { pid, host, since, epoch },
+      takeover: this.#takeover,
       capture,
       extent: await this.#journal.reader.extent(),
       lanes: this.#lanes.map((lane) => lane.status()),
@@ -206,6 +235,7 @@ class RunningHeadwater implements Headwater {
   async #stop(): Promise<void> {
     this.#state = 'stopping';
     this.#logger.info('service.stopping');
+    this.#markStop();
     await this.#retention.stop();
     await this.#capture.stop();
     await this.#indexing.stop();
@@ -213,6 +243,27 @@ class RunningHeadwater implements Headwater {
     await this.#http?.[Symbol.asyncDispose]();
     await this.#journal[Symbol.asyncDispose]();
     this.#logger.info('service.stopped');
+  }
+
+  /** How long nothing is delivered is counted from here by whoever takes over. */
+  #markStop(): void {
+    try {
+      markStop(this.#journal.state, systemClock.now());
+    } catch (thrown) {
+      // A stop goes on without it: the pause that is reported is then shorter than it was.
+      this.#logger.warn('service.stop_not_marked', { error: HeadwaterError.from(thrown).message });
+    }
+  }
+
+  #noteTakeover(): void {
+    if (this.#before === undefined) return;
+    this.#takeover = describeTakeover({
+      before: this.#before,
+      stoppingSince: this.#stoppingSince,
+      now: systemClock.now(),
+    });
+    const { from, orderly, pauseMs } = this.#takeover;
+    this.#logger.info('service.took_over', { from: from?.pid, orderly, pauseMs });
   }
 
   async #startHttp(): Promise<void> {

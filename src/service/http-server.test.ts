@@ -12,6 +12,8 @@ const report: StatusReport = {
   state: 'running',
   startedAt: '2026-01-01T00:00:00.000Z',
   now: '2026-01-01T00:01:00.000Z',
+  owner: { pid: 7, host: 'a', since: '2026-01-01T00:00:00.000Z', epoch: 1 },
+  takeover: null,
   source: {
     state: 'streaming',
     slot: 'headwater_main',

@@ -5,6 +5,7 @@ import { HeadwaterError } from '../foundation/error.ts';
 import { isLoopback } from './config.ts';
 import { formatMetrics } from './metrics-text.ts';
 import { actOnParked, listParkedLanes, type ParkedLane, readParkedAction } from './parked-api.ts';
+import type { StandbyReport } from './standby-report.ts';
 import { notReadyReasons, type StatusReport } from './status-report.ts';
 
 /** Where to listen, who may ask, and where the answers come from. */
@@ -13,7 +14,7 @@ export interface HttpServerOptions {
   readonly port: number;
   readonly token: string | undefined;
   readonly allowedHosts: readonly string[];
-  readonly status: () => Promise<StatusReport>;
+  readonly status: () => Promise<StatusReport | StandbyReport>;
   /** The lanes whose parked records are listed, retried and dropped. */
   readonly lanes: readonly ParkedLane[];
 }

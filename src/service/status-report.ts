@@ -1,4 +1,5 @@
 import type { UncopiedReason } from '../model/source-identity.ts';
+import { describeOwner, type OwnerReport, type StandbyReport, type TakeoverReport } from './standby-report.ts';
 
 /** Why something does not work, in the words of the error's page. */
 export interface ReportedError {
@@ -114,13 +115,18 @@ export interface StatusReport {
   readonly state: 'starting' | 'running' | 'stopping' | 'failed';
   readonly startedAt: string;
   readonly now: string;
+  /** This process: the holder of the journal. */
+  readonly owner: OwnerReport;
+  /** How it took over from another one; null when it did not stand by. */
+  readonly takeover: TakeoverReport | null;
   readonly source: SourceReport;
   readonly journal: JournalReport;
   readonly lanes: readonly LaneReport[];
 }
 
 /** Reasons why the service is not ready; empty when it is. */
-export function notReadyReasons(report: StatusReport): readonly string[] {
+export function notReadyReasons(report: StatusReport | StandbyReport): readonly string[] {
+  if (report.state === 'standby') return [`standby: ${describeOwner(report.owner)} holds the journal`];
   const reasons: string[] = [];
   if (report.state !== 'running') reasons.push(`the service is ${report.state}`);
   if (report.source.state === 'failed') reasons.push(`capture failed: ${report.source.error?.code ?? 'unknown'}`);
