@@ -12,7 +12,7 @@ import { endOrGiveUp, endsWithin } from './ends-within.ts';
 import { describeLane, logFailure } from './describe-lane.ts';
 import { copyOriginOf, rowsLackedBy } from './lane-copy.ts';
 import type { LaneDependencies } from './lane-dependencies.ts';
-import { attachParking, closeSink, findStart, type LanePlace, type RecordedLane, recordLane } from './lane-opening.ts';
+import { attachParking, closeSink, findStart, type RecordedLane, recordLane } from './lane-opening.ts';
 import { type LaneEffect, type LaneEvent, type LaneState, transition } from './lane-state.ts';
 import { conditionOf, createLaneCounts, type LaneCounts, type LaneFailure, type LaneStatus } from './lane-status.ts';
 import { readCheckpoint, writeCheckpoint } from './lane-store.ts';
@@ -115,6 +115,11 @@ export class Lane implements Component {
     } finally {
       if (this.#drains.isEmpty) this.#apply({ kind: 'drained' });
     }
+  }
+
+  /** The name that its sink and its copies know it by: its own, unless it was renamed. */
+  get originalName(): string {
+    return this.#recorded?.identity.originalName ?? this.name;
   }
 
   /** Of a lane that begins with a copy: the sequence that it began behind, once it is recorded. */
@@ -221,15 +226,10 @@ export class Lane implements Component {
     }
   }
 
-  get #place(): LanePlace {
-    const { reader, states, laneName, options, configuredNames } = this.#deps;
-    return { reader, states, laneName, options, configuredNames };
-  }
-
   /** Whether the lane is recorded now; its refusal is the lane's failure. */
   async #record(): Promise<boolean> {
     try {
-      this.#recorded = await recordLane(this.#place);
+      this.#recorded = await recordLane(this.#deps);
       this.#parking.load();
       return true;
     } catch (thrown) {
@@ -246,20 +246,20 @@ export class Lane implements Component {
 
   async #open(signal: AbortSignal): Promise<void> {
     const { reader, options, clock, random, logger, laneName, installation, tail } = this.#deps;
-    const recorded = this.#lastCheckpoint ?? (await recordLane(this.#place)).checkpoint;
-    const lacksRows = rowsLackedBy(laneName, this.#recorded?.identity);
-    const context = { installation, laneName, journalId: reader.journalId, clock, random, logger, signal, lacksRows };
-    const sink = await options.sink.open(context);
+    const recorded = this.#lastCheckpoint ?? (await recordLane(this.#deps)).checkpoint;
+    const known = { installation, laneName: this.originalName, journalId: reader.journalId, clock, random, logger };
+    const lacksRows = rowsLackedBy(this.originalName, this.#recorded?.identity);
+    const sink = await options.sink.open({ ...known, signal, lacksRows });
     try {
-      const { from, wasHeld } = await findStart(this.#place, sink, recorded, signal);
+      const { from, wasHeld } = await findStart(this.#deps, sink, recorded, signal);
       signal.throwIfAborted();
       this.#oldestKnownMicros ??= (await reader.extent()).oldestCommitMicros;
-      const parking = await attachParking(this.#place, sink, this.#parking, from);
+      const parking = await attachParking(this.#deps, sink, this.#parking, from);
       signal.throwIfAborted();
       this.#attach(
         sink,
         {
-          laneName,
+          laneName: this.originalName,
           sink,
           tail,
           lane: options,

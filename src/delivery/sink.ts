@@ -89,6 +89,7 @@ export interface Sink extends AsyncDisposable {
 /** What a sink is given when it opens. */
 export interface SinkContext {
   readonly installation: string;
+  /** The lane's name; of a renamed lane the one that it had first, so that the sink goes on with what it holds. */
   readonly laneName: string;
   readonly journalId: string;
   readonly clock: Clock;

@@ -23,6 +23,7 @@ function freshness(lag: Pick<LaneStatus['lag'], 'transactionCount' | 'ageMs'>): 
   };
   const lane: LaneStatus = {
     name: 'copy',
+    originalName: 'copy',
     sinkKind: 'postgres',
     target: 'copy',
     condition: 'retrying',

@@ -89,6 +89,7 @@ function buildLane(lane: LaneStatus, parts: Pick<StatusParts, 'extent' | 'now'>)
     since: new Date(lane.since).toISOString(),
     sequence: String(lane.checkpoint?.sequence ?? 0),
     recordCount: lane.checkpoint?.recordCount ?? 0,
+    originalName: lane.originalName,
     origin: lane.origin === undefined ? null : String(lane.origin),
     backlogTransactions: String(lane.lag.transactionCount),
     freshnessMs: freshnessOf(lane, parts),

@@ -294,8 +294,8 @@ class RunningHeadwater implements Headwater {
 
   /** Lanes that begin with a copy are recorded by now; whether theirs was made is for the journal to say. */
   #requestCopies(): void {
-    const requests = this.#lanes.flatMap(({ copyOrigin, name }) =>
-      copyOrigin === undefined ? [] : [{ lane: name, origin: String(copyOrigin) }],
+    const requests = this.#lanes.flatMap(({ copyOrigin, originalName }) =>
+      copyOrigin === undefined ? [] : [{ lane: originalName, origin: String(copyOrigin) }],
     );
     if (requests.length > 0) this.#capture.requestCopies(requests);
   }

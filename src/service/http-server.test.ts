@@ -50,6 +50,7 @@ const report: StatusReport = {
   lanes: [
     {
       name: 'search',
+      originalName: 'search',
       sink: 'postgres',
       target: 'db "x"',
       state: 'running',

@@ -88,6 +88,8 @@ export interface LaneReport {
   readonly sequence: string;
   /** How many records of the transaction behind it are acknowledged too. */
   readonly recordCount: number;
+  /** The name that its sink knows it by: its own, unless it was renamed. */
+  readonly originalName: string;
   /** The sequence that the lane began behind; null before it was first started. */
   readonly origin: string | null;
   readonly backlogTransactions: string;

@@ -9,6 +9,7 @@ import { planLeg, type TracedLane, type TraceLeg } from './trace-leg.ts';
 const error = { code: 'HW-SINK-050', message: 'no', hint: 'yes' };
 const lane: TracedLane = {
   name: 'search',
+  originalName: 'search',
   sink: 'handler',
   target: 'search',
   state: 'running',
@@ -60,6 +61,8 @@ describe('the leg of a record to a sink', () => {
       assert.equal(legOf({ sequence }, { sink: { ...options.sink, accepts: () => false } }).leftOutBy, 'sink');
       assert.equal(legOf({ sequence }, {}, record('read', ['other'])).leftOutBy, 'copy');
       assert.equal(legOf({ sequence }, {}, record('read', ['search'])).leftOutBy, null);
+      const renamed = { sequence, name: 'find' };
+      assert.equal(legOf(renamed, {}, record('read', ['search'])).leftOutBy, null, 'a copy goes by the first name');
     }
   });
 

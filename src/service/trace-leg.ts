@@ -8,6 +8,8 @@ import type { LaneReport, ReportedError } from './status-report.ts';
 /** How far a lane is, from the running Headwater or from the state that a stopped one left. */
 export interface TracedLane {
   readonly name: string;
+  /** By which copies are made for it. */
+  readonly originalName: string;
   readonly sink: string;
   readonly target: string;
   /** `not-running`: no Headwater runs. `unknown`: one does, and cannot be asked. */
@@ -83,7 +85,7 @@ export function planLeg(
   if (aside !== undefined) {
     return { ...leg, outcome: aside.kind, behind: aside.behind, reason: aside.reason, error: aside.error };
   }
-  const leftOutBy = findLeaver({ record, header }, name, options);
+  const leftOutBy = findLeaver({ record, header }, lane.originalName, options);
   if (leftOutBy !== null) return { ...leg, outcome: 'left-out', leftOutBy };
   const isPassed = header.sequence <= sequence || (header.sequence === sequence + 1n && record.ordinal < recordCount);
   if (isPassed) return { ...leg, outcome: 'acknowledged' };

@@ -70,10 +70,11 @@ async function askForStatus(input: CommandInput): Promise<StatusReport | undefin
 }
 
 function fromReport(lane: LaneReport): Omit<TracedLane, 'aside'> {
-  const { name, sink, target, state, origin, sequence, recordCount, error } = lane;
+  const { name, originalName, sink, target, state, origin, sequence, recordCount, error } = lane;
   const isRecorded = origin !== null;
   return {
     name,
+    originalName,
     sink,
     target,
     state,
@@ -112,7 +113,8 @@ function fromState(store: StateStore, name: string, sink: NamedSink): TracedLane
   if (identity === undefined || checkpoint === undefined) return lane;
   const { recordCount, sequence } = checkpoint;
   const gap = readLaneGap(store, name, sequence);
-  return { ...lane, origin: identity.origin, sequence, recordCount, gap, aside: listLeftAside(store, name) };
+  const { origin, originalName } = identity;
+  return { ...lane, originalName, origin, sequence, recordCount, gap, aside: listLeftAside(store, name) };
 }
 
 function listLeftAside(states: StateStore, laneName: string): readonly SetAside[] {
@@ -131,5 +133,5 @@ type NamedSink = { readonly kind: string; readonly target: string };
 
 function unknownLane(name: string, { kind, target }: NamedSink, state: TracedLane['state']): TracedLane {
   const nothing = { origin: undefined, sequence: undefined, recordCount: 0, gap: undefined, error: null, aside: [] };
-  return { name, sink: kind, target, state, ...nothing };
+  return { name, originalName: name, sink: kind, target, state, ...nothing };
 }
