@@ -1,4 +1,4 @@
-import { unreachable } from '../foundation/assert.ts';
+import { assertInvariant, unreachable } from '../foundation/assert.ts';
 import type { ClockTimer, Instant } from '../foundation/clock.ts';
 import type { Component } from '../foundation/component.ts';
 import { HeadwaterError } from '../foundation/error.ts';
@@ -142,6 +142,13 @@ export class Lane implements Component {
     return this.#parking.retained(readCheckpoint(this.#deps.states, this.name)?.sequence ?? sequenceZero);
   }
 
+  /** Has the lane go on at another checkpoint once it is resumed. Only while it is at rest. Durable when it returns. */
+  rewind(to: Checkpoint): void {
+    assertInvariant(this.#delivery === undefined, 'a lane that delivers is not moved');
+    writeCheckpoint(this.#deps.states, this.name, to);
+    this.#lastCheckpoint = to;
+  }
+
   /** The records that are parked, and what was dropped. */
   get parked(): ParkedReport {
     return reportParked(this.#parking, this.#deps);
@@ -256,23 +263,8 @@ export class Lane implements Component {
       this.#oldestKnownMicros ??= (await reader.extent()).oldestCommitMicros;
       const parking = await attachParking(this.#deps, sink, this.#parking, from);
       signal.throwIfAborted();
-      this.#attach(
-        sink,
-        {
-          laneName: this.originalName,
-          sink,
-          tail,
-          lane: options,
-          from,
-          wasHeld,
-          counts: this.#counts,
-          parking,
-          clock,
-          random,
-          observer: this.#observer,
-        },
-        recorded,
-      );
+      const kept = { counts: this.#counts, observer: this.#observer, parking };
+      this.#attach(sink, { ...known, ...kept, sink, tail, lane: options, from, wasHeld }, recorded);
     } catch (thrown) {
       await sink[Symbol.asyncDispose]();
       throw thrown;

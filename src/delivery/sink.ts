@@ -113,5 +113,10 @@ export interface SinkDefinition {
   readonly unit?: SinkCapabilities['unit'];
   /** As the open sink's own, for those who ask what becomes of a record without opening anything. Default: all. */
   readonly accepts?: (record: JournalRecord) => boolean;
+  /**
+   * `idempotent`: when older records are delivered again, in order and up to the newest, what they bring about is the same in the
+   * end. Only then may a lane be replayed, and only where the lane keeps the checkpoint. Default: it is not.
+   */
+  readonly replay?: 'idempotent';
   open(context: SinkContext): Promise<Sink>;
 }

@@ -1,5 +1,6 @@
 import { JournalTail } from '../delivery/journal-tail.ts';
 import { Lane } from '../delivery/lane.ts';
+import { replayLane, type ReplayRange } from '../delivery/replay.ts';
 import type { ParkedReport } from '../delivery/parking/parked-report.ts';
 import type { LaneStatus } from '../delivery/lane-status.ts';
 import { type Instant, systemClock } from '../foundation/clock.ts';
@@ -57,6 +58,12 @@ export interface Headwater extends AsyncDisposable {
   readonly takeover: TakeoverReport | undefined;
   /** Resolves when the journal durably holds the transaction with this sequence. Rejects with `signal.reason` on cancel. */
   waitForSequence(sequence: bigint, signal?: AbortSignal): Promise<void>;
+  /**
+   * Delivers again to one lane what it has acknowledged from a transaction on, all of it and in order, and then what is new.
+   * Resolves when it was begun, durably: a restart goes on with it. The lane's consumer sees older records again meanwhile.
+   * @throws HW-SERVICE-005 for a name that no lane has, HW-LANE-012, -020, -021; the lane is then as it was
+   */
+  replay(laneName: string, from: bigint | 'beginning'): Promise<ReplayRange>;
   /** Resolves when every lane has acknowledged what was durable at the call. */
   drain(signal?: AbortSignal): Promise<void>;
   /**
@@ -170,6 +177,10 @@ class RunningHeadwater implements Headwater {
   }
 
   lane(name: string): LaneControl {
+    return this.#findLane(name);
+  }
+
+  #findLane(name: string): Lane {
     const lane = this.#lanes.find((candidate) => candidate.name === name);
     if (lane !== undefined) return lane;
     const names = this.#lanes.map((candidate) => candidate.name).join(', ');
@@ -217,6 +228,15 @@ class RunningHeadwater implements Headwater {
 
   async waitForSequence(sequence: bigint, signal?: AbortSignal): Promise<void> {
     await this.#journal.reader.waitBehind(toSequence(sequence - 1n), signal);
+  }
+
+  async replay(laneName: string, from: bigint | 'beginning'): Promise<ReplayRange> {
+    const lane = this.#findLane(laneName);
+    const { sink } = this.#config.lanes[laneName] ?? { sink: { kind: cleanUpLaneName } };
+    const { reader } = this.#journal;
+    const range = await this.#retention.without(() => replayLane(from, { lane, sink, reader }));
+    this.#logger.warn('lane.replays', { lane: laneName, from: range.from, through: range.through });
+    return range;
   }
 
   async drain(signal?: AbortSignal): Promise<void> {
@@ -270,7 +290,13 @@ class RunningHeadwater implements Headwater {
     const { http } = this.#config;
     if (http === false) return;
     const token = http.token === undefined ? undefined : await readSecret(http.token, 'http.token');
-    this.#http = await startHttpServer({ ...http, token, status: () => this.status(), lanes: this.#lanes });
+    this.#http = await startHttpServer({
+      ...http,
+      token,
+      status: () => this.status(),
+      lanes: this.#lanes,
+      replay: (name, from) => this.replay(name, from),
+    });
   }
 
   /** Which tables are incomplete must be known before a lane says anything about its copy. */

@@ -5,6 +5,8 @@ import { after, before, describe, it } from 'node:test';
 import { startHttpServer, type HttpServer } from './http-server.ts';
 import type { StatusReport } from './status-report.ts';
 
+const noReplay = (): Promise<never> => Promise.reject(new Error('no replay here'));
+
 const report: StatusReport = {
   version: 1,
   product: '0.1.0',
@@ -104,6 +106,7 @@ describe('the HTTP interface', () => {
       allowedHosts: ['headwater.internal'],
       status: () => Promise.resolve(current),
       lanes: [],
+      replay: noReplay,
     };
     open = await startHttpServer({ ...base, token: undefined });
     guarded = await startHttpServer({ ...base, token: 'opensesame' });
@@ -163,6 +166,7 @@ describe('the HTTP interface', () => {
       allowedHosts: [],
       status: () => Promise.resolve(report),
       lanes: [],
+      replay: noReplay,
     };
     await assert.rejects(startHttpServer(options), { code: 'HW-SERVICE-001' });
   });

@@ -105,5 +105,9 @@ async function listen(
 ): Promise<HttpServer | undefined> {
   if (http === false || port === undefined) return undefined;
   const token = http.token === undefined ? undefined : await readSecret(http.token, 'http.token');
-  return await startHttpServer({ ...http, port, token, status, lanes: [] });
+  return await startHttpServer({ ...http, port, token, status, lanes: [], replay: refuseReplay });
+}
+
+function refuseReplay(lane: string): Promise<never> {
+  return Promise.reject(new HeadwaterError('HW-LANE-012', `lane "${lane}" runs in the owner: this process stands by`));
 }

@@ -126,6 +126,20 @@ export const laneErrorCodes = {
     policy: 'stop',
     exitCode: 8,
   },
+  'HW-LANE-020': {
+    title: 'the sink of the lane takes nothing twice',
+    why: 'It keeps its position with its data and leaves out what it has, or a second delivery would take effect twice: a message, a mail, a call. Only a sink that is declared idempotent is replayed.',
+    fix: 'For a handler whose calls may be repeated, set `idempotent: true`. Otherwise fill an empty target by a new lane with `start`.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-LANE-021': {
+    title: 'the lane cannot be replayed from there',
+    why: 'The journal no longer holds the start, the lane began behind it, or has not come to it. A part of a range would leave older states behind.',
+    fix: "Choose a start between the two that the message names; `--from beginning` is the earliest. What is gone comes by a new lane with `start: 'snapshot'`.",
+    policy: 'stop',
+    exitCode: 8,
+  },
   'HW-LANE-019': {
     title: 'a function of the lane reads otherwise than was recorded',
     why: 'A changed filter, route, map or key makes the part already delivered differ from the part to come. The text of the functions is compared, blanks apart; not what they call.',
