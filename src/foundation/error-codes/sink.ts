@@ -31,7 +31,7 @@ export const sinkErrorCodes = {
   'HW-SINK-005': {
     title: 'a record is larger than the sink takes',
     why: 'It was refused before it was sent. Nothing is cut off or skipped, so the lane stops in front of it.',
-    fix: 'Raise the limit of the store and of the sink, or leave the record out with a filter and a new revision.',
+    fix: 'Raise the limit of the store and of the sink, or leave the record out with a filter, a raised `revision` and `continuesRevision`.',
     policy: 'stop',
     exitCode: 8,
   },
