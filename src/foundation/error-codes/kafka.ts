@@ -147,7 +147,7 @@ export const kafkaErrorCodes = {
     policy: 'stop',
     exitCode: 8,
   },
-  'HW-KAFKA-022': {
+  'HW-KAFKA-024': {
     title: 'a transaction hangs in a partition, and how it ended is not known',
     why: 'The coordinator has ended a transaction of this lane, a partition never got its marker, and nothing says any more whether it was committed or aborted. A guess could show consumers what was given up, or take from them what was delivered.',
     fix: 'Look at the records from the offset in the details on (isolation read_uncommitted), and at the same transaction in the other partitions. If it was aborted there, run the command of the hint. If it was committed, the lane’s records there are to be delivered again by a new lane once the command has run.',

@@ -81,7 +81,7 @@ describe('a transaction that a broker left open', { skip: await skipReason('priv
     await takeEpoch(broker, transactionalId);
     await hangTransaction({ broker, transactionalId, topic, partition: 0, writtenCount: 0 }, hung);
     await assert.rejects(openTestSink({ brokers: broker, topic, positionTopic }, lane), (error) => {
-      assert.ok(error instanceof HeadwaterError && error.code === 'HW-KAFKA-022', String(error));
+      assert.ok(error instanceof HeadwaterError && error.code === 'HW-KAFKA-024', String(error));
       assert.deepEqual([error.details['topic'], error.details['partition']], [topic, 0]);
       return true;
     });

@@ -124,7 +124,7 @@ export class TransactionalProducer {
 
   /**
    * Ends what hangs in these topics, as it was decided. Call behind `initialise`, before anything is read or written.
-   * @returns where something hung. @throws HW-KAFKA-022 when nobody knows how it ended, HW-KAFKA-003 for what waiting mends; the
+   * @returns where something hung. @throws HW-KAFKA-024 when nobody knows how it ended, HW-KAFKA-003 for what waiting mends; the
    * epoch is given up then
    */
   async endHanging(topics: readonly string[], signal: AbortSignal): Promise<readonly HangingPartition[]> {
@@ -172,7 +172,7 @@ export class TransactionalProducer {
     const { transactionalId } = this.#options;
     const state = this.#last?.state ?? 'Empty';
     return new HeadwaterError(
-      'HW-KAFKA-022',
+      'HW-KAFKA-024',
       `a transaction of ${transactionalId} hangs in ${topic}, partition ${partition}, from offset ${startOffset} on; the coordinator says ${state}`,
       {
         details: { topic, partition, startOffset: String(startOffset), transactionalId },
