@@ -2,8 +2,8 @@
  * Writes the reference pages that are generated from the code: `npm run docs`. With `--check` it writes nothing and ends
  * with code 1 when a page differs.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { z } from 'zod';
@@ -15,27 +15,45 @@ import { formatStatement } from '../src/guarantees/explain.ts';
 import { statements } from '../src/guarantees/statements.ts';
 import { configSchema } from '../src/service/config-schema.ts';
 import { metrics } from '../src/service/metric-names.ts';
+import { formatLanguageModelIndex } from './docs/language-model-index.ts';
+import { operationsFiles } from './operations/operations-files.ts';
 
 const pages: Readonly<Record<string, () => string>> = {
-  'configuration.md': configurationPage,
-  'error-codes.md': errorCodesPage,
-  'guarantees.md': guaranteesPage,
-  'metrics.md': metricsPage,
-  'command.md': commandPage,
+  'docs/reference/configuration.md': configurationPage,
+  'docs/reference/error-codes.md': errorCodesPage,
+  'docs/reference/guarantees.md': guaranteesPage,
+  'docs/reference/metrics.md': metricsPage,
+  'docs/reference/command.md': commandPage,
+  ...operationsFiles,
+  // The last one: it lists the others.
+  'llms.txt': formatLanguageModelIndex,
 };
 
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
 const stale: string[] = [];
 for (const [name, build] of Object.entries(pages)) {
-  const path = join('docs', 'reference', name);
+  const path = join(...name.split('/'));
   const text = build();
   if (readIfPresent(path) === text) continue;
   if (values.check) stale.push(path);
-  else writeFileSync(path, text);
+  else {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+}
+for (const path of listUnwantedFiles()) {
+  if (values.check) stale.push(path);
+  else rmSync(path);
 }
 if (stale.length > 0) {
   process.stderr.write(`not as the code says: ${stale.join(', ')}\nRun \`npm run docs\` and commit the pages.\n`);
   process.exitCode = 1;
+}
+
+/** Runbooks and dashboards of what is there no more. */
+function listUnwantedFiles(): readonly string[] {
+  const wanted = new Set(Object.keys(pages));
+  return globSync('docs/operations/**/*.{md,json,yml}').filter((path) => !wanted.has(path.replaceAll('\\', '/')));
 }
 
 function readIfPresent(path: string): string | undefined {

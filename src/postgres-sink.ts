@@ -5,8 +5,7 @@ export type {
   LentClient,
   LentPool,
   PostgresSinkOptions,
-  RecordStatements,
   TableTarget,
-  TargetStatement,
 } from './delivery/sinks/postgres/postgres-options.ts';
+export type { RecordStatements, TargetStatement } from './delivery/record-statements.ts';
 export type { SinkDefinition } from './delivery/sink.ts';

@@ -39,6 +39,8 @@ export interface Command {
   readonly options: Readonly<Record<string, OptionDefinition>>;
   /** How many words without dashes it takes at most. Default 0. */
   readonly wordCountMax?: number;
+  /** The choices for its first word, for completion. Default: none that are known beforehand. */
+  readonly words?: readonly string[];
   readonly examples: readonly string[];
   run(input: CommandInput): Promise<number>;
 }

@@ -7,7 +7,13 @@ import { resolveConfig } from '../service/config.ts';
 import type { ResolvedConfig } from '../service/config-types.ts';
 import { interpolateEnvironment } from '../service/interpolation.ts';
 
-const fileNames = ['headwater.config.ts', 'headwater.config.mts', 'headwater.config.js', 'headwater.config.mjs'];
+/** Names of the configuration that the command finds by itself, in this order. */
+export const configNames = [
+  'headwater.config.ts',
+  'headwater.config.mts',
+  'headwater.config.js',
+  'headwater.config.mjs',
+] as const;
 
 /**
  * Loads and checks the configuration file: the named one, or the first of the usual names in the working directory.
@@ -24,7 +30,7 @@ export async function loadConfig(
 }
 
 async function findConfig(name: string | undefined): Promise<string> {
-  for (const candidate of name === undefined ? fileNames : [name]) {
+  for (const candidate of name === undefined ? configNames : [name]) {
     const path = resolve(candidate);
     if (await exists(path)) return path;
   }

@@ -6,8 +6,11 @@ import { rowEntries, unchanged, type Row } from '../model/row.ts';
 import type { TableSchema } from '../model/table-schema.ts';
 import type { TextStyle } from './terminal.ts';
 
+/** What a line says of a record. */
+export type ShownRecord = Pick<OutboundRecord, 'record' | 'header' | 'id' | 'key'>;
+
 /** One record as a JSON value of `tail --json`, version 1. Values only with `withPayload`. Pure. */
-export function toRecordJson(outbound: OutboundRecord, withPayload: boolean): object {
+export function toRecordJson(outbound: ShownRecord, withPayload: boolean): object {
   const { record, header } = outbound;
   return {
     version: 1,
@@ -25,7 +28,7 @@ export function toRecordJson(outbound: OutboundRecord, withPayload: boolean): ob
 }
 
 /** One record as a line for people. Pure. */
-export function formatRecord(outbound: OutboundRecord, withPayload: boolean, style: TextStyle): string {
+export function formatRecord(outbound: ShownRecord, withPayload: boolean, style: TextStyle): string {
   const { record, header } = outbound;
   const at = new Date(Number(header.commitTimeMicros / 1000n)).toISOString().slice(11, 23);
   const subject = record.kind === 'event' ? record.event.type : Object.values(describe(record)).flat().join(', ');

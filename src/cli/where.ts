@@ -72,6 +72,14 @@ export function eventTermOf(terms: readonly WhereTerm[]): EventTerm | undefined 
   return isOfEvents || !key.value.includes('.') ? { field: 'key', value: key.value } : undefined;
 }
 
+const uuidPattern = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+
+/** What a word to be traced stands for: an id if it has the form of one, else a key. */
+export function parseTraced(word: string, isKey: boolean): readonly WhereTerm[] {
+  const isId = !isKey && (uuidPattern.test(word) || placePattern.test(word));
+  return [{ field: isId ? 'id' : 'key', value: word }];
+}
+
 function tablesOf(record: JournalRecord): readonly TableSchema[] {
   if (record.kind === 'event') return [];
   return record.kind === 'truncate' ? record.tables : [record.table];

@@ -57,6 +57,7 @@ export function describeLane(parts: LaneParts): LaneStatus {
     leftOut: { foreignMessages, adoptedOutboxChanges, outboxChanges },
     isComplete: uncopiedTables.length === 0 && !beganLater && hasTakenCopies,
     uncopiedTables,
+    origin: identity?.origin,
     beganLater,
   };
 }

@@ -2,6 +2,7 @@ import type { DecodeCounts } from '../capture/transaction-decoder.ts';
 import type { Instant } from '../foundation/clock.ts';
 import type { HeadwaterError } from '../foundation/error.ts';
 import { unreachable } from '../foundation/assert.ts';
+import type { Sequence } from '../model/position.ts';
 import type { UncopiedTable } from '../model/source-identity.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { LaneState } from './lane-state.ts';
@@ -42,6 +43,8 @@ export interface LaneStatus {
   readonly isComplete: boolean;
   /** Tables whose older rows are not in the journal, and so not in the sink. */
   readonly uncopiedTables: readonly UncopiedTable[];
+  /** The sequence that the lane began behind; undefined before it was recorded. */
+  readonly origin: Sequence | undefined;
   /** The lane began behind the beginning of the journal: at now, at a time, or after retention had removed the beginning. */
   readonly beganLater: boolean;
 }

@@ -15,6 +15,7 @@ const placeCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-KAFKA-006',
   'HW-NATS-006',
   'HW-NATS-021',
+  'HW-SQLITE-004',
 ]);
 
 /** What concerns single records, so that the other records of a batch may well be fit for the sink. */
@@ -36,6 +37,7 @@ const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-REDIS-011',
   'HW-REDIS-012',
   'HW-REDIS-013',
+  'HW-FILE-009',
 ]);
 
 /** What a handler fails with, record by record; retries come first. */

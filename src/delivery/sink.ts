@@ -110,5 +110,7 @@ export interface SinkDefinition {
   readonly target: string;
   /** Set where it is known before the sink opens: a lane that is to park is refused by the configuration then, not by its start. */
   readonly unit?: SinkCapabilities['unit'];
+  /** As the open sink's own, for those who ask what becomes of a record without opening anything. Default: all. */
+  readonly accepts?: (record: JournalRecord) => boolean;
   open(context: SinkContext): Promise<Sink>;
 }

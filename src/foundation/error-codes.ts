@@ -1,8 +1,10 @@
 import { captureErrorCodes } from './error-codes/capture.ts';
 import { configErrorCodes } from './error-codes/config.ts';
 import { demoErrorCodes } from './error-codes/demo.ts';
+import { devErrorCodes } from './error-codes/dev.ts';
 import { embeddedErrorCodes } from './error-codes/embedded.ts';
 import { emitErrorCodes } from './error-codes/emit.ts';
+import { fileErrorCodes } from './error-codes/file.ts';
 import { internalErrorCodes } from './error-codes/internal.ts';
 import { journalErrorCodes } from './error-codes/journal.ts';
 import { kafkaErrorCodes } from './error-codes/kafka.ts';
@@ -11,9 +13,11 @@ import { natsErrorCodes } from './error-codes/nats.ts';
 import { objectsErrorCodes } from './error-codes/objects.ts';
 import { redisErrorCodes } from './error-codes/redis.ts';
 import { serviceErrorCodes } from './error-codes/service.ts';
+import { setupErrorCodes } from './error-codes/setup.ts';
 import { sinkErrorCodes } from './error-codes/sink.ts';
 import { sourceErrorCodes } from './error-codes/source.ts';
 import { webhookErrorCodes } from './error-codes/webhook.ts';
+import { sqliteErrorCodes } from './error-codes/sqlite.ts';
 import type { ErrorDefinition } from './error-definition.ts';
 
 /** Every code that an error can carry. */
@@ -29,10 +33,14 @@ export type ErrorCode =
   | keyof typeof natsErrorCodes
   | keyof typeof webhookErrorCodes
   | keyof typeof redisErrorCodes
+  | keyof typeof fileErrorCodes
+  | keyof typeof sqliteErrorCodes
   | keyof typeof emitErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
+  | keyof typeof setupErrorCodes
   | keyof typeof embeddedErrorCodes
+  | keyof typeof devErrorCodes
   | keyof typeof demoErrorCodes;
 
 /** The closed list of error codes. Each entry is the page that `headwater explain CODE` prints. */
@@ -48,10 +56,14 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...natsErrorCodes,
   ...webhookErrorCodes,
   ...redisErrorCodes,
+  ...fileErrorCodes,
+  ...sqliteErrorCodes,
   ...emitErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,
+  ...setupErrorCodes,
   ...embeddedErrorCodes,
+  ...devErrorCodes,
   ...demoErrorCodes,
 };
 

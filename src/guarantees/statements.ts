@@ -2,9 +2,11 @@ import type { GuaranteeStatement } from '../model/guarantee.ts';
 import { captureStatement } from './statements/capture.ts';
 import { adoptedOutboxStatement, emitMessageStatement, emitOutboxStatement } from './statements/emit.ts';
 import { journalStatement } from './statements/journal.ts';
+import { fileStatement } from './statements/sink-file.ts';
 import { natsStatement } from './statements/sink-nats.ts';
 import { redisStatement } from './statements/sink-redis.ts';
 import { parkingStatement } from './statements/parking.ts';
+import { sqliteStatement } from './statements/sink-sqlite.ts';
 import { handlerStatement, kafkaStatement, postgresStatement } from './statements/sinks.ts';
 import { webhookStatement } from './statements/sink-webhook.ts';
 
@@ -19,6 +21,8 @@ export const statements: readonly GuaranteeStatement[] = [
   natsStatement,
   postgresStatement,
   redisStatement,
+  sqliteStatement,
+  fileStatement,
   handlerStatement,
   webhookStatement,
   parkingStatement,

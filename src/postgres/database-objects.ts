@@ -84,9 +84,22 @@ export function printSql(schemaName: string = schemaNameDefault, fromVersion = 0
   return statements.length === 0 ? '' : `${statements.join(';\n\n')};\n`;
 }
 
+/** One migration as it is run: its statements, its own record at the end. */
+export interface MigrationSql extends Pick<Migration, 'version' | 'summary' | 'compatibility'> {
+  /** Without a semicolon at the end. */
+  readonly statements: readonly string[];
+}
+
+/** The migrations behind `fromVersion` (0: all) for a schema, in order, each with its record. @throws HW-OBJECTS-001 */
+export function listMigrations(schemaName: string, fromVersion: number): readonly MigrationSql[] {
+  return planMigrations(fromVersion).map(({ version, summary, compatibility, statements }) => ({
+    version,
+    summary,
+    compatibility,
+    statements: [...statements(schemaName), recordStatement(schemaName, version)],
+  }));
+}
+
 function migrationStatements(schemaName: string, fromVersion: number): readonly string[] {
-  return planMigrations(fromVersion).flatMap((migration) => [
-    ...migration.statements(schemaName),
-    recordStatement(schemaName, migration.version),
-  ]);
+  return listMigrations(schemaName, fromVersion).flatMap(({ statements }) => statements);
 }

@@ -38,6 +38,7 @@ function freshness(lag: Pick<LaneStatus['lag'], 'transactionCount' | 'ageMs'>): 
     leftOut: { foreignMessages: 0, adoptedOutboxChanges: 0, outboxChanges: 0 },
     isComplete: true,
     uncopiedTables: [],
+    origin: undefined,
     beganLater: false,
   };
   const config = resolveConfig({ source: { url: 'postgres://localhost/shop' } });

@@ -83,6 +83,8 @@ function buildLane(lane: LaneStatus, parts: Pick<StatusParts, 'extent' | 'now'>)
     state: lane.condition,
     since: new Date(lane.since).toISOString(),
     sequence: String(lane.checkpoint?.sequence ?? 0),
+    recordCount: lane.checkpoint?.recordCount ?? 0,
+    origin: lane.origin === undefined ? null : String(lane.origin),
     backlogTransactions: String(lane.lag.transactionCount),
     freshnessMs: freshnessOf(lane, parts),
     deliveredCount: lane.deliveredCount,

@@ -61,6 +61,8 @@ const report: StatusReport = {
       parkedKeyCount: 0,
       parkedRecordCount: 0,
       complete: true,
+      recordCount: 0,
+      origin: '0',
       beganLater: false,
       incompleteTables: [],
       error: null,

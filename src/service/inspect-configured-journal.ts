@@ -31,7 +31,8 @@ export async function inspectConfiguredJournal(config: ResolvedConfig): Promise<
   }
 }
 
-async function readHolderFacts(directory: string): Promise<HolderFacts> {
+/** Who holds the journal in a directory, as far as can be told without its lock. Changes nothing. */
+export async function readHolderFacts(directory: string): Promise<HolderFacts> {
   const holder = await readHolder(nodeDisk, journalPaths(directory).holder);
   if (holder === undefined) return { kind: 'nobody' };
   const who = `process ${holder.pid} on ${holder.host} since ${holder.since}`;

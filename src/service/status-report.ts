@@ -85,6 +85,10 @@ export interface LaneReport {
   /** Since when the state holds. */
   readonly since: string;
   readonly sequence: string;
+  /** How many records of the transaction behind it are acknowledged too. */
+  readonly recordCount: number;
+  /** The sequence that the lane began behind; null before it was first started. */
+  readonly origin: string | null;
   readonly backlogTransactions: string;
   /** Age of the oldest commit that is not acknowledged; 0 when caught up. */
   readonly freshnessMs: number;

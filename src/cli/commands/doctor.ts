@@ -1,9 +1,8 @@
-import type { SourceCheck } from '../../capture/source-check.ts';
 import { inspectConfiguredJournal } from '../../service/inspect-configured-journal.ts';
 import { inspectConfiguredSource } from '../../service/inspect-configured-source.ts';
 import { configOptions, type Command } from '../command.ts';
+import { formatChecks, plainCheck } from '../format-checks.ts';
 import { loadConfig } from '../load-config.ts';
-import type { TextStyle } from '../terminal.ts';
 
 /** `headwater doctor`. */
 export const doctorCommand: Command = {
@@ -29,20 +28,3 @@ export const doctorCommand: Command = {
     return checks.some((check) => bad.includes(check.result)) ? 3 : 0;
   },
 };
-
-function plainCheck({ id, result, why, fix }: SourceCheck): object {
-  return { id, result, why, fix: fix ?? null };
-}
-
-function formatChecks(checks: readonly SourceCheck[], style: TextStyle): string[] {
-  const width = Math.max(...checks.map((check) => check.id.length));
-  const marks = { ok: style.green('ok  '), warning: style.yellow('warn'), failed: style.red('FAIL') };
-  const lines = checks.flatMap(({ id, result, why, fix }) => [
-    `${marks[result]} ${id.padEnd(width)}  ${why}`,
-    ...(fix === undefined
-      ? []
-      : fix.split('\n').map((line) => `${' '.repeat(width + 7)}${style.cyan(`fix: ${line}`)}`)),
-  ]);
-  const count = (result: SourceCheck['result']): number => checks.filter((check) => check.result === result).length;
-  return [...lines, '', `${count('ok')} ok, ${count('warning')} warnings, ${count('failed')} failed`];
-}

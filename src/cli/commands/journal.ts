@@ -13,6 +13,7 @@ export const journalCommand: Command = {
   name: 'journal',
   summary: 'verify every byte of the journal, or export it as JSON lines',
   wordCountMax: 1,
+  words: ['verify', 'export'],
   usage: 'verify | export [options]',
   description:
     '`verify` reads every byte, checks every rule of the format and names the first that does not hold, with file and offset\n' +

@@ -1,11 +1,8 @@
 import { systemClock } from '../../foundation/clock.ts';
-import { HeadwaterError } from '../../foundation/error.ts';
-import { startResolved, type Headwater } from '../../service/headwater.ts';
-import type { ResolvedConfig } from '../../service/config-types.ts';
-import { configOptions, type Command, type CommandInput } from '../command.ts';
+import { configOptions, type Command } from '../command.ts';
 import { loadConfig } from '../load-config.ts';
-import { startLean } from '../lean-start.ts';
 import { createTerminalLogger } from '../log-lines.ts';
+import { startUnlessInterrupted, waitForEnd } from '../service-run.ts';
 
 /** `headwater run`. */
 export const runCommand: Command = {
@@ -37,24 +34,3 @@ export const runCommand: Command = {
     return await waitForEnd(headwater, input);
   },
 };
-
-/** Undefined: it was asked to stop before it ran, and nothing is left running. */
-async function startUnlessInterrupted(config: ResolvedConfig, signal: AbortSignal): Promise<Headwater | undefined> {
-  try {
-    return await startLean(() => startResolved(config, { signal }));
-  } catch (thrown) {
-    if (signal.aborted) return undefined;
-    throw thrown;
-  }
-}
-
-/** A stop that was asked for is a success; the end of capture by itself is not. */
-async function waitForEnd(headwater: Headwater, { signal, terminal }: CommandInput): Promise<number> {
-  const interrupted = Promise.withResolvers<undefined>();
-  signal.addEventListener('abort', () => interrupted.resolve(undefined), { once: true });
-  if (signal.aborted) interrupted.resolve(undefined);
-  const error = await Promise.any([interrupted.promise, headwater.captureEnded]);
-  if (error === undefined) return 0;
-  terminal.note(`capture has ended: ${error.code} ${error.message}`);
-  throw error instanceof HeadwaterError ? error : HeadwaterError.from(error);
-}

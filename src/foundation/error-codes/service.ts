@@ -56,4 +56,11 @@ export const serviceErrorCodes = {
     policy: 'stop',
     exitCode: 8,
   },
+  'HW-SERVICE-009': {
+    title: 'another Headwater answers than the one that was meant',
+    why: 'The address leads to a Headwater with another journal than that of the configuration, and what it says is about that.',
+    fix: 'Give the address of the right one with --url, or the configuration of the other with --config.',
+    policy: 'stop',
+    exitCode: 1,
+  },
 } as const;

@@ -67,6 +67,8 @@ export class SnapshotRunner {
   readonly #refusedUntilMs = new Map<string, number>();
   readonly #begun = new Map<string, { readonly atMs: number; readonly rowCount: number }>();
   readonly #chunkRows = new Map<string, number>();
+  /** How far copies have come that were appended by this runner. */
+  readonly #appended = new Map<string, CopyProgress>();
   #sessions: SnapshotSession[] = [];
   #loggedMs: number | undefined;
   #requests: readonly LaneCopyRequest[] = [];
@@ -188,8 +190,6 @@ export class SnapshotRunner {
       await Promise.all(sessions.map(async (session) => await session.end()));
     }
   }
-  /** How far copies have come that were appended by this runner. */
-  readonly #appended = new Map<string, CopyProgress>();
 
   async #reach(cutStream: CutStream, { writeMark }: SnapshotStream, { cut }: TakenSnapshot): Promise<boolean> {
     const { clock } = this.#options;

@@ -9,6 +9,14 @@ export function createPublicationSql(name: string, tables: readonly string[]): s
   return `create publication ${quoteIdentifier(name)}${list.length === 0 ? '' : ` for table ${list.join(', ')}`}`;
 }
 
+/** The comment by which a publication that Headwater made is known again. `headwater destroy` drops no other unasked. */
+export const publicationMark = 'Headwater: the tables whose changes are captured. Made by Headwater.';
+
+/** Marks a publication as made by Headwater. Needs its ownership. */
+export function markPublicationSql(name: string): string {
+  return `comment on publication ${quoteIdentifier(name)} is ${quoteLiteral(publicationMark)}`;
+}
+
 /** Adds a table to a publication. What was written to it before is not published. */
 export function addTableSql(publicationName: string, table: string): string {
   const { schemaName, objectName } = parseQualifiedName(table);

@@ -4,7 +4,7 @@ import type { ConnectionOptions } from '../../../postgres/connection-options.ts'
 import { openConnection } from '../../../postgres/pg-connection.ts';
 import { isQueryRow } from '../../../postgres/pg-driver.ts';
 import { parseQualifiedName, quoteQualified } from '../../../postgres/quote.ts';
-import { createPublicationSql } from './setup.sql.ts';
+import { createPublicationSql, markPublicationSql } from './setup.sql.ts';
 import type { SourceCatalog, WatchRequest, WatchResult } from './source-catalog.ts';
 import {
   namedTablesSql,
@@ -91,7 +91,16 @@ class SqlSourceCatalog implements SourceCatalog {
   }
 
   async createPublication(name: string, tables: readonly string[]): Promise<void> {
-    await this.#connection.query(createPublicationSql(name, tables));
+    await this.#connection.query('begin');
+    try {
+      await this.#connection.query(createPublicationSql(name, tables));
+      await this.#connection.query(markPublicationSql(name));
+      await this.#connection.query('commit');
+    } catch (thrown) {
+      // The first error is the one to report; a connection that is gone has rolled back by itself.
+      await this.#connection.query('rollback').catch(() => undefined);
+      throw thrown;
+    }
   }
 
   async writeMark(): Promise<void> {

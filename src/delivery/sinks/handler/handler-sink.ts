@@ -17,6 +17,7 @@ export function handlerSink(options: HandlerSinkOptions): SinkDefinition {
   return {
     kind: 'handler',
     target: options.name,
+    accepts: (record) => acceptsRecord(options, record),
     open: (context) => Promise.resolve(new HandlerSink(options, context)),
   };
 }
@@ -26,6 +27,11 @@ function assertOneFunction(options: HandlerSinkOptions): void {
   if (names.length === 1 && names.every((name) => typeof options[name] === 'function')) return;
   const message = `handlerSink "${options.name}" takes exactly one function: handleEvent, handleChange or handle`;
   throw new HeadwaterError('HW-CONFIG-001', message, { details: { given: Object.keys(options).join(', ') } });
+}
+
+function acceptsRecord(options: HandlerSinkOptions, record: JournalRecord): boolean {
+  if (options.handle !== undefined) return true;
+  return (record.kind === 'event') === (options.handleEvent !== undefined);
 }
 
 type Outcome = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly thrown: unknown };
@@ -48,10 +54,7 @@ class HandlerSink implements Sink {
     this.#context = context;
   }
 
-  accepts = (record: JournalRecord): boolean => {
-    if (this.#options.handle !== undefined) return true;
-    return (record.kind === 'event') === (this.#options.handleEvent !== undefined);
-  };
+  accepts = (record: JournalRecord): boolean => acceptsRecord(this.#options, record);
 
   readCheckpoint(): Promise<undefined> {
     return Promise.resolve(undefined);

@@ -1,7 +1,7 @@
 import { unreachable } from '../../../foundation/assert.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import { type Row, unchanged } from '../../../model/row.ts';
-import type { RowOperation } from './plan-operations.ts';
+import type { RowOperation } from '../../plan-operations.ts';
 import type { TargetTable } from './target-table.ts';
 import type { TargetQuery } from './target-session.ts';
 import { encodeTextArray } from './text-array.ts';

@@ -1,14 +1,4 @@
-import type { JournalRecord } from '../../../model/journal-record.ts';
-import type { TransactionHeader } from '../../../model/transaction.ts';
-
-/** A statement of the user, run in the transaction of the checkpoint. */
-export interface TargetStatement {
-  readonly text: string;
-  readonly values?: readonly unknown[];
-}
-
-/** What the user's own statements for a record are. Pure: asked again when a transaction is repeated. */
-export type RecordStatements = (record: JournalRecord, transaction: TransactionHeader) => readonly TargetStatement[];
+import type { RecordStatements } from '../../record-statements.ts';
 
 /** Where a source table goes. */
 export interface TableTarget {

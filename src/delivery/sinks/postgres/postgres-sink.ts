@@ -6,12 +6,13 @@ import type { TableSchema } from '../../../model/table-schema.ts';
 import type { TransactionHeader } from '../../../model/transaction.ts';
 import { parseConnectionUrl } from '../../../postgres/connection-options.ts';
 import type { Checkpoint } from '../../checkpoint.ts';
+import { planOperations } from '../../plan-operations.ts';
+import { type RecordStatements, statementsOf } from '../../record-statements.ts';
+import { type RowEffect, toRowEffects } from '../../row-effect.ts';
 import type { OutboundBatch, OutboundRecord, Sink, SinkCapabilities, SinkContext, SinkDefinition } from '../../sink.ts';
 import { CheckpointTable } from './checkpoint-table.ts';
 import { operationQuery } from './operation.sql.ts';
-import { planOperations } from './plan-operations.ts';
-import type { PostgresSinkOptions, RecordStatements, TargetStatement } from './postgres-options.ts';
-import { type RowEffect, toRowEffects } from './row-effect.ts';
+import type { PostgresSinkOptions } from './postgres-options.ts';
 import { TableRegistry } from './table-registry.ts';
 import type { TargetTable } from './target-table.ts';
 import { openTargetSession, type TargetQuery, type TargetSession } from './target-session.ts';
@@ -42,6 +43,7 @@ export function postgresSink(options: PostgresSinkOptions): SinkDefinition {
     kind: 'postgres',
     target: describeTarget(options),
     unit: 'transaction',
+    accepts: (record) => acceptsRecord(options, record),
     async open(context) {
       const sink = new PostgresSink(options, context);
       try {
@@ -53,6 +55,11 @@ export function postgresSink(options: PostgresSinkOptions): SinkDefinition {
       }
     },
   };
+}
+
+/** Rows are mirrored; events are no rows. */
+function acceptsRecord({ statements }: PostgresSinkOptions, record: JournalRecord): boolean {
+  return statements !== undefined || record.kind !== 'event';
 }
 
 class PostgresSink implements Sink {
@@ -83,8 +90,7 @@ class PostgresSink implements Sink {
     this.#registry = new TableRegistry({ lane, tables: options.tables ?? {}, create: options.create ?? 'if-missing' });
   }
 
-  /** Rows are mirrored; events are no rows. */
-  accepts = (record: JournalRecord): boolean => this.#options.statements !== undefined || record.kind !== 'event';
+  accepts = (record: JournalRecord): boolean => acceptsRecord(this.#options, record);
 
   /** Opens the session and takes the lane over from whoever held it. Once only: a later session stands for the same holder. */
   async connect(signal: AbortSignal): Promise<TargetSession> {
@@ -199,35 +205,9 @@ function tablesOf(record: JournalRecord): readonly TableSchema[] {
   return record.kind === 'truncate' ? record.tables : [record.table];
 }
 
-function userQueries({ record, header, id }: OutboundRecord, statements: RecordStatements): readonly TargetQuery[] {
-  let made: readonly TargetStatement[];
-  try {
-    made = statements(record, header);
-  } catch (thrown) {
-    throw new HeadwaterError('HW-SINK-026', `statements threw for record ${id}`, {
-      cause: thrown,
-      details: { record: id },
-    });
-  }
-  if (!isStatementList(made)) {
-    throw new HeadwaterError('HW-SINK-026', `statements returned no list of { text, values } for record ${id}`, {
-      details: { record: id },
-    });
-  }
-  const subject = `running a statement for record ${id}`;
-  return made.map(({ text, values }) => ({ subject, text, values: values ?? [] }));
-}
-
-/** The user's code may be JavaScript. */
-function isStatementList(value: unknown): value is readonly TargetStatement[] {
-  return (
-    Array.isArray(value) &&
-    value.every((statement: unknown) => isObject(statement) && typeof Reflect.get(statement, 'text') === 'string')
-  );
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
+function userQueries(record: OutboundRecord, statements: RecordStatements): readonly TargetQuery[] {
+  const subject = `running a statement for record ${record.id}`;
+  return statementsOf(record, statements).map(({ text, values }) => ({ subject, text, values: values ?? [] }));
 }
 
 function assertCommitted(command: string | undefined): void {

@@ -1,13 +1,14 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { ColumnSchema, TableSchema } from '../../../model/table-schema.ts';
 import { parseQualifiedName, quoteIdentifier, quoteQualified } from '../../../postgres/quote.ts';
+import { sourceKey } from '../../source-key.ts';
 import type { LaneName } from './checkpoint-table.ts';
 import { type FoundTable, parseFoundTable } from './found-table.ts';
 import type { TableTarget } from './postgres-options.ts';
 import { fitTable, type KnownColumns } from './table-fit.ts';
 import { declareTypesQuery, readTableQuery } from './target-catalog.sql.ts';
 import type { TargetSession } from './target-session.ts';
-import { isFoldable, sourceKey, targetKey, type TargetTable } from './target-table.ts';
+import { isFoldable, targetKey, type TargetTable } from './target-table.ts';
 
 /** Whose tables they are, where they go, and whether they may be made. */
 export interface TableRegistryOptions {

@@ -1,8 +1,9 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { TableSchema } from '../../../model/table-schema.ts';
 import { quoteIdentifier } from '../../../postgres/quote.ts';
+import type { MirrorTable } from '../../row-effect.ts';
+import { sourceKey } from '../../source-key.ts';
 import type { FoundTable } from './found-table.ts';
-import type { MirrorTable } from './row-effect.ts';
 
 /** A column of the target and how values are cast to it. */
 export interface TargetColumn {
@@ -17,13 +18,6 @@ export interface TargetTable extends MirrorTable {
   readonly targetName: string;
   readonly sqlName: string;
   readonly columns: readonly TargetColumn[];
-}
-
-/** The columns that tell the rows of a source table apart: named by the user, or its replica identity. Empty: none. */
-export function sourceKey(source: TableSchema, named: readonly string[] | undefined): readonly string[] {
-  if (named !== undefined) return named;
-  if (source.replicaIdentity === 'full' || source.replicaIdentity === 'nothing') return [];
-  return source.columns.filter(({ isKey }) => isKey).map(({ name }) => name);
 }
 
 /** A source table and its target. */

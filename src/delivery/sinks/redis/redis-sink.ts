@@ -21,6 +21,7 @@ export function redisSink(options: RedisSinkOptions): SinkDefinition {
   return {
     kind: 'redis',
     target: resolved.target,
+    accepts: (record) => acceptsRecord(resolved, record),
     async open(context) {
       const sink = new RedisSink(resolved, context);
       try {
@@ -39,6 +40,11 @@ interface HeldTransaction {
   readonly from: Checkpoint;
   readonly records: readonly OutboundRecord[];
   readonly byteCount: number;
+}
+
+/** Events are no rows: with keys they need a pattern. */
+function acceptsRecord({ layout }: ResolvedRedisOptions, record: JournalRecord): boolean {
+  return layout.form === 'stream' || record.kind !== 'event' || layout.events !== undefined;
 }
 
 /**
@@ -75,11 +81,7 @@ class RedisSink implements Sink {
     this.#writer = Buffer.from(random.bytes(12)).toString('base64url');
   }
 
-  /** Events are no rows: with keys they need a pattern. */
-  accepts = (record: JournalRecord): boolean => {
-    const { layout } = this.#options;
-    return layout.form === 'stream' || record.kind !== 'event' || layout.events !== undefined;
-  };
+  accepts = (record: JournalRecord): boolean => acceptsRecord(this.#options, record);
 
   /** Opens the connection, looks at the server, and takes the lane over or up again. @throws HW-SINK and HW-REDIS codes */
   async connect(signal: AbortSignal): Promise<RedisConnection> {

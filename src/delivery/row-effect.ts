@@ -1,6 +1,6 @@
-import { HeadwaterError } from '../../../foundation/error.ts';
-import type { Change, RowChange } from '../../../model/journal-record.ts';
-import { type Row, unchanged } from '../../../model/row.ts';
+import { HeadwaterError } from '../foundation/error.ts';
+import type { Change, RowChange } from '../model/journal-record.ts';
+import { type Row, unchanged } from '../model/row.ts';
 
 /** Where rows of a source table go, as far as planning needs to know. */
 export interface MirrorTable {

@@ -1,5 +1,5 @@
-import { assertInvariant, unreachable } from '../../../foundation/assert.ts';
-import { type Row, unchanged } from '../../../model/row.ts';
+import { assertInvariant, unreachable } from '../foundation/assert.ts';
+import { type Row, unchanged } from '../model/row.ts';
 import { type FullRow, isSameKey, type KeyValues, type MirrorTable, type RowEffect } from './row-effect.ts';
 
 /** One statement of the target, for many rows of one table. */

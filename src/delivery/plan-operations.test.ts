@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { Change } from '../../../model/journal-record.ts';
-import { type ColumnValue, unchanged } from '../../../model/row.ts';
-import { deleteRow, insertRow, testTable, truncateTables, updateRow } from '../../testing/test-table.ts';
+import type { Change } from '../model/journal-record.ts';
+import { type ColumnValue, unchanged } from '../model/row.ts';
+import { deleteRow, insertRow, testTable, truncateTables, updateRow } from './testing/test-table.ts';
 import { planOperations, type RowOperation } from './plan-operations.ts';
 import { type MirrorTable, type RowEffect, toRowEffects } from './row-effect.ts';
 

@@ -1,0 +1,66 @@
+/** Errors of the area FILE: the file sink. A code is never reused. */
+export const fileErrorCodes = {
+  'HW-FILE-001': {
+    title: 'an option of the file sink is not valid',
+    why: 'The sink starts with options that are right as a whole, or not at all.',
+    fix: 'Mend the named option. `docs/how-to/sink-file.md` lists all of them.',
+    policy: 'stop',
+    exitCode: 2,
+  },
+  'HW-FILE-002': {
+    title: 'the directory of the file sink does not exist',
+    why: 'It is not created: a volume that is not mounted would be written underneath, and the files would be missing later.',
+    fix: 'Mount or create the directory in the message, then resume the lane.',
+    policy: 'stop',
+    exitCode: 4,
+  },
+  'HW-FILE-003': {
+    title: 'the file sink lacks a right',
+    why: 'The process may not read or write in the directory, or the file system is read-only. Waiting does not grant it.',
+    fix: 'Let the user of the process read and write the directory in the message, then resume the lane.',
+    policy: 'stop',
+    exitCode: 5,
+  },
+  'HW-FILE-004': {
+    title: 'the disk of the file sink has no room',
+    why: 'The disk or the quota is full. What was written of the batch is cut off; the lane waits, and the journal keeps what is not delivered.',
+    fix: 'Make room on the disk in the message. Finished files may be moved away or deleted at any time.',
+    policy: 'retry',
+    exitCode: 6,
+  },
+  'HW-FILE-005': {
+    title: 'the disk of the file sink failed',
+    why: 'A read, write or flush failed. What became of the batch is read back from the file before anything is written again.',
+    fix: 'Nothing, when it happens once. When it repeats, look at the system log for the disk.',
+    policy: 'retry',
+    exitCode: 6,
+  },
+  'HW-FILE-006': {
+    title: 'another process writes these files',
+    why: 'Two writers of one file would mix their lines. The other process holds the lock beside the files, which dies with it.',
+    fix: 'Stop the other process, or give the sink another `directory` or `name`.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-FILE-007': {
+    title: 'the open file is of another lane',
+    why: 'Its lines end with a position of another installation or lane. Going on in it would mix two lanes.',
+    fix: 'Give each lane a `directory` or a `name` of its own.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-FILE-008': {
+    title: 'the open file cannot be read',
+    why: 'It does not begin with a position, or another open file stands behind it with lines of its own. No crash leaves that; a guessed position would lose or repeat lines.',
+    fix: 'Restore the file from a copy; or move all files of the lane away and begin anew under a new lane name.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-FILE-009': {
+    title: 'a mapped value cannot be written as a line',
+    why: 'Bytes, text, null and what JSON can hold are lines. The record was not left out.',
+    fix: 'Let the lane’s `map` return a Uint8Array, a string, null, or something JSON can hold (bigint as text).',
+    policy: 'stop',
+    exitCode: 8,
+  },
+} as const;
