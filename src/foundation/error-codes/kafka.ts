@@ -58,7 +58,7 @@ export const kafkaErrorCodes = {
   },
   'HW-KAFKA-009': {
     title: 'too few replicas are in sync',
-    why: 'The topic asks for more replicas than are in sync now. A record that fewer hold could be lost, so the lane waits.',
+    why: 'The topic asks for more replicas than are in sync now, or for more than there are brokers. A record that fewer hold could be lost, so the lane waits.',
     fix: 'Bring the brokers back, or check `min.insync.replicas` and the replication factor of the topic.',
     policy: 'retry',
     exitCode: 6,
@@ -121,8 +121,8 @@ export const kafkaErrorCodes = {
   },
   'HW-KAFKA-018': {
     title: 'TLS with the broker fails',
-    why: 'One side speaks TLS and the other does not, or the certificate is not trusted. Headwater never goes on without the check.',
-    fix: 'Set `tls` (`{}` for a public certificate, `{ ca }` for your own), and check the broker’s listener and certificate.',
+    why: 'One side speaks TLS and the other does not, one of them does not trust the other’s certificate, or the broker asks for one of the client and gets none. Headwater never goes on without the check.',
+    fix: 'Set `tls` (`{}` for a public certificate, `{ ca }` for your own, `cert` and `key` where brokers ask for them), `tlsServerName` where the certificate has another name, and check the broker’s listener and certificate.',
     policy: 'stop',
     exitCode: 6,
   },

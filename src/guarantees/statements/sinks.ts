@@ -65,6 +65,11 @@ export const kafkaStatement: GuaranteeStatement = {
       heldBy: 'the Kafka sink > an older writer of a lane is refused by name and writes nothing that is visible',
     },
     {
+      text: 'A wrong login or certificate stops the lane by name; a broker that goes down meanwhile is waited for.',
+      heldBy:
+        'the way to the broker > a broker that goes down and comes back is waited for, at whatever moment of TLS or the login it goes',
+    },
+    {
       text: 'A changed partition count is refused by name.',
       heldBy:
         'the Kafka sink > a changed number of partitions is refused by name, also after a restart, until it is accepted',

@@ -109,4 +109,36 @@ describe('the way to the broker', { skip: await skipReason('privateKafka') }, ()
     const other = { cert: elsewhereCertificate, key: elsewhereCertificateKey };
     await refuses(listener(1, { ca: testCertificate, ...other }), 'HW-KAFKA-018');
   });
+
+  test('a broker that goes down and comes back is waited for, at whatever moment of TLS or the login it goes', async () => {
+    const withCertificate = listener(1, { ca: testCertificate, cert: testCertificate, key: testCertificateKey });
+    const withLogin = { brokers: kafka.saslBrokers, sasl: { mechanism: 'SCRAM-SHA-512', username, password } } as const;
+    const back = new AbortController();
+    let failureCount = 0;
+    const openUntilBack = async (options: KafkaSinkOptions): Promise<void> => {
+      const lane = uniqueName('lane');
+      // Its own: what a lane leaves open there when it never comes back, others would wait for.
+      const own = { ...options, positionTopic: uniqueName('positions'), requestTimeoutMs: 1_000 };
+      while (!back.signal.aborted) {
+        try {
+          await using sink = await openTestSink(own, lane);
+          assert.ok(sink);
+        } catch (error) {
+          failureCount += 1;
+          assert.ok(error instanceof HeadwaterError);
+          assert.equal(error.policy, 'retry', String(error));
+        }
+      }
+    };
+    const restart = async (): Promise<void> => {
+      await kafka.restart();
+      await kafka.kill();
+      await kafka.restart();
+      back.abort();
+    };
+    await Promise.all([restart(), openUntilBack(withCertificate), openUntilBack(withLogin)]);
+    assert.ok(failureCount > 0);
+    await delivers(withCertificate);
+    await delivers(withLogin);
+  });
 });
