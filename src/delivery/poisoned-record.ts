@@ -29,6 +29,8 @@ const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-KAFKA-016',
   'HW-KAFKA-019',
   'HW-KAFKA-020',
+  'HW-KAFKA-022',
+  'HW-KAFKA-023',
   'HW-NATS-008',
   'HW-NATS-019',
   'HW-NATS-020',

@@ -147,4 +147,18 @@ export const kafkaErrorCodes = {
     policy: 'stop',
     exitCode: 8,
   },
+  'HW-KAFKA-022': {
+    title: 'a function of the Kafka sink throws or returns what it cannot',
+    why: 'The option `topic` or `headers` is a function of yours, and without its answer the record cannot be written as you want it. The record was not left out.',
+    fix: 'Mend the function named in the details: `topic` returns a text, `headers` an object of texts. The record is tried again when the lane resumes, or with `headwater parked retry`.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-KAFKA-023': {
+    title: 'a header of yours has a name of Headwater’s own',
+    why: 'Consumers drop duplicates and find the source by the headers `headwater-…`; `content-type` and `traceparent` say what the value is and where it comes from. A second one would be taken for them.',
+    fix: 'Give the header another name in the option `headers`.',
+    policy: 'stop',
+    exitCode: 8,
+  },
 } as const;
