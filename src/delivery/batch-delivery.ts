@@ -20,6 +20,8 @@ import type { OutboundBatch, OutboundRecord } from './sink.ts';
  */
 export class BatchDelivery implements Delivery {
   readonly #options: DeliveryOptions;
+  readonly #unit: 'transaction' | 'batch';
+  readonly #isInMemory: boolean;
   readonly #abort = new AbortController();
   readonly #intake: PartIntake;
   /** Parked records that may go now. */
@@ -47,6 +49,9 @@ export class BatchDelivery implements Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    const { checkpointIn, unit } = options.sink.capabilities;
+    this.#unit = unit === 'transaction' ? 'transaction' : 'batch';
+    this.#isInMemory = checkpointIn === 'memory';
     this.#intake = new PartIntake(options);
     this.#release =
       options.parking &&
@@ -114,17 +119,13 @@ export class BatchDelivery implements Delivery {
   }
 
   get #keepsOwn(): boolean {
-    return this.#options.sink.capabilities.checkpointIn === 'sink';
+    return this.#options.sink.capabilities.checkpointIn !== 'lane';
   }
 
   #createPlanner(from: Checkpoint): BatchPlanner {
     const planner = new BatchPlanner({ unit: this.#unit, limits: this.#options.lane.batch, from });
     planner.narrow(this.#narrowing.recordCountMax);
     return planner;
-  }
-
-  get #unit(): 'transaction' | 'batch' {
-    return this.#options.sink.capabilities.unit === 'transaction' ? 'transaction' : 'batch';
   }
 
   /** Takes parts until the batch is full. Returns whether the tail had no more to give. */
@@ -162,7 +163,7 @@ export class BatchDelivery implements Delivery {
     this.#options.parking?.secure();
     this.#tracker.pass(this.#planner.to);
     this.#options.observer.onProgress();
-    if (!this.#keepsOwn) return;
+    if (!this.#keepsOwn || this.#isInMemory) return;
     this.#emptyTimer ??= this.#options.clock.setTimer(emptyDelayMs, () => {
       this.#emptyTimer = undefined;
       if (this.#isHalted || this.#inFlight !== undefined || !this.#isBehindBy(1n)) return;
@@ -218,7 +219,7 @@ export class BatchDelivery implements Delivery {
   }
 
   #isDue(): boolean {
-    if (this.#planner.isEmpty) return this.#isBehindBy(emptyTransactionsMax);
+    if (this.#planner.isEmpty) return this.#isBehindBy(this.#isInMemory ? 1n : emptyTransactionsMax);
     const { waitMs } = this.#options.lane.batch;
     if (waitMs === 0 || this.#hasWaited || this.#planner.isFull || this.#intake.hasOpenPart) return true;
     this.#waitTimer ??= this.#options.clock.setTimer(waitMs, () => {
@@ -229,7 +230,8 @@ export class BatchDelivery implements Delivery {
     return false;
   }
 
-  #write(batch: OutboundBatch): void {
+  #write(planned: OutboundBatch): void {
+    const batch = this.#isInMemory ? { ...planned, lastEnded: this.#planner.lastEnded } : planned;
     assertInvariant(this.#inFlight === undefined, 'one batch is written at a time');
     if (this.#release?.isUnderWay !== true) this.#openTickets.push(this.#tracker.take(batch.to));
     this.#attempt = 0;

@@ -30,6 +30,7 @@ export class BatchPlanner {
   #byteCount = 0;
   #isAtEnd = true;
   #wasCutInside = false;
+  #lastEnded: TransactionHeader | undefined;
   #keepsWhole = false;
   /** Set while a poisoned record is searched for. */
   #narrowedTo: number | undefined;
@@ -47,6 +48,11 @@ export class BatchPlanner {
 
   get recordCount(): number {
     return this.#records.length;
+  }
+
+  /** The last transaction behind which it stands; undefined where it began. */
+  get lastEnded(): TransactionHeader | undefined {
+    return this.#lastEnded;
   }
 
   get byteCount(): number {
@@ -136,6 +142,7 @@ export class BatchPlanner {
   endTransaction(header: TransactionHeader): void {
     assertInvariant(header.sequence === this.#to.sequence + 1n, 'transactions are ended in journal order');
     this.#to = checkpointAfter(this.#from.journalId, header);
+    this.#lastEnded = header;
     this.#isAtEnd = true;
     this.#preview = undefined;
     this.#whole = { recordCount: this.#records.length, to: this.#to };

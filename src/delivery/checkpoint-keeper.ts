@@ -3,7 +3,11 @@ import type { StateDurability } from '../journal/state-store.ts';
 import { type Checkpoint, isSameCheckpoint } from './checkpoint.ts';
 
 /** How often the checkpoint is saved beside the journal: where the lane itself keeps it, and where it is a mirror for retention. */
-export const saveIntervalMs: Readonly<Record<'lane' | 'sink', number>> = { lane: 200, sink: 5000 };
+export const saveIntervalMs: Readonly<Record<'lane' | 'sink' | 'memory', number>> = {
+  lane: 200,
+  sink: 5000,
+  memory: 5000,
+};
 
 /** How and how often a checkpoint is saved. */
 export interface CheckpointKeeperOptions {

@@ -5,7 +5,7 @@ import type { UncopiedTable } from '../model/source-identity.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { Delivery } from './delivery.ts';
 import type { LaneDependencies } from './lane-dependencies.ts';
-import { isForLane } from './lane-copy.ts';
+import { hasBegunLater, isForLane } from './lane-copy.ts';
 import type { LaneIdentity } from './lane-identity.ts';
 import type { ResolvedLaneOptions } from './lane-options.ts';
 import type { LaneState } from './lane-state.ts';
@@ -38,7 +38,7 @@ export function describeLane(parts: LaneParts): LaneStatus {
   const { options, counts, identity, laneName, parking } = parts;
   const uncopiedTables = parts.uncopiedTables.filter((table) => isForLane(table, laneName));
   const { foreignMessages, adoptedOutboxChanges, outboxChanges } = counts;
-  const beganLater = (identity?.origin ?? 0n) > 0n && identity?.start !== 'snapshot';
+  const beganLater = hasBegunLater(identity);
   const hasTakenCopies = (parts.checkpoint?.sequence ?? 0n) >= parts.copiedThrough;
   return {
     name: parts.laneName,

@@ -4,9 +4,9 @@ import { readLaneGap, removeLaneGap } from '../journal/lane-gap.ts';
 import type { StateStore } from '../journal/state-store.ts';
 import { toInstant } from '../foundation/clock.ts';
 import type { Sequence } from '../model/position.ts';
-import { type Checkpoint, isSameCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, checkpointBehind, isSameCheckpoint } from './checkpoint.ts';
 import { decideIdentity, describeStart, type LaneIdentity } from './lane-identity.ts';
-import type { ResolvedLaneOptions } from './lane-options.ts';
+import type { LaneStart, ResolvedLaneOptions } from './lane-options.ts';
 import { listLanes, readCheckpoint, removeLane, writeCheckpoint, writeLane } from './lane-store.ts';
 import type { Parking } from './parking/parking.ts';
 import { removeParked } from './parking/parked-store.ts';
@@ -39,10 +39,17 @@ export async function recordLane(place: LanePlace): Promise<RecordedLane> {
   const { sink, revision, replaces, start } = options;
   const configured = { name: laneName, sinkKind: sink.kind, target: sink.target, revision, replaces };
   const decision = decideIdentity(configured, { recorded: listLanes(states), configuredNames: place.configuredNames });
-  const known = decision.kind === 'known' ? readCheckpoint(states, laneName) : undefined;
-  if (decision.kind === 'known' && known !== undefined) return { identity: decision.recorded, checkpoint: known };
-
   const extent = await reader.extent();
+  const found = decision.kind === 'known' ? decision.recorded : undefined;
+  if (found !== undefined && sink.isRebuilt === true && reachesBack(found, { start, first: extent.first })) {
+    const checkpoint = checkpointBehind(reader.journalId, found.origin);
+    // What retention counts on goes back with the lane.
+    writeCheckpoint(states, laneName, checkpoint);
+    return { identity: found, checkpoint };
+  }
+  const known = found !== undefined && sink.isRebuilt !== true ? readCheckpoint(states, laneName) : undefined;
+  if (found !== undefined && known !== undefined) return { identity: found, checkpoint: known };
+
   const located = typeof start === 'object' ? await reader.locateTime(toInstant(start.at.getTime())) : extent.last;
   const checkpoint = resolveStart(start, {
     journalId: reader.journalId,
@@ -59,6 +66,17 @@ export async function recordLane(place: LanePlace): Promise<RecordedLane> {
   writeLane(states, identity);
   if (decision.kind === 'new' && decision.givesUp !== undefined) removeLane(states, decision.givesUp);
   return { identity, checkpoint };
+}
+
+/**
+ * Whether a lane that is rebuilt can begin again where it began: the journal holds everything since, and it is still to begin
+ * there. Otherwise it begins anew by its start: with a new copy, or at the oldest that is kept. Pure.
+ */
+function reachesBack(
+  recorded: LaneIdentity,
+  { start, first }: { readonly start: LaneStart; readonly first: Sequence },
+): boolean {
+  return recorded.start === describeStart(start) && recorded.origin + 1n >= first;
 }
 
 /** Where an open sink goes on. */
@@ -79,7 +97,7 @@ export async function findStart(
   recorded: Checkpoint,
   signal: AbortSignal,
 ): Promise<FoundStart> {
-  const held = sink.capabilities.checkpointIn === 'sink' ? await sink.readCheckpoint(signal) : undefined;
+  const held = sink.capabilities.checkpointIn === 'lane' ? undefined : await sink.readCheckpoint(signal);
   if (sink.capabilities.checkpointIn === 'sink' && held === undefined && recorded.commitEndLsn > 0n) {
     const message = `lane "${place.laneName}" has delivered up to sequence ${recorded.sequence}, and the sink knows nothing of it`;
     throw new HeadwaterError('HW-LANE-008', message, { details: { sequence: String(recorded.sequence) } });

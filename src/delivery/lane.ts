@@ -10,11 +10,13 @@ import type { Delivery, DeliveryObserver, DeliveryOptions } from './delivery.ts'
 import { DrainQueue } from './drain-queue.ts';
 import { endOrGiveUp, endsWithin } from './ends-within.ts';
 import { describeLane, logFailure } from './describe-lane.ts';
-import { copyOriginOf, rowsLackedBy } from './lane-copy.ts';
+import { copyOriginOf } from './lane-copy.ts';
+import { createSinkContext } from './sink-context.ts';
 import type { LaneDependencies } from './lane-dependencies.ts';
 import { attachParking, closeSink, findStart, type LanePlace, type RecordedLane, recordLane } from './lane-opening.ts';
 import { type LaneEffect, type LaneEvent, type LaneState, transition } from './lane-state.ts';
 import { conditionOf, createLaneCounts, type LaneCounts, type LaneFailure, type LaneStatus } from './lane-status.ts';
+import { refusedDrain } from './lane-refusal.ts';
 import { readCheckpoint, writeCheckpoint } from './lane-store.ts';
 import { type ParkedReport, reportParked } from './parking/parked-report.ts';
 import { Parking } from './parking/parking.ts';
@@ -214,7 +216,7 @@ export class Lane implements Component {
         void this.#halt();
         break;
       case 'refuse-drains':
-        this.#drains.refuse(new HeadwaterError('HW-LANE-012', `lane "${this.name}" is ${conditionOf(this.#state)}`));
+        this.#drains.refuse(refusedDrain(this.name, this.#state));
         break;
       default:
         unreachable(effect);
@@ -245,11 +247,9 @@ export class Lane implements Component {
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    const { reader, options, clock, random, logger, laneName, installation, tail } = this.#deps;
+    const { reader, options, clock, random, logger, laneName, tail } = this.#deps;
     const recorded = this.#lastCheckpoint ?? (await recordLane(this.#place)).checkpoint;
-    const lacksRows = rowsLackedBy(laneName, this.#recorded?.identity);
-    const context = { installation, laneName, journalId: reader.journalId, clock, random, logger, signal, lacksRows };
-    const sink = await options.sink.open(context);
+    const sink = await options.sink.open(createSinkContext(this.#deps, this.#recorded?.identity, recorded, signal));
     try {
       const { from, wasHeld } = await findStart(this.#place, sink, recorded, signal);
       signal.throwIfAborted();
@@ -380,9 +380,7 @@ export class Lane implements Component {
   }
 
   #failure(): HeadwaterError {
-    return this.#state.kind === 'failed'
-      ? this.#state.error
-      : new HeadwaterError('HW-LANE-012', `lane "${this.name}" does not run`);
+    return this.#state.kind === 'failed' ? this.#state.error : refusedDrain(this.name, this.#state);
   }
 
   #settleDrains(): void {

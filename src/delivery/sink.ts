@@ -2,6 +2,8 @@ import type { Clock } from '../foundation/clock.ts';
 import type { Logger } from '../foundation/logger.ts';
 import type { Random } from '../foundation/random.ts';
 import type { JournalRecord } from '../model/journal-record.ts';
+import type { Sequence } from '../model/position.ts';
+import type { UncopiedTable } from '../model/source-identity.ts';
 import type { TableSchema } from '../model/table-schema.ts';
 import type { TransactionHeader } from '../model/transaction.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -34,6 +36,8 @@ export interface OutboundBatch {
   readonly to: Checkpoint;
   /** False: the last transaction goes on in the next batch, and a sink that applies whole transactions keeps its own open. */
   readonly endsTransaction: boolean;
+  /** Only for `checkpointIn: 'memory'`: the last transaction that was ended, also when it had no record for the sink. */
+  readonly lastEnded?: TransactionHeader | undefined;
 }
 
 /** What a technology can do. The lane delivers accordingly. */
@@ -45,8 +49,12 @@ export interface SinkCapabilities {
    * several keys at once; never one without a record.
    */
   readonly unit: 'transaction' | 'batch' | 'record';
-  /** `sink`: the checkpoint is stored with the data. `lane`: the lane stores it after the acknowledgement. */
-  readonly checkpointIn: 'sink' | 'lane';
+  /**
+   * `sink`: the checkpoint is stored with the data. `lane`: the lane stores it after the acknowledgement. `memory`: data and
+   * checkpoint end with the process, so that the lane begins anew where it began; the definition says `isRebuilt`. Such a sink
+   * hears of every transaction, without records too, as soon as nothing more is ready.
+   */
+  readonly checkpointIn: 'sink' | 'lane' | 'memory';
   /** False: takes records in journal order only, so none can be parked and come later. Default: true, but for `transaction`. */
   readonly takesParked?: boolean;
   /** A larger record is refused before it is sent. Undefined: no limit that the sink knows. */
@@ -59,7 +67,8 @@ export interface Sink extends AsyncDisposable {
   /** Which records the sink has a form for; the lane counts the others as filtered. Pure. Default: all. */
   readonly accepts?: (record: JournalRecord) => boolean;
   /**
-   * The checkpoint that the store itself holds for this lane; undefined when it holds none. Only for `checkpointIn: 'sink'`.
+   * The checkpoint that the store itself holds for this lane; undefined when it holds none. Only for `checkpointIn` `sink` and
+   * `memory`.
    * Called after open and again after each write that failed; whatever is open of an earlier write is given up first.
    * @throws HW-SINK codes, as `write` does.
    */
@@ -86,6 +95,12 @@ export interface Sink extends AsyncDisposable {
   write(batch: OutboundBatch, signal: AbortSignal): Promise<void>;
 }
 
+/** Tells whether rows of a table may be missing at a place of the journal. */
+export type RowsLacked = (
+  table: Pick<TableSchema, 'schemaName' | 'tableName'>,
+  header: Pick<TransactionHeader, 'copiedLanes' | 'uncopiedTables'>,
+) => boolean;
+
 /** What a sink is given when it opens. */
 export interface SinkContext {
   readonly installation: string;
@@ -99,7 +114,17 @@ export interface SinkContext {
    * Whether rows of a table may be missing in the store although the stream tells of their changes: a copy that comes later in
    * the journal brings them, whole. Undefined: never.
    */
-  readonly lacksRows?: ((table: TableSchema, header: TransactionHeader) => boolean) | undefined;
+  readonly lacksRows?: RowsLacked | undefined;
+  /** Tables of which the lane lacks older rows, as the source knows it now. */
+  readonly uncopiedTables?: (() => readonly UncopiedTable[]) | undefined;
+  /** The last transaction of the last copy that the source knows to be whole; 0 when there was none. */
+  readonly copiedThrough?: (() => bigint) | undefined;
+  /** Where the lane goes on when the sink holds no checkpoint. */
+  readonly start?: Checkpoint | undefined;
+  /** Whether the lane begins behind the beginning of the journal, and no copy brings what was before. Default false. */
+  readonly beganLater?: boolean | undefined;
+  /** The newest durable transaction of the journal at the time of the call. */
+  readonly journalEnd?: (() => Sequence) | undefined;
 }
 
 /** What the user's configuration holds: a description that opens nothing before the lane starts. */
@@ -112,5 +137,7 @@ export interface SinkDefinition {
   readonly unit?: SinkCapabilities['unit'];
   /** As the open sink's own, for those who ask what becomes of a record without opening anything. Default: all. */
   readonly accepts?: (record: JournalRecord) => boolean;
+  /** True: every start of the lane begins where the lane began, because what the sink held ended with the process. Default false. */
+  readonly isRebuilt?: boolean;
   open(context: SinkContext): Promise<Sink>;
 }

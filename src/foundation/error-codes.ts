@@ -16,6 +16,7 @@ import { serviceErrorCodes } from './error-codes/service.ts';
 import { setupErrorCodes } from './error-codes/setup.ts';
 import { sinkErrorCodes } from './error-codes/sink.ts';
 import { sourceErrorCodes } from './error-codes/source.ts';
+import { viewErrorCodes } from './error-codes/view.ts';
 import { webhookErrorCodes } from './error-codes/webhook.ts';
 import { sqliteErrorCodes } from './error-codes/sqlite.ts';
 import type { ErrorDefinition } from './error-definition.ts';
@@ -35,6 +36,7 @@ export type ErrorCode =
   | keyof typeof redisErrorCodes
   | keyof typeof fileErrorCodes
   | keyof typeof sqliteErrorCodes
+  | keyof typeof viewErrorCodes
   | keyof typeof emitErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
@@ -58,6 +60,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...redisErrorCodes,
   ...fileErrorCodes,
   ...sqliteErrorCodes,
+  ...viewErrorCodes,
   ...emitErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,

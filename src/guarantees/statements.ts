@@ -8,6 +8,7 @@ import { redisStatement } from './statements/sink-redis.ts';
 import { parkingStatement } from './statements/parking.ts';
 import { sqliteStatement } from './statements/sink-sqlite.ts';
 import { handlerStatement, kafkaStatement, postgresStatement } from './statements/sinks.ts';
+import { viewStatement } from './statements/view.ts';
 import { webhookStatement } from './statements/sink-webhook.ts';
 
 /** Every statement of the product, in the direction of a change. */
@@ -26,4 +27,5 @@ export const statements: readonly GuaranteeStatement[] = [
   handlerStatement,
   webhookStatement,
   parkingStatement,
+  viewStatement,
 ];

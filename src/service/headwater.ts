@@ -2,7 +2,7 @@ import { JournalTail } from '../delivery/journal-tail.ts';
 import { Lane } from '../delivery/lane.ts';
 import type { ParkedReport } from '../delivery/parking/parked-report.ts';
 import type { LaneStatus } from '../delivery/lane-status.ts';
-import { systemClock } from '../foundation/clock.ts';
+import { type ClockTimer, systemClock } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { silentLogger, type Logger } from '../foundation/logger.ts';
 import { nodeDisk } from '../foundation/node-disk.ts';
@@ -104,6 +104,9 @@ function openOwnJournal(config: ResolvedConfig): Promise<OpenedJournal> {
   });
 }
 
+/** How often the source is asked about copies that are not finished, for lanes whose stores say whether they are complete. */
+const copyLookIntervalMs = 1000;
+
 /** Joins the parts. It decides nothing itself. */
 class RunningHeadwater implements Headwater {
   readonly #config: ResolvedConfig;
@@ -117,6 +120,7 @@ class RunningHeadwater implements Headwater {
   #state: StatusReport['state'] = 'starting';
   #uncopiedTables: readonly UncopiedTable[] = [];
   #copiedThrough = 0n;
+  #copyTimer: ClockTimer | undefined;
   #http: HttpServer | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -167,6 +171,7 @@ class RunningHeadwater implements Headwater {
     this.#state = 'running';
     this.#retention.start();
     this.#indexing.start();
+    this.#watchCopies();
     void this.#capture.finished.then((error) => this.#noteCaptureEnd(error));
     this.#logger.info('service.started', { installation: this.#config.installation, http: this.httpUrl });
   }
@@ -205,6 +210,7 @@ class RunningHeadwater implements Headwater {
 
   async #stop(): Promise<void> {
     this.#state = 'stopping';
+    this.#copyTimer?.clear();
     this.#logger.info('service.stopping');
     await this.#retention.stop();
     await this.#capture.stop();
@@ -239,6 +245,20 @@ class RunningHeadwater implements Headwater {
     if (report === undefined) return;
     this.#uncopiedTables = report.uncopiedTables;
     this.#copiedThrough = BigInt(report.copiedThrough ?? 0);
+  }
+
+  /** A view of an idle database would not hear otherwise that the copy of its rows is whole. */
+  #watchCopies(): void {
+    const hasOwnCopies = this.#lanes.some(({ copyOrigin }) => copyOrigin !== undefined);
+    const hasViews = Object.values(this.#config.lanes).some(({ sink }) => sink.isRebuilt === true);
+    if (!this.#config.source.snapshot || !hasViews || this.#state !== 'running') return;
+    if (this.#uncopiedTables.length === 0 && !hasOwnCopies) return;
+    this.#copyTimer = systemClock.setTimer(copyLookIntervalMs, () => {
+      void this.#capture
+        .report()
+        .then((report) => this.#noteCopies(report))
+        .finally(() => this.#watchCopies());
+    });
   }
 
   /** Lanes that begin with a copy are recorded by now; whether theirs was made is for the journal to say. */

@@ -4,7 +4,7 @@ import type { BatchPlanner } from '../batch-planner.ts';
 import type { DeliveryOptions } from '../delivery.ts';
 import { nameRecord } from '../poisoned-record.ts';
 import type { OutboundBatch } from '../sink.ts';
-import { isPassed, placeText } from './parked-record.ts';
+import { comparePlaces, isPassed } from './parked-record.ts';
 import { type LoadedRecord, ParkedLoader, type ReleaseOwner } from './parked-loader.ts';
 import type { Parking } from './parking.ts';
 
@@ -27,11 +27,14 @@ export class BatchRelease {
     this.#countMax = this.#recordCountMax;
   }
 
-  /** What is loaded may have come to stand behind a record that was parked since: then it is loaded anew. */
+  /** What is loaded may have come to stand behind a record that was listed since: from there on it is loaded anew. */
   #releasable(upTo: Checkpoint): readonly LoadedRecord[] {
     if (this.#loaded.length === 0) return [];
-    const allowed = new Set(this.#parking.planRelease(this.#recordCountMax).map(placeText));
-    const stale = this.#loaded.findIndex(({ parked }) => !allowed.has(placeText(parked)));
+    const planned = this.#parking.planRelease(this.#recordCountMax);
+    const stale = this.#loaded.findIndex(({ parked }, index) => {
+      const next = planned[index];
+      return next === undefined || comparePlaces(parked, next) !== 0;
+    });
     if (stale !== -1) this.#loaded = this.#loaded.slice(0, stale);
     if (stale === 0) this.request();
     const ahead = this.#loaded.findIndex(({ parked }) => !isPassed(parked, upTo));

@@ -23,6 +23,8 @@ export class RecordingStore {
   closeCount = 0;
   openFailures: HeadwaterError[] = [];
   script: (batch: OutboundBatch) => WriteScript = () => 'take';
+  /** What happens before it says which checkpoint it holds. */
+  beforeCheckpoint: () => Promise<void> = () => Promise.resolve();
   #open: string[] = [];
   #seen: (() => void)[] = [];
 
@@ -54,9 +56,10 @@ export class RecordingStore {
     if (failure !== undefined) throw failure;
     return {
       capabilities: this.capabilities,
-      readCheckpoint: () => {
+      readCheckpoint: async () => {
+        await this.beforeCheckpoint();
         this.#open = [];
-        return Promise.resolve(this.checkpoint);
+        return this.checkpoint;
       },
       write: (batch, signal) => this.#write(batch, signal),
       [Symbol.asyncDispose]: () => {
