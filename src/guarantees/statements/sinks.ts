@@ -70,6 +70,16 @@ export const kafkaStatement: GuaranteeStatement = {
         'the way to the broker > a broker that goes down and comes back is waited for, at whatever moment of TLS or the login it goes',
     },
     {
+      text: 'With tombstones, a compacted topic ends with the keys that the table has.',
+      heldBy:
+        'the mapping of records to Kafka > tombstones stand behind deletions in the same partition, so that a compacted topic ends as the table is',
+    },
+    {
+      text: 'A key of the user keeps its records in one partition, in commit order.',
+      heldBy:
+        'the mapping of records to Kafka > a key of the user decides the partition, and records of that key stay in commit order',
+    },
+    {
       text: 'A changed partition count is refused by name.',
       heldBy:
         'the Kafka sink > a changed number of partitions is refused by name, also after a restart, until it is accepted',

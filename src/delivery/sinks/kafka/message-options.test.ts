@@ -63,7 +63,6 @@ test('a function for the topic that throws, or returns no text, parks its record
     throw new TypeError('no such field');
   };
   assert.throws(() => topicOf(insert, broken), parksWith('HW-KAFKA-022'));
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a program without types may do
   assert.throws(() => topicOf(insert, () => 7 as unknown as string), parksWith('HW-KAFKA-020'));
 });
 
@@ -93,7 +92,6 @@ test("a header of the user with one of Headwater's names parks its record, whate
 test('a function for headers that throws, or returns no texts, parks its record with a code', () => {
   const broken: readonly unknown[] = [7, null, { a: 1 }, { a: null }, { '': 'x' }, Promise.resolve({})];
   for (const value of broken) {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a program without types may do
     const headers = (): Record<string, string> => value as Record<string, string>;
     assert.throws(() => messagesOf(insert, { headers }), parksWith('HW-KAFKA-022'));
   }
