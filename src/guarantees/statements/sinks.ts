@@ -157,6 +157,15 @@ export const postgresStatement: GuaranteeStatement = {
         'the mirror into PostgreSQL 18 > keeps a value that an UPDATE left out of line, within a batch and across batches',
     },
     {
+      text: 'A differing table gets every source transaction once, too, by the map of the user.',
+      heldBy:
+        'the sink postgres, into a differing table by a map > gives effects as stated when its process is killed between an effect and the checkpoint',
+    },
+    {
+      text: 'A value that cannot be known from an UPDATE is not made up.',
+      heldBy: 'a map into PostgreSQL 18 > refuses to guess a value of which an UPDATE carries a part',
+    },
+    {
       text: 'A stale writer of the lane is refused.',
       heldBy: 'the mirror into PostgreSQL 18 > refuses a writer that another one has taken the lane from',
     },
