@@ -11,7 +11,7 @@ import type { DurableEndWatch } from './durable-place.ts';
 import type { JournalFiles } from './journal-files.ts';
 import { JournalReading } from './journal-reading.ts';
 import { noPlaces, type PlaceFinder } from './place-finder.ts';
-import { listSegments, readSummary } from './segment-catalog.ts';
+import { listSegments, readSummary, readWhileSegmentsGo } from './segment-catalog.ts';
 import { SegmentNarrowing } from './segment-narrowing.ts';
 import { SegmentTimes } from './segment-times.ts';
 
@@ -77,7 +77,11 @@ export class EmbeddedJournalReader implements JournalReader, JournalNarrowing {
     }
   }
 
-  async extent(): Promise<JournalExtent> {
+  extent(): Promise<JournalExtent> {
+    return readWhileSegmentsGo(this.#files, () => this.#readExtent());
+  }
+
+  async #readExtent(): Promise<JournalExtent> {
     const { disk, paths, journalId } = this.#files;
     const last = this.#end.place.sequence;
     const [oldest] = await listSegments(disk, paths);
@@ -94,7 +98,8 @@ export class EmbeddedJournalReader implements JournalReader, JournalNarrowing {
   }
 
   locateTime(instant: Instant): Promise<Sequence> {
-    return this.#times.locate(BigInt(Math.ceil(instant)) * 1000n, this.#end.place);
+    const micros = BigInt(Math.ceil(instant)) * 1000n;
+    return readWhileSegmentsGo(this.#files, () => this.#times.locate(micros, this.#end.place));
   }
 
   narrow(term: EventTerm, after: Sequence): Promise<readonly SequenceRange[]> {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { systemClock } from '../../foundation/clock.ts';
+import { systemClock, toInstant } from '../../foundation/clock.ts';
 import { silentLogger } from '../../foundation/logger.ts';
 import { MeanDisk } from '../../foundation/testing/mean-disk.ts';
 import { createSeededRandom } from '../../foundation/random.ts';
+
 import { sequenceZero, toSequence } from '../../model/position.ts';
 import { writeLaneGap } from '../lane-gap.ts';
 import {
@@ -68,6 +69,36 @@ describe('retention in a journal', () => {
     assert.deepEqual((await readAll(engine.reader)).met[0], { schema: '1:one' });
     await engine.close();
     assert.equal((await verifyJournal('/journal', { disk })).problem, undefined);
+  });
+
+  it('lets others ask for the extent and for a time while segments go', async () => {
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const random = createSeededRandom(seed);
+      const pause = async (): Promise<void> => {
+        for (let turn = Math.floor(random.next() * 8); turn > 0; turn -= 1) await Promise.resolve();
+      };
+      const engine = await openFilled(new MeanDisk({ random, pause }), new MemoryState());
+      const { reader } = engine;
+      const retention = engine.journal.createRetention(keepNothing, 0);
+      let isRemoving = true;
+      const removing = retention.run([{ name: 'lane', sequence: toSequence(150n) }]).finally(() => {
+        isRemoving = false;
+      });
+      const askAlways = async (ask: () => Promise<bigint>): Promise<void> => {
+        for (let least = 0n; isRemoving;) {
+          const first = await ask();
+          assert.ok(first >= least, `seed ${seed}: ${first} follows ${least}`);
+          least = first;
+        }
+      };
+      await Promise.all([
+        removing,
+        askAlways(async () => (await reader.extent()).first),
+        askAlways(() => reader.locateTime(toInstant(0))),
+      ]);
+      assert.ok((await reader.extent()).first > 100n);
+      await engine.close();
+    }
   });
 
   it('refuses a reader what was removed', async () => {

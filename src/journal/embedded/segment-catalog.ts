@@ -1,6 +1,7 @@
 import type { Disk } from '../../foundation/disk.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import { corruptBytes, missingFile } from './corruption.ts';
+import type { JournalFiles } from './journal-files.ts';
 import { type JournalPaths, parseSegmentName, segmentPath } from './journal-paths.ts';
 import { openForReading, type OpenedFile } from './segment-file.ts';
 
@@ -74,4 +75,20 @@ export function assertSuccessor(before: SegmentSummary | undefined, next: Segmen
   const expected = next.header.previousByteCount;
   const offset = Math.min(expected, before.byteCount);
   throw corruptBytes(before.path, offset, `the segment has ${before.byteCount} bytes; it was sealed with ${expected}`);
+}
+
+/** Reads anew when a segment that was listed has gone since: retention removes the oldest ones at any moment. */
+export async function readWhileSegmentsGo<Result>(
+  { disk, paths }: JournalFiles,
+  read: () => Promise<Result>,
+): Promise<Result> {
+  for (;;) {
+    const [oldest] = await listSegments(disk, paths);
+    try {
+      return await read();
+    } catch (error) {
+      const isGone = error instanceof HeadwaterError && error.code === 'HW-JOURNAL-017';
+      if (!isGone || (await listSegments(disk, paths))[0] === oldest) throw error;
+    }
+  }
 }
