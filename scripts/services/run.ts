@@ -4,7 +4,7 @@
  *   node scripts/services/run.ts postgres18 kafka -- command with arguments
  *
  * The command finds the addresses in HEADWATER_TEST_POSTGRES_15_URL, HEADWATER_TEST_POSTGRES_18_URL,
- * HEADWATER_TEST_KAFKA_BROKERS and HEADWATER_TEST_NATS_SERVERS. Ends with the command's own code: 2 wrong usage, 3 a service cannot be had.
+ * HEADWATER_TEST_KAFKA_BROKERS, HEADWATER_TEST_NATS_SERVERS and HEADWATER_TEST_RABBITMQ_URL. Ends with the command's own code: 2 wrong usage, 3 a service cannot be had.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

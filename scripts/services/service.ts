@@ -1,12 +1,12 @@
 /** The servers that tests, the demo and the benchmarks use, each shared by one run. */
-export type ServiceName = 'postgres15' | 'postgres18' | 'kafka' | 'nats' | 'redis';
+export type ServiceName = 'postgres15' | 'postgres18' | 'kafka' | 'nats' | 'rabbitmq' | 'redis';
 
 /** The PostgreSQL versions that are tested: the oldest and the newest that have binaries in a package. */
 export type PostgresMajor = 15 | 18;
 
 /** Where a service is, or why there is none. */
 export type ServiceAddress =
-  /** A PostgreSQL URL of a superuser, Kafka's brokers or NATS servers with commas between them, or a Redis URL. */
+  /** A PostgreSQL URL of a superuser, Kafka's brokers or NATS servers with commas between them, or the URL of RabbitMQ or Redis. */
   | { readonly kind: 'available'; readonly address: string }
   /** A sentence for people: what is missing and how to get it. */
   | { readonly kind: 'missing'; readonly reason: string };
@@ -18,6 +18,7 @@ export const serviceVariables: Readonly<Record<ServiceName, string>> = {
   kafka: 'HEADWATER_TEST_KAFKA_BROKERS',
   nats: 'HEADWATER_TEST_NATS_SERVERS',
   redis: 'HEADWATER_TEST_REDIS_URL',
+  rabbitmq: 'HEADWATER_TEST_RABBITMQ_URL',
 };
 
 export function isServiceName(text: string): text is ServiceName {

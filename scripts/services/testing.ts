@@ -2,6 +2,12 @@ import type { EmbeddedPostgres } from '../../src/postgres/embedded-server.ts';
 import { explainMissingKafka, type PrivateKafka, type PrivateKafkaOptions, startScratchKafka } from './kafka.ts';
 import { explainMissingNats, type PrivateNats, type PrivateNatsOptions, startScratchNats } from './nats.ts';
 import { explainMissingPostgres, type PrivatePostgresOptions, startScratchPostgres } from './postgres.ts';
+import {
+  explainMissingRabbitmq,
+  type PrivateRabbitmq,
+  type PrivateRabbitmqOptions,
+  startScratchRabbitmq,
+} from './rabbitmq.ts';
 import { explainMissingRedis, type PrivateRedis, type PrivateRedisOptions, startScratchRedis } from './redis.ts';
 import { type PostgresMajor, postgresService, type ServiceName } from './service.ts';
 import { obtainService } from './services.ts';
@@ -18,6 +24,7 @@ import { createDatabaseOn, type TestDatabase } from './test-database.ts';
 export type { PrivateKafka } from './kafka.ts';
 export type { PrivateNats } from './nats.ts';
 export type { PrivateRedis } from './redis.ts';
+export type { PrivateRabbitmq } from './rabbitmq.ts';
 export type { PostgresMajor, ServiceName } from './service.ts';
 export type { TestDatabase } from './test-database.ts';
 
@@ -27,6 +34,7 @@ export type PrivateServiceName =
   | 'privatePostgres18'
   | 'privateKafka'
   | 'privateNats'
+  | 'privateRabbitmq'
   | 'privateRedis';
 
 export interface TestDatabaseOptions {
@@ -93,6 +101,16 @@ export function startPrivateRedis(options: PrivateRedisOptions = {}): Promise<Pr
   return startScratchRedis(options);
 }
 
+/** The URL of the shared RabbitMQ. Use names of your own: queues stay until the run ends. */
+export function rabbitmqUrl(): Promise<string> {
+  return serviceAddress('rabbitmq');
+}
+
+/** A RabbitMQ of the test's own, to be killed, stopped, restarted and configured. */
+export function startPrivateRabbitmq(options: PrivateRabbitmqOptions = {}): Promise<PrivateRabbitmq> {
+  return startScratchRabbitmq(options);
+}
+
 async function serviceAddress(name: ServiceName): Promise<string> {
   const service = await obtainService(name);
   if (service.kind === 'available') return service.address;
@@ -111,6 +129,8 @@ async function explainMissing(name: ServiceName | PrivateServiceName): Promise<s
       return explainMissingNats();
     case 'privateRedis':
       return explainMissingRedis();
+    case 'privateRabbitmq':
+      return explainMissingRabbitmq();
     default: {
       const service = await obtainService(name);
       return service.kind === 'missing' ? service.reason : undefined;

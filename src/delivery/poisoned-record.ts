@@ -15,6 +15,8 @@ const placeCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-KAFKA-006',
   'HW-NATS-006',
   'HW-NATS-021',
+  'HW-RABBITMQ-006',
+  'HW-RABBITMQ-009',
   'HW-SQLITE-004',
 ]);
 
@@ -37,6 +39,10 @@ const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HW-NATS-008',
   'HW-NATS-019',
   'HW-NATS-020',
+  'HW-RABBITMQ-008',
+  'HW-RABBITMQ-015',
+  'HW-RABBITMQ-016',
+  'HW-RABBITMQ-017',
   'HW-VIEW-003',
   'HW-VIEW-004',
   'HW-VIEW-005',

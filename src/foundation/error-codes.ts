@@ -11,6 +11,7 @@ import { kafkaErrorCodes } from './error-codes/kafka.ts';
 import { laneErrorCodes } from './error-codes/lane.ts';
 import { natsErrorCodes } from './error-codes/nats.ts';
 import { objectsErrorCodes } from './error-codes/objects.ts';
+import { rabbitmqErrorCodes } from './error-codes/rabbitmq.ts';
 import { redisErrorCodes } from './error-codes/redis.ts';
 import { serviceErrorCodes } from './error-codes/service.ts';
 import { setupErrorCodes } from './error-codes/setup.ts';
@@ -32,6 +33,7 @@ export type ErrorCode =
   | keyof typeof sinkErrorCodes
   | keyof typeof kafkaErrorCodes
   | keyof typeof natsErrorCodes
+  | keyof typeof rabbitmqErrorCodes
   | keyof typeof webhookErrorCodes
   | keyof typeof redisErrorCodes
   | keyof typeof fileErrorCodes
@@ -56,6 +58,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...sinkErrorCodes,
   ...kafkaErrorCodes,
   ...natsErrorCodes,
+  ...rabbitmqErrorCodes,
   ...webhookErrorCodes,
   ...redisErrorCodes,
   ...fileErrorCodes,

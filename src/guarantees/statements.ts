@@ -4,6 +4,7 @@ import { adoptedOutboxStatement, emitMessageStatement, emitOutboxStatement } fro
 import { journalStatement } from './statements/journal.ts';
 import { fileStatement } from './statements/sink-file.ts';
 import { natsStatement } from './statements/sink-nats.ts';
+import { rabbitmqStatement } from './statements/sink-rabbitmq.ts';
 import { redisStatement } from './statements/sink-redis.ts';
 import { parkingStatement } from './statements/parking.ts';
 import { sqliteStatement } from './statements/sink-sqlite.ts';
@@ -20,6 +21,7 @@ export const statements: readonly GuaranteeStatement[] = [
   journalStatement,
   kafkaStatement,
   natsStatement,
+  rabbitmqStatement,
   postgresStatement,
   redisStatement,
   sqliteStatement,

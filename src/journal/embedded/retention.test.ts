@@ -80,12 +80,10 @@ describe('retention in a journal', () => {
       const engine = await openFilled(new MeanDisk({ random, pause }), new MemoryState());
       const { reader } = engine;
       const retention = engine.journal.createRetention(keepNothing, 0);
-      let isRemoving = true;
-      const removing = retention.run([{ name: 'lane', sequence: toSequence(150n) }]).finally(() => {
-        isRemoving = false;
-      });
+      const removed = new AbortController();
+      const removing = retention.run([{ name: 'lane', sequence: toSequence(150n) }]).finally(() => removed.abort());
       const askAlways = async (ask: () => Promise<bigint>): Promise<void> => {
-        for (let least = 0n; isRemoving;) {
+        for (let least = 0n; !removed.signal.aborted;) {
           const first = await ask();
           assert.ok(first >= least, `seed ${seed}: ${first} follows ${least}`);
           least = first;

@@ -10,9 +10,7 @@ export const firstChunkRows = 10_000;
 const chunkRowsMin = 500;
 /** The most rows of a chunk. */
 export const chunkRowsMax = 200_000;
-/** The stream is held while a chunk is read, so a chunk is short. */
-const chunkTargetMs = 150;
-/** And it lies in memory. */
+/** A chunk lies in memory. */
 const chunkTargetBytes = 12_582_912;
 
 /** Why a table cannot be copied; it stays listed as uncopied. */
@@ -24,6 +22,7 @@ export interface CopyRefusal {
 export function planChunkRows(
   asked: number,
   taken: { rowCount: number; byteCount: number; durationMs: number },
+  chunkTargetMs: number,
 ): number {
   if (taken.rowCount === 0) return asked;
   const byTime = asked * (chunkTargetMs / Math.max(1, taken.durationMs));

@@ -8,6 +8,7 @@ import type { LaneCopyRequest } from '../../change-source.ts';
 import type { CopyReport } from '../../source-report.ts';
 import type { CutStream } from '../replication/cut-stream.ts';
 import type { StreamSession } from '../replication/stream-session.ts';
+import { PaceKeeper } from './copy-pace.ts';
 import {
   chunkRowsMax,
   firstChunkRows,
@@ -49,6 +50,8 @@ const cutTimeoutMs = 20_000;
 const refusalPauseMs = 30_000;
 const progressIntervalMs = 5000;
 const retryPauseMsMax = 200;
+/** A round that took long waited for something else: that is no reason to rest long. */
+const restMsMax = 500;
 
 /** One table of a round and what its session reads. */
 interface CopyTask {
@@ -69,6 +72,7 @@ export class SnapshotRunner {
   readonly #chunkRows = new Map<string, number>();
   /** How far copies have come that were appended by this runner. */
   readonly #appended = new Map<string, CopyProgress>();
+  readonly #paceKeeper = new PaceKeeper();
   #sessions: SnapshotSession[] = [];
   #loggedMs: number | undefined;
   #requests: readonly LaneCopyRequest[] = [];
@@ -96,9 +100,12 @@ export class SnapshotRunner {
           await this.#waitForWork(signal);
           continue;
         }
+        const startedMs = clock.monotonicMs();
         const isPlaced = await this.#round(stream, work, signal);
         failures = isPlaced ? 0 : failures + 1;
-        if (failures > 0) await clock.sleep(Math.min(2 ** failures, retryPauseMsMax), signal);
+        const restMs = (clock.monotonicMs() - startedMs) * this.#paceKeeper.pace.restFactor;
+        const pauseMs = isPlaced ? Math.min(restMs, restMsMax) : Math.min(2 ** failures, retryPauseMsMax);
+        if (pauseMs > 0) await clock.sleep(pauseMs, signal);
       }
     } finally {
       stream.session.cutStream?.openGate();
@@ -167,6 +174,7 @@ export class SnapshotRunner {
     cutStream.closeGate();
     try {
       const snapshot = await leader.take();
+      this.#paceKeeper.note(snapshot.cut.xmax, this.#options.clock.monotonicMs());
       if (!(await this.#reach(cutStream, stream, snapshot))) return false;
       signal.throwIfAborted();
       const tasks = work.map((uncopied, index): CopyTask => {
@@ -213,7 +221,7 @@ export class SnapshotRunner {
     const startedMs = clock.monotonicMs();
     const rows = await task.session.copy(table, isKeyless ? [] : task.progress.lastKey, limit);
     const durationMs = clock.monotonicMs() - startedMs;
-    this.#chunkRows.set(key, planChunkRows(limit, { ...rows, durationMs }));
+    this.#chunkRows.set(key, planChunkRows(limit, { ...rows, durationMs }, this.#paceKeeper.pace.chunkTargetMs));
     const tooLarge = isKeyless ? refuseKeyless(rows) : undefined;
     if (tooLarge !== undefined) return this.#refuse(task, table, tooLarge.reason);
     return { task, table, rows, isLast: isKeyless || rows.rowCount < limit };
