@@ -40,7 +40,7 @@ export const kafkaStatement: GuaranteeStatement = {
   residual: [
     'the consumer’s own effect: its inbox or an idempotent write is its part',
     'a batch of one commit may span several Kafka transactions',
-    'a broker that loses the marker of a partition: an abort of the next transaction there, before the loss is seen, hides acknowledged records',
+    'a broker that loses the marker of a partition: where the next transaction wrote there too before it is aborted, acknowledged records are hidden',
   ],
   cost: ['one Kafka transaction per batch: a few milliseconds', 'one compacted topic for positions'],
   claims: [
