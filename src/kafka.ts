@@ -3,8 +3,10 @@ export { kafkaSink } from './delivery/sinks/kafka/kafka-sink.ts';
 export type { BrokerAddress } from './delivery/sinks/kafka/broker-address.ts';
 export type {
   KafkaCompression,
+  KafkaHeaders,
   KafkaSasl,
   KafkaSecret,
   KafkaSinkOptions,
   KafkaTopic,
+  KafkaTopicTemplates,
 } from './delivery/sinks/kafka/kafka-options.ts';

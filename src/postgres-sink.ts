@@ -2,6 +2,7 @@
 export { postgresSink } from './delivery/sinks/postgres/postgres-sink.ts';
 export { printSinkSql } from './delivery/sinks/postgres/sink-objects.sql.ts';
 export type {
+  ColumnSource,
   LentClient,
   LentPool,
   PostgresSinkOptions,

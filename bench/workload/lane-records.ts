@@ -26,7 +26,7 @@ export async function readLaneRecords(reader: JournalReader, topic: string, coun
     }
     for (const record of part.records) {
       const outbound = toOutboundRecord(record, part.header, {});
-      const messages = outbound === undefined ? [] : toOutboundMessages(outbound, topic);
+      const messages = outbound === undefined ? [] : toOutboundMessages(outbound, { topic });
       for (const { id, key, value, operation, contentType, table } of messages) {
         const written = headers.write({ id, operation, contentType, record, table, header: part.header });
         records.push({

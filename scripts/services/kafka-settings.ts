@@ -3,19 +3,32 @@ export interface BrokerSettings {
   readonly port: number;
   readonly controllerPort: number;
   readonly dataDirectory: string;
-  /** A second listener, which asks for user name and password (SASL PLAIN). */
+  /** A second listener, which asks for user name and password (SASL PLAIN, SCRAM) or an unsigned token (OAUTHBEARER). */
   readonly sasl?: { readonly port: number; readonly username: string; readonly password: string } | undefined;
   /** Further settings of the broker. */
   readonly settings?: Readonly<Record<string, string | number | boolean>> | undefined;
+  readonly tls?: readonly TlsListenerFiles[];
+}
+
+/** A listener with TLS, and the PEM files that it reads. */
+export interface TlsListenerFiles {
+  readonly port: number;
+  /** Private key and certificate. */
+  readonly keyStore: string;
+  /** Who may sign certificates of clients. Undefined: none is asked for. */
+  readonly trustStore: string | undefined;
 }
 
 /** `server.properties` of one node that is broker and controller, small and quick to start; loopback only. */
 export function renderBrokerProperties(settings: BrokerSettings): string {
-  const { port, controllerPort, sasl } = settings;
+  const { port, controllerPort, sasl, tls = [] } = settings;
   const saslListener = sasl === undefined ? '' : `,SASL_PLAINTEXT://127.0.0.1:${sasl.port}`;
-  const listeners = `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${saslListener}`;
+  const tlsListeners = tls.map((listener, index) => `,TLS${index}://127.0.0.1:${listener.port}`).join('');
+  const tlsProtocols = tls.map((_, index) => `,TLS${index}:SSL`).join('');
+  const listeners = `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${saslListener}${tlsListeners}`;
   return renderProperties({
     ...(sasl === undefined ? {} : renderSasl(sasl)),
+    ...Object.fromEntries(tls.flatMap((listener, index) => Object.entries(renderTls(listener, index)))),
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.bootstrap.servers': `127.0.0.1:${controllerPort}`,
@@ -23,7 +36,7 @@ export function renderBrokerProperties(settings: BrokerSettings): string {
     'advertised.listeners': listeners,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT',
+    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT${tlsProtocols}`,
     'log.dirs': settings.dataDirectory,
     'default.replication.factor': 1,
     'min.insync.replicas': 1,
@@ -68,10 +81,30 @@ export function renderLogProperties(): string {
 }
 
 function renderSasl(sasl: { readonly username: string; readonly password: string }): Readonly<Record<string, string>> {
-  const module = 'org.apache.kafka.common.security.plain.PlainLoginModule';
+  const prefix = 'listener.name.sasl_plaintext';
+  const module = 'org.apache.kafka.common.security';
+  const login = `${module}.scram.ScramLoginModule required;`;
   return {
-    'listener.name.sasl_plaintext.sasl.enabled.mechanisms': 'PLAIN',
-    'listener.name.sasl_plaintext.plain.sasl.jaas.config': `${module} required user_${sasl.username}="${sasl.password}";`,
+    [`${prefix}.sasl.enabled.mechanisms`]: 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
+    [`${prefix}.plain.sasl.jaas.config`]: `${module}.plain.PlainLoginModule required user_${sasl.username}="${sasl.password}";`,
+    [`${prefix}.scram-sha-256.sasl.jaas.config`]: login,
+    [`${prefix}.scram-sha-512.sasl.jaas.config`]: login,
+    // Without further settings the broker takes unsigned tokens and checks their subject and times.
+    [`${prefix}.oauthbearer.sasl.jaas.config`]: `${module}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`,
+  };
+}
+
+function renderTls({ keyStore, trustStore }: TlsListenerFiles, index: number): Readonly<Record<string, string>> {
+  const prefix = `listener.name.tls${index}.ssl`;
+  const clients = {
+    [`${prefix}.client.auth`]: 'required',
+    [`${prefix}.truststore.type`]: 'PEM',
+    [`${prefix}.truststore.location`]: trustStore ?? '',
+  };
+  return {
+    [`${prefix}.keystore.type`]: 'PEM',
+    [`${prefix}.keystore.location`]: keyStore,
+    ...(trustStore === undefined ? {} : clients),
   };
 }
 

@@ -9,7 +9,7 @@ import { claimDirectory, type DirectoryClaim } from '../../src/postgres/server-d
 import { withPreparationLock } from './cache.ts';
 import { type KafkaDistribution, openKafkaDistribution } from './kafka-distribution.ts';
 import { waitForKafka } from './kafka-readiness.ts';
-import { renderBrokerProperties, renderLogProperties } from './kafka-settings.ts';
+import { renderBrokerProperties, renderLogProperties, type TlsListenerFiles } from './kafka-settings.ts';
 import { withProgress } from './progress.ts';
 import { nameScratchDirectory } from './scratch.ts';
 
@@ -17,12 +17,22 @@ export { explainMissingKafka } from './kafka-distribution.ts';
 
 const run = promisify(execFile);
 
+/** A listener with TLS; texts are PEM. */
+export interface TlsListener {
+  readonly certificate: string;
+  readonly key: string;
+  /** Whose client certificates it asks for and accepts. Undefined: it asks for none. */
+  readonly clientAuthority?: string;
+}
+
 export interface PrivateKafkaOptions {
   readonly signal?: AbortSignal;
-  /** A second listener, which asks for this user name and password (SASL PLAIN). */
+  /** A second listener, which asks for this user name and password (SASL PLAIN, SCRAM) or an unsigned token (OAUTHBEARER). */
   readonly sasl?: { readonly username: string; readonly password: string };
   /** Further settings of the broker. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
+  /** Further listeners, with TLS. */
+  readonly tls?: readonly TlsListener[];
 }
 
 /** One broker in a scratch directory, on the same port for its whole life. */
@@ -30,6 +40,8 @@ export interface PrivateKafka extends AsyncDisposable {
   readonly brokers: readonly string[];
   /** The same broker's listener with SASL; empty when none was asked for. */
   readonly saslBrokers: readonly string[];
+  /** The same broker's listeners with TLS, in the order asked for. */
+  readonly tlsBrokers: readonly string[];
   readonly directory: string;
   readonly logFile: string;
   readonly isRunning: boolean;
@@ -88,6 +100,7 @@ async function startBroker(distribution: KafkaDistribution, options: BrokerOptio
     port: await findLoopbackPort(),
     controllerPort: await findLoopbackPort(),
     sasl: options.sasl === undefined ? undefined : { ...options.sasl, port: await findLoopbackPort() },
+    tlsPorts: await Promise.all((options.tls ?? []).map(() => findLoopbackPort())),
   });
   try {
     await broker.format();
@@ -104,11 +117,13 @@ interface BrokerPlan {
   readonly port: number;
   readonly controllerPort: number;
   readonly sasl: { readonly port: number; readonly username: string; readonly password: string } | undefined;
+  readonly tlsPorts: readonly number[];
 }
 
 class ScratchBroker implements PrivateKafka {
   readonly brokers: readonly string[];
   readonly saslBrokers: readonly string[];
+  readonly tlsBrokers: readonly string[];
   readonly directory: string;
   readonly logFile: string;
   readonly #claim: DirectoryClaim;
@@ -125,6 +140,7 @@ class ScratchBroker implements PrivateKafka {
     this.directory = claim.directory;
     this.brokers = [`127.0.0.1:${plan.port}`];
     this.saslBrokers = plan.sasl === undefined ? [] : [`127.0.0.1:${plan.sasl.port}`];
+    this.tlsBrokers = plan.tlsPorts.map((port) => `127.0.0.1:${port}`);
     this.logFile = join(this.directory, 'server.log');
     this.#claim = claim;
     this.#distribution = distribution;
@@ -141,10 +157,9 @@ class ScratchBroker implements PrivateKafka {
   async format(): Promise<void> {
     const dataDirectory = join(this.directory, 'data');
     await mkdir(dataDirectory);
-    await writeFile(
-      this.#properties,
-      renderBrokerProperties({ ...this.#plan, dataDirectory, settings: this.#plan.options.settings }),
-    );
+    const tls = await Promise.all(this.#plan.tlsPorts.map((port, index) => this.#writeTlsFiles(port, index)));
+    const { settings } = this.#plan.options;
+    await writeFile(this.#properties, renderBrokerProperties({ ...this.#plan, tls, dataDirectory, settings }));
     await writeFile(this.#logProperties, renderLogProperties());
     const [java, ...flags] = this.#javaCommand([]);
     const format = [
@@ -155,9 +170,30 @@ class ScratchBroker implements PrivateKafka {
       createClusterId(),
       '-c',
       this.#properties,
+      ...this.#scramArguments(),
     ];
     const { signal } = this.#plan.options;
     await run(java, [...flags, ...format], signal === undefined ? {} : { signal });
+  }
+
+  async #writeTlsFiles(port: number, index: number): Promise<TlsListenerFiles> {
+    const { certificate = '', clientAuthority, key = '' } = this.#plan.options.tls?.[index] ?? {};
+    const keyStore = join(this.directory, `tls-${index}.pem`);
+    await writeFile(keyStore, `${key}${certificate}`, { mode: 0o600 });
+    if (clientAuthority === undefined) return { port, keyStore, trustStore: undefined };
+    const trustStore = join(this.directory, `tls-${index}-clients.pem`);
+    await writeFile(trustStore, clientAuthority);
+    return { port, keyStore, trustStore };
+  }
+
+  /** The users of SCRAM live in the cluster's own metadata. */
+  #scramArguments(): readonly string[] {
+    const { sasl } = this.#plan;
+    if (sasl === undefined) return [];
+    return ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
+      '--add-scram',
+      `${mechanism}=[name=${sasl.username},password=${sasl.password}]`,
+    ]);
   }
 
   stop(): Promise<void> {

@@ -10,6 +10,7 @@ import { initCommand } from './commands/init.ts';
 import { journalCommand } from './commands/journal.ts';
 import { parkedCommand } from './commands/parked.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { replayCommand } from './commands/replay.ts';
 import { runCommand } from './commands/run.ts';
 import { sqlCommand } from './commands/sql.ts';
 import { statusCommand } from './commands/status.ts';
@@ -27,6 +28,7 @@ export const commands: readonly Command[] = [
   tailCommand,
   parkedCommand,
   traceCommand,
+  replayCommand,
   journalCommand,
   sqlCommand,
   migrateCommand,

@@ -12,6 +12,7 @@ export function formatStatus(report: StatusReport, style: TextStyle): string {
     '',
     `${style.bold('source')}   ${formatSource(report.source)}`,
     ...report.source.copies.map((copy) => `${style.bold('copy')}     ${formatCopy(copy)}`),
+    `${style.bold('owner')}    ${formatOwner(report)}`,
     `${style.bold('journal')}  ${report.journal.firstSequence}–${report.journal.lastSequence}, ${formatBytes(report.journal.byteCount)} of ${formatBytes(report.journal.capacityBytes)}, ${report.journal.directory}`,
     '',
     ...formatTable(
@@ -20,6 +21,14 @@ export function formatStatus(report: StatusReport, style: TextStyle): string {
     ),
   ];
   return lines.join('\n');
+}
+
+function formatOwner({ owner, takeover }: StatusReport): string {
+  const text = `process ${owner.pid} on ${owner.host} since ${owner.since}`;
+  if (takeover === null) return text;
+  const from = takeover.from === null ? 'another process' : `process ${takeover.from.pid}`;
+  const way = takeover.orderly ? 'stopped in order' : 'ended without a word';
+  return `${text}, took over from ${from}, which ${way}, after a pause of ${formatDuration(takeover.pauseMs)}`;
 }
 
 function findProblems(report: StatusReport): string[] {

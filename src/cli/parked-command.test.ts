@@ -49,6 +49,7 @@ describe('headwater parked', () => {
       allowedHosts: [],
       status: () => Promise.reject(new HeadwaterError('HW-INTERNAL-001', 'nobody asks')),
       lanes: [lane],
+      replay: () => Promise.reject(new Error('no replay here')),
     });
   });
   afterEach(async () => {
@@ -137,6 +138,7 @@ describe('POST /parked', () => {
       allowedHosts: [],
       status: () => Promise.reject(new HeadwaterError('HW-INTERNAL-001', 'nobody asks')),
       lanes: [lane],
+      replay: () => Promise.reject(new Error('no replay here')),
     });
     const post = async (headers: Record<string, string>, body: string, method = 'POST'): Promise<number> => {
       const response = await fetch(new URL('/parked/retry', server.url), {

@@ -1,18 +1,18 @@
 import { HeadwaterError } from '../foundation/error.ts';
 import type { ResolvedConfig } from '../service/config-types.ts';
-import { startResolved, type Headwater } from '../service/headwater.ts';
+import { startResolved, type Headwater, type StartOptions } from '../service/headwater.ts';
 import type { CommandInput } from './command.ts';
 import { startLean } from './lean-start.ts';
 
 /** Starts Headwater. Undefined: it was asked to stop before it ran, and nothing is left running. @throws as `startHeadwater` */
 export async function startUnlessInterrupted(
   config: ResolvedConfig,
-  signal: AbortSignal,
+  options: StartOptions & { readonly signal: AbortSignal },
 ): Promise<Headwater | undefined> {
   try {
-    return await startLean(() => startResolved(config, { signal }));
+    return await startLean(() => startResolved(config, options));
   } catch (thrown) {
-    if (signal.aborted) return undefined;
+    if (options.signal.aborted) return undefined;
     throw thrown;
   }
 }

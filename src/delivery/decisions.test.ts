@@ -7,8 +7,8 @@ import { toLsn } from '../model/lsn.ts';
 import { sequenceZero, toSequence } from '../model/position.ts';
 import { type Checkpoint, checkpointBehind } from './checkpoint.ts';
 import { decodeCheckpoint, encodeCheckpoint } from './checkpoint-text.ts';
-import { decideIdentity, type LaneIdentity } from './lane-identity.ts';
-import { listLanes, readCheckpoint, removeLane, writeCheckpoint, writeLane } from './lane-store.ts';
+import { type ConfiguredLane, decideIdentity, type LaneIdentity } from './lane-identity.ts';
+import { listLanes, readCheckpoint, removeLane, renameLane, writeCheckpoint, writeLane } from './lane-store.ts';
 import { decideByHeld, decideRetry } from './retry-decision.ts';
 import { assertCheckpointFits, resolveStart } from './start-resolution.ts';
 import { createMemoryStates } from '../testing/memory-journal.ts';
@@ -162,15 +162,27 @@ describe('the identity of a lane', () => {
     revision: 1,
     start: 'beginning',
     origin: sequenceZero,
+    originalName: 'a',
+    functionDigest: 'f',
   };
-  const lane = { name: 'a', sinkKind: 'postgres', target: 't', revision: 1, replaces: undefined };
+  const lane: ConfiguredLane = {
+    name: 'a',
+    sinkKind: 'postgres',
+    target: 't',
+    revision: 1,
+    functionDigest: 'f',
+    replaces: undefined,
+    renamedFrom: undefined,
+    continuesRevision: undefined,
+    onChangedFunctions: 'refuse',
+  };
   const known = (...configuredNames: string[]): Parameters<typeof decideIdentity>[1] => ({
     recorded: [recorded],
     configuredNames,
   });
 
   test('is recognised, is new, or is refused by name', () => {
-    assert.deepEqual(decideIdentity(lane, known('a')), { kind: 'known', recorded });
+    assert.deepEqual(decideIdentity(lane, known('a')), { kind: 'known', recorded, identity: recorded });
     assert.throws(() => decideIdentity({ ...lane, target: 'u' }, known('a')), { code: 'HW-LANE-005' });
     assert.throws(() => decideIdentity({ ...lane, sinkKind: 'kafka' }, known('a')), { code: 'HW-LANE-005' });
     assert.throws(() => decideIdentity({ ...lane, revision: 2 }, known('a')), { code: 'HW-LANE-006' });
@@ -187,11 +199,67 @@ describe('the identity of a lane', () => {
     });
   });
 
+  test('goes on under another name where `renamedFrom` says so, with the name that its sink knows', () => {
+    const renamed: ConfiguredLane = { ...lane, name: 'b', renamedFrom: 'a' };
+    const identity = { ...recorded, name: 'b' };
+    assert.deepEqual(decideIdentity(renamed, known('b')), { kind: 'known', recorded, identity });
+    const after = { recorded: [identity], configuredNames: ['b'] };
+    assert.deepEqual(
+      decideIdentity(renamed, after),
+      { kind: 'known', recorded: identity, identity },
+      'of no effect then',
+    );
+    const again = decideIdentity({ ...lane, name: 'c', renamedFrom: 'b' }, { ...after, configuredNames: ['c'] });
+    assert.ok(again.kind === 'known');
+    assert.deepEqual([again.identity.name, again.identity.originalName], ['c', 'a']);
+    assert.deepEqual(decideIdentity(renamed, { recorded: [], configuredNames: ['b'] }), {
+      kind: 'new',
+      givesUp: undefined,
+    });
+    assert.throws(() => decideIdentity(renamed, known('a', 'b')), { code: 'HW-LANE-018' });
+    assert.throws(() => decideIdentity(lane, { ...after, configuredNames: ['a', 'b'] }), { code: 'HW-LANE-018' });
+    assert.throws(() => decideIdentity({ ...renamed, target: 'u' }, known('b')), { code: 'HW-LANE-005' });
+    assert.throws(() => decideIdentity({ ...renamed, revision: 2 }, known('b')), { code: 'HW-LANE-006' });
+  });
+
+  test('goes on with changed functions where the configuration names the revision that it goes on from', () => {
+    const changed: ConfiguredLane = { ...lane, functionDigest: 'g' };
+    assert.throws(() => decideIdentity(changed, known('a')), { code: 'HW-LANE-019' });
+    const accepted = decideIdentity({ ...changed, onChangedFunctions: 'go-on' }, known('a'));
+    assert.deepEqual(accepted.kind === 'known' && accepted.identity, { ...recorded, functionDigest: 'g' });
+    const raised: ConfiguredLane = { ...changed, revision: 2, continuesRevision: 1 };
+    const identity = { ...recorded, revision: 2, functionDigest: 'g' };
+    assert.deepEqual(decideIdentity(raised, known('a')), { kind: 'known', recorded, identity });
+    const third = { recorded: [identity], configuredNames: ['a'] };
+    assert.throws(
+      () => decideIdentity({ ...raised, revision: 3 }, third),
+      { code: 'HW-LANE-006' },
+      'not once and for all',
+    );
+    const { functionDigest: _, ...unnoted } = recorded;
+    const noted = decideIdentity(changed, { recorded: [unnoted], configuredNames: ['a'] });
+    assert.equal(noted.kind === 'known' && noted.identity.functionDigest, 'g', 'what nobody noted is no change');
+  });
+
   test('is kept as it was, and an unknown form is refused', () => {
     const store = createMemoryStates();
     writeLane(store, recorded);
     assert.deepEqual(listLanes(store), [recorded]);
-    for (const text of ['', '{}', '{"version":2}', JSON.stringify({ ...recorded, version: 1, origin: '-1' })]) {
+    const renamed = { ...recorded, name: 'b' };
+    store.write('checkpoint', 'a', 'somewhere');
+    store.write('parked', 'a/1/2', 'one');
+    store.write('parked', 'ab/1/2', 'of another lane');
+    renameLane(store, 'a', renamed);
+    assert.deepEqual(listLanes(store), [renamed]);
+    assert.deepEqual(store.list('checkpoint'), [['b', 'somewhere']]);
+    assert.deepEqual(store.list('parked'), [
+      ['ab/1/2', 'of another lane'],
+      ['b/1/2', 'one'],
+    ]);
+    const [text] = store.list('lane').map(([, found]) => JSON.parse(found) as { version: number });
+    assert.equal(text?.version, 2, 'no release that knows nothing of renames takes it for a lane of that name');
+    writeLane(store, recorded);
+    for (const text of ['', '{}', '{"version":3}', JSON.stringify({ ...recorded, version: 1, origin: '-1' })]) {
       store.write('lane', 'a', text);
       assert.throws(() => listLanes(store), { code: 'HW-LANE-007' });
     }

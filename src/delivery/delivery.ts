@@ -27,6 +27,7 @@ export interface DeliveryObserver {
 
 /** What a delivery works with; all of it is lent. */
 export interface DeliveryOptions {
+  /** By which copies are made for the lane: its original name. */
   readonly laneName: string;
   readonly sink: Sink;
   readonly tail: JournalTail;

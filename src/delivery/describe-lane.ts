@@ -36,12 +36,14 @@ export interface LaneParts {
 /** What a lane does and how far it is, in one snapshot. Pure. */
 export function describeLane(parts: LaneParts): LaneStatus {
   const { options, counts, identity, laneName, parking } = parts;
-  const uncopiedTables = parts.uncopiedTables.filter((table) => isForLane(table, laneName));
+  const originalName = identity?.originalName ?? laneName;
+  const uncopiedTables = parts.uncopiedTables.filter((table) => isForLane(table, originalName));
   const { foreignMessages, adoptedOutboxChanges, outboxChanges } = counts;
   const beganLater = hasBegunLater(identity);
   const hasTakenCopies = (parts.checkpoint?.sequence ?? 0n) >= parts.copiedThrough;
   return {
     name: parts.laneName,
+    originalName,
     sinkKind: options.sink.kind,
     target: options.sink.target,
     condition: conditionOf(parts.state),

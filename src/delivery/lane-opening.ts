@@ -1,13 +1,21 @@
 import { HeadwaterError } from '../foundation/error.ts';
+import type { Logger } from '../foundation/logger.ts';
 import type { JournalReader } from '../journal/journal-reader.ts';
 import { readLaneGap, removeLaneGap } from '../journal/lane-gap.ts';
 import type { StateStore } from '../journal/state-store.ts';
 import { toInstant } from '../foundation/clock.ts';
 import type { Sequence } from '../model/position.ts';
 import { type Checkpoint, checkpointBehind, isSameCheckpoint } from './checkpoint.ts';
-import { decideIdentity, describeStart, type LaneIdentity } from './lane-identity.ts';
+import { digestFunctions } from './function-digest.ts';
+import {
+  type ConfiguredLane,
+  decideIdentity,
+  describeStart,
+  type IdentityDecision,
+  type LaneIdentity,
+} from './lane-identity.ts';
 import type { LaneStart, ResolvedLaneOptions } from './lane-options.ts';
-import { listLanes, readCheckpoint, removeLane, writeCheckpoint, writeLane } from './lane-store.ts';
+import { listLanes, readCheckpoint, removeLane, renameLane, writeCheckpoint, writeLane } from './lane-store.ts';
 import type { Parking } from './parking/parking.ts';
 import { removeParked } from './parking/parked-store.ts';
 import type { Sink } from './sink.ts';
@@ -21,6 +29,7 @@ export interface LanePlace {
   readonly options: ResolvedLaneOptions;
   /** The names of all lanes of the configuration: a recorded one that is missing may be this one's former name. */
   readonly configuredNames: readonly string[];
+  readonly logger: Logger;
 }
 
 /** A lane as the state beside the journal has it. */
@@ -32,22 +41,24 @@ export interface RecordedLane {
 
 /**
  * Finds the lane in the state, or records it anew with its start resolved, so that `now` stays the same now after a restart.
- * @throws HW-LANE-001 … 007: refusals by name, nothing changed.
+ * A new name or revision that the configuration says to go on with is recorded in one step.
+ * @throws HW-LANE-001 … 007, -018, -019: refusals by name, nothing changed.
  */
 export async function recordLane(place: LanePlace): Promise<RecordedLane> {
   const { reader, states, laneName, options } = place;
-  const { sink, revision, replaces, start } = options;
-  const configured = { name: laneName, sinkKind: sink.kind, target: sink.target, revision, replaces };
+  const { start } = options;
+  const configured = toConfigured(place);
   const decision = decideIdentity(configured, { recorded: listLanes(states), configuredNames: place.configuredNames });
+  if (decision.kind === 'known') recordChanges(place, decision);
   const extent = await reader.extent();
-  const found = decision.kind === 'known' ? decision.recorded : undefined;
-  if (found !== undefined && sink.isRebuilt === true && reachesBack(found, { start, first: extent.first })) {
+  const found = decision.kind === 'known' ? decision.identity : undefined;
+  if (found !== undefined && options.sink.isRebuilt === true && reachesBack(found, { start, first: extent.first })) {
     const checkpoint = checkpointBehind(reader.journalId, found.origin);
     // What retention counts on goes back with the lane.
     writeCheckpoint(states, laneName, checkpoint);
     return { identity: found, checkpoint };
   }
-  const known = found !== undefined && sink.isRebuilt !== true ? readCheckpoint(states, laneName) : undefined;
+  const known = found !== undefined && options.sink.isRebuilt !== true ? readCheckpoint(states, laneName) : undefined;
   if (found !== undefined && known !== undefined) return { identity: found, checkpoint: known };
 
   const located = typeof start === 'object' ? await reader.locateTime(toInstant(start.at.getTime())) : extent.last;
@@ -57,8 +68,17 @@ export async function recordLane(place: LanePlace): Promise<RecordedLane> {
     last: extent.last,
     located,
   });
-  const { name, sinkKind, target } = configured;
-  const identity = { name, sinkKind, target, revision, start: describeStart(start), origin: checkpoint.sequence };
+  const { name, sinkKind, target, revision, functionDigest } = configured;
+  const identity: LaneIdentity = {
+    name,
+    sinkKind,
+    target,
+    revision,
+    start: describeStart(start),
+    origin: checkpoint.sequence,
+    originalName: decision.kind === 'known' ? decision.identity.originalName : name,
+    functionDigest,
+  };
   removeLaneGap(states, laneName);
   removeParked(states, laneName);
   // The identity comes last: without it, the next start resolves the start again.
@@ -77,6 +97,39 @@ function reachesBack(
   { start, first }: { readonly start: LaneStart; readonly first: Sequence },
 ): boolean {
   return recorded.start === describeStart(start) && recorded.origin + 1n >= first;
+}
+
+function toConfigured({ laneName, options }: LanePlace): ConfiguredLane {
+  const { sink, revision, replaces, renamedFrom, continuesRevision, onChangedFunctions } = options;
+  return {
+    name: laneName,
+    sinkKind: sink.kind,
+    target: sink.target,
+    revision,
+    functionDigest: digestFunctions(options),
+    replaces,
+    renamedFrom,
+    continuesRevision,
+    onChangedFunctions,
+  };
+}
+
+function recordChanges(
+  { logger, states }: LanePlace,
+  { identity, recorded }: Extract<IdentityDecision, { readonly kind: 'known' }>,
+): void {
+  const lane = identity.name;
+  if (recorded.name !== lane) {
+    renameLane(states, recorded.name, identity);
+    logger.warn('lane goes on under another name', { lane, former: recorded.name });
+  } else if (recorded.revision !== identity.revision || recorded.functionDigest !== identity.functionDigest) {
+    writeLane(states, identity);
+  }
+  if (recorded.revision !== identity.revision) {
+    logger.warn('lane goes on with another revision', { lane, former: recorded.revision, revision: identity.revision });
+  } else if (recorded.functionDigest !== undefined && recorded.functionDigest !== identity.functionDigest) {
+    logger.warn('lane goes on with functions that read otherwise', { lane, revision: identity.revision });
+  }
 }
 
 /** Where an open sink goes on. */

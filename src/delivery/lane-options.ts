@@ -35,6 +35,9 @@ export interface BatchLimits {
  */
 export type OnPoisoned = 'park' | 'stop';
 
+/** What a lane does when its functions read otherwise than was recorded. */
+export type OnChangedFunctions = 'refuse' | 'go-on';
+
 /** One lane of the configuration: a sink and the way to it. */
 export interface LaneOptions {
   readonly sink: SinkDefinition;
@@ -51,6 +54,21 @@ export interface LaneOptions {
    * Without it, a lane under a new name for the same target is refused.
    */
   readonly replaces?: string;
+  /**
+   * The name that this lane was recorded under: it goes on at the old checkpoint, with what is parked. Its sink knows it by the
+   * old name ever after. Of no effect once the new name is recorded.
+   */
+  readonly renamedFrom?: string;
+  /**
+   * The recorded revision that this one goes on from: what was delivered stays, and the new functions apply from the checkpoint
+   * on. Of no effect once the new revision is recorded.
+   */
+  readonly continuesRevision?: number;
+  /**
+   * What to do when the text of filter, route, map or key is another than was recorded with the same revision. `refuse`
+   * (default), or `go-on`, with a warning: for code whose text a build changes while its meaning stays.
+   */
+  readonly onChangedFunctions?: OnChangedFunctions;
   readonly batch?: Partial<BatchLimits>;
   /** How many keys are in flight at once where the sink takes single records. Default 8. */
   readonly concurrencyMax?: number;
@@ -73,6 +91,9 @@ export interface ResolvedLaneOptions {
   readonly key?: RecordKey | undefined;
   readonly revision: number;
   readonly replaces?: string | undefined;
+  readonly renamedFrom?: string | undefined;
+  readonly continuesRevision?: number | undefined;
+  readonly onChangedFunctions: OnChangedFunctions;
   readonly batch: BatchLimits;
   readonly concurrencyMax: number;
   readonly retry: RetryPolicy;
@@ -91,6 +112,7 @@ export function resolveLaneOptions(options: LaneOptions): ResolvedLaneOptions {
     ...options,
     start: options.start ?? 'beginning',
     revision: options.revision ?? 1,
+    onChangedFunctions: options.onChangedFunctions ?? 'refuse',
     batch: { ...defaultBatchLimits, ...options.batch },
     concurrencyMax: options.concurrencyMax ?? 8,
     retry: { ...defaultRetryPolicy, ...options.retry },

@@ -45,6 +45,8 @@ export interface LaneStatus {
   readonly uncopiedTables: readonly UncopiedTable[];
   /** The sequence that the lane began behind; undefined before it was recorded. */
   readonly origin: Sequence | undefined;
+  /** The name that its sink and its copies know it by: its own, unless it was renamed. */
+  readonly originalName: string;
   /** The lane began behind the beginning of the journal: at now, at a time, or after retention had removed the beginning. */
   readonly beganLater: boolean;
 }

@@ -1,4 +1,4 @@
-import { unreachable } from '../foundation/assert.ts';
+import { assertInvariant, unreachable } from '../foundation/assert.ts';
 import type { ClockTimer, Instant } from '../foundation/clock.ts';
 import type { Component } from '../foundation/component.ts';
 import { HeadwaterError } from '../foundation/error.ts';
@@ -13,7 +13,7 @@ import { describeLane, logFailure } from './describe-lane.ts';
 import { copyOriginOf } from './lane-copy.ts';
 import { createSinkContext } from './sink-context.ts';
 import type { LaneDependencies } from './lane-dependencies.ts';
-import { attachParking, closeSink, findStart, type LanePlace, type RecordedLane, recordLane } from './lane-opening.ts';
+import { attachParking, closeSink, findStart, type RecordedLane, recordLane } from './lane-opening.ts';
 import { type LaneEffect, type LaneEvent, type LaneState, transition } from './lane-state.ts';
 import { conditionOf, createLaneCounts, type LaneCounts, type LaneFailure, type LaneStatus } from './lane-status.ts';
 import { refusedDrain } from './lane-refusal.ts';
@@ -119,6 +119,11 @@ export class Lane implements Component {
     }
   }
 
+  /** The name that its sink and its copies know it by: its own, unless it was renamed. */
+  get originalName(): string {
+    return this.#recorded?.identity.originalName ?? this.name;
+  }
+
   /** Of a lane that begins with a copy: the sequence that it began behind, once it is recorded. */
   get copyOrigin(): Sequence | undefined {
     return copyOriginOf(this.#recorded?.identity);
@@ -137,6 +142,13 @@ export class Lane implements Component {
   secureCheckpoint(): Sequence {
     this.#keeper?.flush();
     return this.#parking.retained(readCheckpoint(this.#deps.states, this.name)?.sequence ?? sequenceZero);
+  }
+
+  /** Has the lane go on at another checkpoint once it is resumed. Only while it is at rest. Durable when it returns. */
+  rewind(to: Checkpoint): void {
+    assertInvariant(this.#delivery === undefined, 'a lane that delivers is not moved');
+    writeCheckpoint(this.#deps.states, this.name, to);
+    this.#lastCheckpoint = to;
   }
 
   /** The records that are parked, and what was dropped. */
@@ -223,15 +235,10 @@ export class Lane implements Component {
     }
   }
 
-  get #place(): LanePlace {
-    const { reader, states, laneName, options, configuredNames } = this.#deps;
-    return { reader, states, laneName, options, configuredNames };
-  }
-
   /** Whether the lane is recorded now; its refusal is the lane's failure. */
   async #record(): Promise<boolean> {
     try {
-      this.#recorded = await recordLane(this.#place);
+      this.#recorded = await recordLane(this.#deps);
       this.#parking.load();
       return true;
     } catch (thrown) {
@@ -248,29 +255,19 @@ export class Lane implements Component {
 
   async #open(signal: AbortSignal): Promise<void> {
     const { reader, options, clock, random, logger, laneName, tail } = this.#deps;
-    const recorded = this.#lastCheckpoint ?? (await recordLane(this.#place)).checkpoint;
-    const sink = await options.sink.open(createSinkContext(this.#deps, this.#recorded?.identity, recorded, signal));
+    const recorded = this.#lastCheckpoint ?? (await recordLane(this.#deps)).checkpoint;
+    const named = { ...this.#deps, laneName: this.originalName };
+    const sink = await options.sink.open(createSinkContext(named, this.#recorded?.identity, recorded, signal));
     try {
-      const { from, wasHeld } = await findStart(this.#place, sink, recorded, signal);
+      const { from, wasHeld } = await findStart(this.#deps, sink, recorded, signal);
       signal.throwIfAborted();
       this.#oldestKnownMicros ??= (await reader.extent()).oldestCommitMicros;
-      const parking = await attachParking(this.#place, sink, this.#parking, from);
+      const parking = await attachParking(this.#deps, sink, this.#parking, from);
       signal.throwIfAborted();
+      const kept = { counts: this.#counts, observer: this.#observer, parking };
       this.#attach(
         sink,
-        {
-          laneName,
-          sink,
-          tail,
-          lane: options,
-          from,
-          wasHeld,
-          counts: this.#counts,
-          parking,
-          clock,
-          random,
-          observer: this.#observer,
-        },
+        { laneName: this.originalName, clock, random, ...kept, sink, tail, lane: options, from, wasHeld },
         recorded,
       );
     } catch (thrown) {

@@ -104,6 +104,7 @@ export type RowsLacked = (
 /** What a sink is given when it opens. */
 export interface SinkContext {
   readonly installation: string;
+  /** The lane's name; of a renamed lane the one that it had first, so that the sink goes on with what it holds. */
   readonly laneName: string;
   readonly journalId: string;
   readonly clock: Clock;
@@ -139,5 +140,10 @@ export interface SinkDefinition {
   readonly accepts?: (record: JournalRecord) => boolean;
   /** True: every start of the lane begins where the lane began, because what the sink held ended with the process. Default false. */
   readonly isRebuilt?: boolean;
+  /**
+   * `idempotent`: when older records are delivered again, in order and up to the newest, what they bring about is the same in the
+   * end. Only then may a lane be replayed, and only where the lane keeps the checkpoint. Default: it is not.
+   */
+  readonly replay?: 'idempotent';
   open(context: SinkContext): Promise<Sink>;
 }

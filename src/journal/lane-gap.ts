@@ -1,5 +1,5 @@
 import { type Sequence, toSequence } from '../model/position.ts';
-import type { StateStore } from './state-store.ts';
+import type { StateEdit, StateStore } from './state-store.ts';
 
 /** What retention took from a lane that it gave up. */
 export interface LaneGap {
@@ -34,6 +34,14 @@ export function readLaneGap(state: StateStore, laneName: string, sequence: Seque
 /** Forgets the gap of a lane that is given up or begins anew. */
 export function removeLaneGap(state: StateStore, laneName: string): void {
   state.remove(gapKind, laneName);
+}
+
+/** The edits that give the gap of a lane to the lane's new name. */
+export function editRenamedGap(state: StateStore, from: string, to: string): readonly StateEdit[] {
+  return [
+    { kind: gapKind, name: to, text: state.read(gapKind, from) },
+    { kind: gapKind, name: from, text: undefined },
+  ];
 }
 
 function sequenceOf(record: unknown, key: string): Sequence | undefined {

@@ -23,6 +23,7 @@ function freshness(lag: Pick<LaneStatus['lag'], 'transactionCount' | 'ageMs'>): 
   };
   const lane: LaneStatus = {
     name: 'copy',
+    originalName: 'copy',
     sinkKind: 'postgres',
     target: 'copy',
     condition: 'retrying',
@@ -42,6 +43,17 @@ function freshness(lag: Pick<LaneStatus['lag'], 'transactionCount' | 'ageMs'>): 
     beganLater: false,
   };
   const config = resolveConfig({ source: { url: 'postgres://localhost/shop' } });
-  const parts = { config, state: 'running', startedAt: now, now, journalId: 'j', capture: undefined, extent } as const;
+  const owner = { pid: 1, host: 'a', since: now.toISOString(), epoch: 1 };
+  const parts = {
+    config,
+    state: 'running',
+    startedAt: now,
+    now,
+    journalId: 'j',
+    owner,
+    takeover: undefined,
+    capture: undefined,
+    extent,
+  } as const;
   return buildStatus({ ...parts, lanes: [lane] }).lanes.map(({ freshnessMs }) => freshnessMs);
 }

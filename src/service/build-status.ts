@@ -7,6 +7,7 @@ import type { UncopiedTable } from '../model/source-identity.ts';
 import type { ResolvedConfig } from './config-types.ts';
 import { slotNameOf } from './config.ts';
 import { toReportedError } from './plain-error.ts';
+import type { OwnerReport, TakeoverReport } from './standby-report.ts';
 import type { CopyReport, IncompleteTable, LaneReport, SourceReport, StatusReport } from './status-report.ts';
 
 /** Everything that a status report is made of. */
@@ -16,6 +17,8 @@ export interface StatusParts {
   readonly startedAt: Date;
   readonly now: Date;
   readonly journalId: string;
+  readonly owner: OwnerReport;
+  readonly takeover: TakeoverReport | undefined;
   readonly capture: CaptureReport | undefined;
   readonly extent: JournalExtent;
   readonly lanes: readonly LaneStatus[];
@@ -31,6 +34,8 @@ export function buildStatus(parts: StatusParts): StatusReport {
     state: parts.state,
     startedAt: parts.startedAt.toISOString(),
     now: parts.now.toISOString(),
+    owner: parts.owner,
+    takeover: parts.takeover ?? null,
     source: buildSource(config, parts.capture),
     journal: {
       id: parts.journalId,
@@ -84,6 +89,7 @@ function buildLane(lane: LaneStatus, parts: Pick<StatusParts, 'extent' | 'now'>)
     since: new Date(lane.since).toISOString(),
     sequence: String(lane.checkpoint?.sequence ?? 0),
     recordCount: lane.checkpoint?.recordCount ?? 0,
+    originalName: lane.originalName,
     origin: lane.origin === undefined ? null : String(lane.origin),
     backlogTransactions: String(lane.lag.transactionCount),
     freshnessMs: freshnessOf(lane, parts),

@@ -129,6 +129,26 @@ const laneSchema = z.strictObject({
     .describe(
       'The recorded lane whose place this one takes: its checkpoint is given up, and this lane begins at `start`.',
     ),
+  renamedFrom: z
+    .string()
+    .optional()
+    .describe('The name that this lane was recorded under: it goes on at the old checkpoint, with what is parked.'),
+  continuesRevision: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'The recorded revision that this one goes on from: what was delivered stays, the new functions apply from the checkpoint on.',
+    ),
+  onChangedFunctions: z
+    .enum(['refuse', 'go-on'])
+    .default('refuse')
+    .meta(
+      about(
+        'What to do when filter, route, map or key read otherwise than was recorded with the same revision.',
+        'A changed function makes what was delivered differ from what comes; `go-on`, with a warning, is for code that a build rewrites.',
+      ),
+    ),
   batch: z
     .strictObject({
       recordCountMax: z
@@ -255,6 +275,10 @@ const usefulLaneSchema = laneSchema.superRefine((lane, context) => {
     const message = `a ${lane.sink.kind} sink applies whole transactions: without the parked record one would show in part`;
     context.addIssue({ code: 'custom', path: ['onPoisoned'], message });
   }
+  if (lane.replaces !== undefined && lane.renamedFrom !== undefined) {
+    const message = 'a lane either goes on where the former one stood, or replaces it and begins anew';
+    context.addIssue({ code: 'custom', path: ['renamedFrom'], message });
+  }
 });
 
 /** The one schema of the configuration: checks, defaults and the reference page come from it, and it must fit the types. */
@@ -294,6 +318,15 @@ export const configSchema: z.ZodType<ResolvedConfig> = z
       .describe(
         'Any logger with debug, info, warn and error. Default: the command logs to stderr, the library nothing.',
       ),
+  })
+  .superRefine(({ lanes }, context) => {
+    const claimed = new Set<string>();
+    for (const [name, { renamedFrom }] of Object.entries(lanes)) {
+      if (renamedFrom === undefined) continue;
+      const message = `another lane goes on for "${renamedFrom}" already`;
+      if (claimed.has(renamedFrom)) context.addIssue({ code: 'custom', path: ['lanes', name, 'renamedFrom'], message });
+      claimed.add(renamedFrom);
+    }
   })
   .superRefine(({ lanes, source }, context) => {
     if (source.snapshot) return;

@@ -1,16 +1,17 @@
 import { JournalTail } from '../delivery/journal-tail.ts';
 import { Lane } from '../delivery/lane.ts';
+import { replayLane, type ReplayRange } from '../delivery/replay.ts';
 import type { ParkedReport } from '../delivery/parking/parked-report.ts';
 import type { LaneStatus } from '../delivery/lane-status.ts';
-import { type ClockTimer, systemClock } from '../foundation/clock.ts';
+import { type Instant, systemClock } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { silentLogger, type Logger } from '../foundation/logger.ts';
 import { nodeDisk } from '../foundation/node-disk.ts';
 import { systemRandom } from '../foundation/random.ts';
 import { openJournal, type OpenedJournal } from '../journal/embedded/open-journal.ts';
 import { toSequence } from '../model/position.ts';
-import type { UncopiedTable } from '../model/source-identity.ts';
 import { buildStatus } from './build-status.ts';
+import { CopyWatch } from './copy-watch.ts';
 import { CaptureSupervisor } from './capture-supervisor.ts';
 import { qualifyTable, resolveConfig, slotNameOf } from './config.ts';
 import { cleanUpLaneName } from './config-schema.ts';
@@ -21,8 +22,10 @@ import { startHttpServer, type HttpServer } from './http-server.ts';
 import { IndexLoop } from './index-loop.ts';
 import { RetentionLoop } from './retention-loop.ts';
 import { readSecret } from './secret.ts';
+import { type AwaitedJournal, awaitJournal, type StandbyOptions } from './standby.ts';
+import type { TakeoverReport } from './standby-report.ts';
 import type { StatusReport } from './status-report.ts';
-import type { SourceReport as CaptureReport } from '../capture/source-report.ts';
+import { describeTakeover, markStop, takeStopMark } from './takeover.ts';
 
 /** What a lane lets its owner do. */
 export interface LaneControl {
@@ -50,8 +53,16 @@ export interface Headwater extends AsyncDisposable {
   /** @throws HW-SERVICE-005 for a name that no lane has */
   lane(name: string): LaneControl;
   status(): Promise<StatusReport>;
+  /** How this process took over; undefined when it did not stand by. */
+  readonly takeover: TakeoverReport | undefined;
   /** Resolves when the journal durably holds the transaction with this sequence. Rejects with `signal.reason` on cancel. */
   waitForSequence(sequence: bigint, signal?: AbortSignal): Promise<void>;
+  /**
+   * Delivers again to one lane what it has acknowledged from a transaction on, all of it and in order, and then what is new.
+   * Resolves when it was begun, durably: a restart goes on with it. The lane's consumer sees older records again meanwhile.
+   * @throws HW-SERVICE-005 for a name that no lane has, HW-LANE-012, -020, -021; the lane is then as it was
+   */
+  replay(laneName: string, from: bigint | 'beginning'): Promise<ReplayRange>;
   /** Resolves when every lane has acknowledged what was durable at the call. */
   drain(signal?: AbortSignal): Promise<void>;
   /**
@@ -65,6 +76,11 @@ export interface Headwater extends AsyncDisposable {
 /** How a start is cancelled. */
 export interface StartOptions {
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Stands by while another process of this host holds the journal, and takes over when that one ends, however it ends; the
+   * start resolves then. Without it, a journal that is held is a refusal.
+   */
+  readonly standby?: StandbyOptions | undefined;
 }
 
 /**
@@ -80,7 +96,13 @@ export async function startHeadwater(config: HeadwaterConfig, options: StartOpti
 /** As `startHeadwater`, for a configuration that was checked already. */
 export async function startResolved(config: ResolvedConfig, options: StartOptions = {}): Promise<Headwater> {
   options.signal?.throwIfAborted();
-  const running = new RunningHeadwater(config, await openOwnJournal(config));
+  const { signal, standby } = options;
+  const open = (): Promise<OpenedJournal> => openOwnJournal(config);
+  const awaited =
+    standby === undefined
+      ? { journal: await open(), before: undefined }
+      : await awaitJournal({ config, options: standby, open, signal });
+  const running = new RunningHeadwater(config, awaited);
   try {
     await running.start(options.signal);
     return running;
@@ -105,7 +127,6 @@ function openOwnJournal(config: ResolvedConfig): Promise<OpenedJournal> {
 }
 
 /** How often the source is asked about copies that are not finished, for lanes whose stores say whether they are complete. */
-const copyLookIntervalMs = 1000;
 
 /** Joins the parts. It decides nothing itself. */
 class RunningHeadwater implements Headwater {
@@ -117,15 +138,18 @@ class RunningHeadwater implements Headwater {
   readonly #capture: CaptureSupervisor;
   readonly #retention: RetentionLoop;
   readonly #indexing: IndexLoop;
+  readonly #before: AwaitedJournal['before'];
+  readonly #stoppingSince: Instant | undefined;
+  #takeover: TakeoverReport | undefined;
   #state: StatusReport['state'] = 'starting';
-  #uncopiedTables: readonly UncopiedTable[] = [];
-  #copiedThrough = 0n;
-  #copyTimer: ClockTimer | undefined;
+  readonly #copies = new CopyWatch({ report: () => this.#capture.report(), isAwaited: () => this.#awaitsCopies });
   #http: HttpServer | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor(config: ResolvedConfig, journal: OpenedJournal) {
+  constructor(config: ResolvedConfig, { journal, before }: AwaitedJournal) {
     this.#config = config;
+    this.#before = before;
+    this.#stoppingSince = takeStopMark(journal.state);
     this.#journal = journal;
     this.#logger = config.logger ?? silentLogger;
     this.#lanes = this.#createLanes();
@@ -139,7 +163,6 @@ class RunningHeadwater implements Headwater {
   get httpUrl(): string | undefined {
     return this.#http?.url;
   }
-
   get lanes(): readonly LaneControl[] {
     return this.#lanes;
   }
@@ -148,7 +171,15 @@ class RunningHeadwater implements Headwater {
     return this.#capture.finished;
   }
 
+  get takeover(): TakeoverReport | undefined {
+    return this.#takeover;
+  }
+
   lane(name: string): LaneControl {
+    return this.#findLane(name);
+  }
+
+  #findLane(name: string): Lane {
     const lane = this.#lanes.find((candidate) => candidate.name === name);
     if (lane !== undefined) return lane;
     const names = this.#lanes.map((candidate) => candidate.name).join(', ');
@@ -169,22 +200,26 @@ class RunningHeadwater implements Headwater {
       signal?.removeEventListener('abort', abort);
     }
     this.#state = 'running';
+    this.#noteTakeover();
     this.#retention.start();
     this.#indexing.start();
-    this.#watchCopies();
+    this.#copies.watch();
     void this.#capture.finished.then((error) => this.#noteCaptureEnd(error));
     this.#logger.info('service.started', { installation: this.#config.installation, http: this.httpUrl });
   }
 
   async status(): Promise<StatusReport> {
     const capture = await this.#capture.report();
-    this.#noteCopies(capture);
+    this.#copies.note(capture);
+    const { pid, host, since, epoch } = this.#journal.holder;
     return buildStatus({
       config: this.#config,
       state: this.#state,
       startedAt: this.#startedAt,
       now: new Date(systemClock.now()),
       journalId: this.#journal.journalId,
+      owner: { pid, host, since, epoch },
+      takeover: this.#takeover,
       capture,
       extent: await this.#journal.reader.extent(),
       lanes: this.#lanes.map((lane) => lane.status()),
@@ -193,6 +228,15 @@ class RunningHeadwater implements Headwater {
 
   async waitForSequence(sequence: bigint, signal?: AbortSignal): Promise<void> {
     await this.#journal.reader.waitBehind(toSequence(sequence - 1n), signal);
+  }
+
+  async replay(laneName: string, from: bigint | 'beginning'): Promise<ReplayRange> {
+    const lane = this.#findLane(laneName);
+    const { sink } = this.#config.lanes[laneName] ?? { sink: { kind: cleanUpLaneName } };
+    const { reader } = this.#journal;
+    const range = await this.#retention.without(() => replayLane(from, { lane, sink, reader }));
+    this.#logger.warn('lane.replays', { lane: laneName, from: range.from, through: range.through });
+    return range;
   }
 
   async drain(signal?: AbortSignal): Promise<void> {
@@ -210,8 +254,9 @@ class RunningHeadwater implements Headwater {
 
   async #stop(): Promise<void> {
     this.#state = 'stopping';
-    this.#copyTimer?.clear();
+    this.#copies.stop();
     this.#logger.info('service.stopping');
+    this.#markStop();
     await this.#retention.stop();
     await this.#capture.stop();
     await this.#indexing.stop();
@@ -221,18 +266,45 @@ class RunningHeadwater implements Headwater {
     this.#logger.info('service.stopped');
   }
 
+  /** How long nothing is delivered is counted from here by whoever takes over. */
+  #markStop(): void {
+    try {
+      markStop(this.#journal.state, systemClock.now());
+    } catch (thrown) {
+      // A stop goes on without it: the pause that is reported is then shorter than it was.
+      this.#logger.warn('service.stop_not_marked', { error: HeadwaterError.from(thrown).message });
+    }
+  }
+
+  #noteTakeover(): void {
+    if (this.#before === undefined) return;
+    this.#takeover = describeTakeover({
+      before: this.#before,
+      stoppingSince: this.#stoppingSince,
+      now: systemClock.now(),
+    });
+    const { from, orderly, pauseMs } = this.#takeover;
+    this.#logger.info('service.took_over', { from: from?.pid, orderly, pauseMs });
+  }
+
   async #startHttp(): Promise<void> {
     const { http } = this.#config;
     if (http === false) return;
     const token = http.token === undefined ? undefined : await readSecret(http.token, 'http.token');
-    this.#http = await startHttpServer({ ...http, token, status: () => this.status(), lanes: this.#lanes });
+    this.#http = await startHttpServer({
+      ...http,
+      token,
+      status: () => this.status(),
+      lanes: this.#lanes,
+      replay: (name, from) => this.replay(name, from),
+    });
   }
 
   /** Which tables are incomplete must be known before a lane says anything about its copy. */
   async #learnSource(): Promise<void> {
     const report = await this.#capture.report();
-    this.#noteCopies(report);
-    for (const table of this.#uncopiedTables) {
+    this.#copies.note(report);
+    for (const table of this.#copies.uncopiedTables) {
       this.#logger.warn('source.table_incomplete', {
         table: `${table.schemaName}.${table.tableName}`,
         rowEstimate: table.rowEstimate,
@@ -241,30 +313,18 @@ class RunningHeadwater implements Headwater {
     }
   }
 
-  #noteCopies(report: CaptureReport | undefined): void {
-    if (report === undefined) return;
-    this.#uncopiedTables = report.uncopiedTables;
-    this.#copiedThrough = BigInt(report.copiedThrough ?? 0);
-  }
-
-  /** A view of an idle database would not hear otherwise that the copy of its rows is whole. */
-  #watchCopies(): void {
-    const hasOwnCopies = this.#lanes.some(({ copyOrigin }) => copyOrigin !== undefined);
-    const hasViews = Object.values(this.#config.lanes).some(({ sink }) => sink.isRebuilt === true);
-    if (!this.#config.source.snapshot || !hasViews || this.#state !== 'running') return;
-    if (this.#uncopiedTables.length === 0 && !hasOwnCopies) return;
-    this.#copyTimer = systemClock.setTimer(copyLookIntervalMs, () => {
-      void this.#capture
-        .report()
-        .then((report) => this.#noteCopies(report))
-        .finally(() => this.#watchCopies());
-    });
+  /** Whether a view waits for the copy of its rows. */
+  get #awaitsCopies(): boolean {
+    const { lanes, source } = this.#config;
+    const hasViews = Object.values(lanes).some(({ sink }) => sink.isRebuilt === true);
+    if (!source.snapshot || !hasViews || this.#state !== 'running') return false;
+    return this.#copies.uncopiedTables.length > 0 || this.#lanes.some(({ copyOrigin }) => copyOrigin !== undefined);
   }
 
   /** Lanes that begin with a copy are recorded by now; whether theirs was made is for the journal to say. */
   #requestCopies(): void {
-    const requests = this.#lanes.flatMap(({ copyOrigin, name }) =>
-      copyOrigin === undefined ? [] : [{ lane: name, origin: String(copyOrigin) }],
+    const requests = this.#lanes.flatMap(({ copyOrigin, originalName }) =>
+      copyOrigin === undefined ? [] : [{ lane: originalName, origin: String(copyOrigin) }],
     );
     if (requests.length > 0) this.#capture.requestCopies(requests);
   }
@@ -304,8 +364,8 @@ class RunningHeadwater implements Headwater {
           reader: this.#journal.reader,
           tail,
           states: this.#journal.state,
-          uncopiedTables: () => this.#uncopiedTables,
-          copiedThrough: () => this.#copiedThrough,
+          uncopiedTables: () => this.#copies.uncopiedTables,
+          copiedThrough: () => this.#copies.copiedThrough,
           clock: systemClock,
           random: systemRandom,
           logger: this.#logger,

@@ -5,6 +5,8 @@ import { after, before, describe, it } from 'node:test';
 import { startHttpServer, type HttpServer } from './http-server.ts';
 import type { StatusReport } from './status-report.ts';
 
+const noReplay = (): Promise<never> => Promise.reject(new Error('no replay here'));
+
 const report: StatusReport = {
   version: 1,
   product: '0.1.0',
@@ -12,6 +14,8 @@ const report: StatusReport = {
   state: 'running',
   startedAt: '2026-01-01T00:00:00.000Z',
   now: '2026-01-01T00:01:00.000Z',
+  owner: { pid: 7, host: 'a', since: '2026-01-01T00:00:00.000Z', epoch: 1 },
+  takeover: null,
   source: {
     state: 'streaming',
     slot: 'headwater_main',
@@ -48,6 +52,7 @@ const report: StatusReport = {
   lanes: [
     {
       name: 'search',
+      originalName: 'search',
       sink: 'postgres',
       target: 'db "x"',
       state: 'running',
@@ -101,6 +106,7 @@ describe('the HTTP interface', () => {
       allowedHosts: ['headwater.internal'],
       status: () => Promise.resolve(current),
       lanes: [],
+      replay: noReplay,
     };
     open = await startHttpServer({ ...base, token: undefined });
     guarded = await startHttpServer({ ...base, token: 'opensesame' });
@@ -160,6 +166,7 @@ describe('the HTTP interface', () => {
       allowedHosts: [],
       status: () => Promise.resolve(report),
       lanes: [],
+      replay: noReplay,
     };
     await assert.rejects(startHttpServer(options), { code: 'HW-SERVICE-001' });
   });

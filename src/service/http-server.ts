@@ -5,6 +5,8 @@ import { HeadwaterError } from '../foundation/error.ts';
 import { isLoopback } from './config.ts';
 import { formatMetrics } from './metrics-text.ts';
 import { actOnParked, listParkedLanes, type ParkedLane, readParkedAction } from './parked-api.ts';
+import { beginReplay, type BeginReplay } from './replay-api.ts';
+import type { StandbyReport } from './standby-report.ts';
 import { notReadyReasons, type StatusReport } from './status-report.ts';
 
 /** Where to listen, who may ask, and where the answers come from. */
@@ -13,9 +15,10 @@ export interface HttpServerOptions {
   readonly port: number;
   readonly token: string | undefined;
   readonly allowedHosts: readonly string[];
-  readonly status: () => Promise<StatusReport>;
+  readonly status: () => Promise<StatusReport | StandbyReport>;
   /** The lanes whose parked records are listed, retried and dropped. */
   readonly lanes: readonly ParkedLane[];
+  readonly replay: BeginReplay;
 }
 
 /** A listening server. Disposal closes it and every connection. */
@@ -30,7 +33,7 @@ interface Answer {
 }
 
 /**
- * Serves `/livez`, `/readyz`, `/status`, `/metrics` and `/parked` by GET, and `/parked/retry` and `/parked/drop` by POST of JSON,
+ * Serves `/livez`, `/readyz`, `/status`, `/metrics` and `/parked` by GET, and `/parked/retry`, `/parked/drop` and `/replay` by POST of JSON,
  * a type that a page of another origin cannot send unasked. A Host header that is not loopback or allowed, and any
  * Origin but our own, is refused, so that a page in a browser can read nothing (DNS rebinding). With a token, everything but
  * `/livez` and `/readyz` needs it.
@@ -96,6 +99,8 @@ async function answer(request: IncomingMessage, options: HttpServerOptions): Pro
       return json(200, actOnParked(options.lanes, await readParkedAction(request, 'retry')));
     case '/parked/drop':
       return json(200, actOnParked(options.lanes, await readParkedAction(request, 'drop')));
+    case '/replay':
+      return json(200, await beginReplay(request, options.replay));
     default:
       return json(404, { error: 'not found', paths: [...readPaths, ...writePaths] });
   }
@@ -110,7 +115,7 @@ function answerError(thrown: unknown): Answer {
 }
 
 const readPaths = ['/livez', '/readyz', '/status', '/metrics', '/parked'];
-const writePaths = ['/parked/retry', '/parked/drop'];
+const writePaths = ['/parked/retry', '/parked/drop', '/replay'];
 
 function refuseMethod(request: IncomingMessage): Answer | undefined {
   const { method } = request;

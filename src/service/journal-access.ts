@@ -29,8 +29,8 @@ export function openConfiguredReader(config: ResolvedConfig): Promise<JournalRea
   return openJournalReader({ directory: config.journal.directory, disk: nodeDisk, clock: systemClock });
 }
 
-/** Where a look at the journal begins: its oldest transaction, its end, or a time. */
-export type JournalStart = 'beginning' | 'now' | Instant;
+/** Where a look at the journal begins: its oldest transaction, its end, a time, or behind a transaction. */
+export type JournalStart = 'beginning' | 'now' | Instant | { readonly after: Sequence };
 
 /** How far a look at the journal goes. */
 export interface RecordsOptions {
@@ -103,5 +103,6 @@ async function* readRange(
 async function findStart(reader: JournalReader, start: JournalStart): Promise<Sequence> {
   if (start === 'beginning') return sequenceZero;
   if (start === 'now') return reader.durableEnd.sequence;
+  if (typeof start === 'object') return start.after;
   return reader.locateTime(start);
 }

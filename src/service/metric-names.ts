@@ -14,6 +14,18 @@ export const metrics = {
     labels: ['version', 'instance'],
     description: 'Always 1; carries the version.',
   },
+  standby: {
+    type: 'gauge',
+    name: 'headwater_standby',
+    labels: ['instance'],
+    description: '1 while this process stands by for another one that holds the journal.',
+  },
+  takeoverPauseSeconds: {
+    type: 'gauge',
+    name: 'headwater_takeover_pause_seconds',
+    labels: ['instance'],
+    description: 'How long nothing was delivered when this process took over; absent when it did not.',
+  },
   sourceConnected: {
     type: 'gauge',
     name: 'headwater_source_connected',

@@ -1,4 +1,5 @@
 import { metrics, type MetricDefinition } from './metric-names.ts';
+import type { StandbyReport } from './standby-report.ts';
 import type { LaneReport, StatusReport } from './status-report.ts';
 
 const slotStates = ['reserved', 'extended', 'unreserved', 'lost'] as const;
@@ -12,13 +13,8 @@ interface Sample {
 }
 
 /** The Prometheus text form (version 0.0.4) of a status report. Pure. */
-export function formatMetrics(report: StatusReport): string {
-  const samples = [
-    ...sourceSamples(report),
-    ...copySamples(report),
-    ...journalSamples(report),
-    ...report.lanes.flatMap((lane) => laneSamples(report, lane)),
-  ];
+export function formatMetrics(report: StatusReport | StandbyReport): string {
+  const samples = [...processSamples(report), ...(report.state === 'standby' ? [] : ownerSamples(report))];
   const lines: string[] = [];
   const all: readonly MetricDefinition[] = Object.values(metrics);
   for (const metric of all) {
@@ -30,11 +26,31 @@ export function formatMetrics(report: StatusReport): string {
   return `${lines.join('\n')}\n`;
 }
 
+function processSamples({ product, installation, state }: StatusReport | StandbyReport): Sample[] {
+  return [
+    { metric: metrics.buildInfo, labels: [product, installation], value: 1 },
+    { metric: metrics.standby, labels: [installation], value: state === 'standby' ? 1 : 0 },
+  ];
+}
+
+function ownerSamples(report: StatusReport): Sample[] {
+  return [
+    ...optional(
+      metrics.takeoverPauseSeconds,
+      [report.installation],
+      report.takeover === null ? null : report.takeover.pauseMs / 1000,
+    ),
+    ...sourceSamples(report),
+    ...copySamples(report),
+    ...journalSamples(report),
+    ...report.lanes.flatMap((lane) => laneSamples(report, lane)),
+  ];
+}
+
 function sourceSamples(report: StatusReport): Sample[] {
   const { source, installation } = report;
   const slot = [installation, source.slot];
   return [
-    { metric: metrics.buildInfo, labels: [report.product, installation], value: 1 },
     { metric: metrics.sourceConnected, labels: [installation], value: source.state === 'streaming' ? 1 : 0 },
     ...optional(metrics.slotRetainedBytes, slot, source.retainedBytes),
     ...optional(metrics.slotUnconfirmedBytes, slot, source.unconfirmedBytes),

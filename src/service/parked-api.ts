@@ -1,5 +1,6 @@
 import { HeadwaterError } from '../foundation/error.ts';
 import type { ParkedReport } from '../delivery/parking/parked-report.ts';
+import { readJsonObject } from './json-body.ts';
 import { type ParkedActionJson, type ParkedJson, toParkedJson } from './parked-json.ts';
 
 /** What the interface needs of a lane. */
@@ -14,9 +15,6 @@ export interface ParkedLane {
 export type ParkedAction =
   | { readonly kind: 'retry'; readonly lane: string; readonly id: string | undefined }
   | { readonly kind: 'drop'; readonly lane: string; readonly id: string; readonly reason: string };
-
-/** A body is no longer than this. */
-const bodyByteCountMax = 16_384;
 
 /** A reason is one line that somebody reads later. */
 const reasonLengthMax = 1000;
@@ -46,7 +44,7 @@ export async function readParkedAction(
   body: AsyncIterable<Uint8Array>,
   kind: ParkedAction['kind'],
 ): Promise<ParkedAction> {
-  const { lane, id, reason } = parseBody(await readBody(body));
+  const { lane, id, reason } = await readJsonObject(body);
   if (typeof lane !== 'string') throw refuse('"lane" is no text');
   if (kind === 'retry') {
     if (id !== undefined && typeof id !== 'string') throw refuse('"id" is no text');
@@ -57,27 +55,6 @@ export async function readParkedAction(
     throw refuse(`"reason" is no text of 1 to ${reasonLengthMax} characters`);
   }
   return { kind, lane, id, reason: reason.trim() };
-}
-
-async function readBody(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let byteCount = 0;
-  for await (const bytes of body) {
-    byteCount += bytes.length;
-    if (byteCount > bodyByteCountMax) throw refuse(`the body has more than ${bodyByteCountMax} bytes`);
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function parseBody(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null) return { ...value };
-  } catch {
-    // Falls through.
-  }
-  throw refuse('the body is no JSON object');
 }
 
 function refuse(reason: string): HeadwaterError {

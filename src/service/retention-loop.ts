@@ -49,6 +49,17 @@ export class RetentionLoop {
     await this.#looking;
   }
 
+  /** Does something while nothing is removed: a lane is moved back. */
+  async without<Result>(work: () => Promise<Result>): Promise<Result> {
+    await this.#looking;
+    this.#timer?.clear();
+    try {
+      return await work();
+    } finally {
+      if (!this.#isStopped) this.start();
+    }
+  }
+
   async #look(): Promise<void> {
     try {
       if (this.#retention.isDue(this.#lanePlaces((lane) => lane.durableSequence))) {

@@ -16,6 +16,8 @@ function problem(source: Partial<SourceReport>, laneStates: readonly LaneReport[
     startedAt: now,
     now,
     journalId: 'j',
+    owner: { pid: 1, host: 'a', since: now.toISOString(), epoch: 1 },
+    takeover: undefined,
     capture: undefined,
     extent: { first: toSequence(1n), last: toSequence(0n), byteCount: 0, oldestCommitMicros: undefined },
     lanes: [],

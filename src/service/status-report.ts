@@ -1,4 +1,5 @@
 import type { UncopiedReason } from '../model/source-identity.ts';
+import { describeOwner, type OwnerReport, type StandbyReport, type TakeoverReport } from './standby-report.ts';
 
 /** Why something does not work, in the words of the error's page. */
 export interface ReportedError {
@@ -87,6 +88,8 @@ export interface LaneReport {
   readonly sequence: string;
   /** How many records of the transaction behind it are acknowledged too. */
   readonly recordCount: number;
+  /** The name that its sink knows it by: its own, unless it was renamed. */
+  readonly originalName: string;
   /** The sequence that the lane began behind; null before it was first started. */
   readonly origin: string | null;
   readonly backlogTransactions: string;
@@ -114,13 +117,18 @@ export interface StatusReport {
   readonly state: 'starting' | 'running' | 'stopping' | 'failed';
   readonly startedAt: string;
   readonly now: string;
+  /** This process: the holder of the journal. */
+  readonly owner: OwnerReport;
+  /** How it took over from another one; null when it did not stand by. */
+  readonly takeover: TakeoverReport | null;
   readonly source: SourceReport;
   readonly journal: JournalReport;
   readonly lanes: readonly LaneReport[];
 }
 
 /** Reasons why the service is not ready; empty when it is. */
-export function notReadyReasons(report: StatusReport): readonly string[] {
+export function notReadyReasons(report: StatusReport | StandbyReport): readonly string[] {
+  if (report.state === 'standby') return [`standby: ${describeOwner(report.owner)} holds the journal`];
   const reasons: string[] = [];
   if (report.state !== 'running') reasons.push(`the service is ${report.state}`);
   if (report.source.state === 'failed') reasons.push(`capture failed: ${report.source.error?.code ?? 'unknown'}`);

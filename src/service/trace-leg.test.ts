@@ -9,6 +9,7 @@ import { planLeg, type TracedLane, type TraceLeg } from './trace-leg.ts';
 const error = { code: 'HW-SINK-050', message: 'no', hint: 'yes' };
 const lane: TracedLane = {
   name: 'search',
+  originalName: 'search',
   sink: 'handler',
   target: 'search',
   state: 'running',
@@ -17,6 +18,7 @@ const lane: TracedLane = {
   recordCount: 0,
   gap: undefined,
   error: null,
+  aside: [],
 };
 const options = resolveLaneOptions({
   sink: { kind: 'handler', target: 'search', open: () => Promise.reject(new Error('nothing is opened')) },
@@ -59,6 +61,8 @@ describe('the leg of a record to a sink', () => {
       assert.equal(legOf({ sequence }, { sink: { ...options.sink, accepts: () => false } }).leftOutBy, 'sink');
       assert.equal(legOf({ sequence }, {}, record('read', ['other'])).leftOutBy, 'copy');
       assert.equal(legOf({ sequence }, {}, record('read', ['search'])).leftOutBy, null);
+      const renamed = { sequence, name: 'find' };
+      assert.equal(legOf(renamed, {}, record('read', ['search'])).leftOutBy, null, 'a copy goes by the first name');
     }
   });
 
@@ -70,6 +74,25 @@ describe('the leg of a record to a sink', () => {
     assert.equal(legOf({ gap: { ...gap, firstLost: toSequence(11n) } }).outcome, 'waiting');
     assert.equal(legOf({ origin: undefined, sequence: undefined }).outcome, 'never-started');
     assert.equal(legOf({ state: 'unknown' }).outcome, 'unknown');
+  });
+
+  it('is never called acknowledged where the record was parked, waits behind one, or was dropped', () => {
+    const aside = { sequence: 10n, ordinal: 2, behind: null, reason: null, error: null };
+    for (const sequence of [9n, 20n]) {
+      const parked = legOf({ sequence, aside: [{ ...aside, kind: 'parked', error }] });
+      assert.deepEqual([parked.outcome, parked.error], ['parked', error]);
+      const behind = legOf({ sequence, aside: [{ ...aside, kind: 'behind-parked', behind: 'a' }] });
+      assert.deepEqual([behind.outcome, behind.behind], ['behind-parked', 'a']);
+      const dropped = legOf({ sequence, aside: [{ ...aside, kind: 'dropped', reason: 'a test' }] });
+      assert.deepEqual([dropped.outcome, dropped.reason], ['dropped', 'a test']);
+    }
+    for (const other of [
+      { sequence: 11n, ordinal: 2 },
+      { sequence: 10n, ordinal: 1 },
+    ]) {
+      const leg = legOf({ sequence: 20n, aside: [{ ...aside, ...other, kind: 'parked', error }] });
+      assert.equal(leg.outcome, 'acknowledged', 'of another record');
+    }
   });
 
   it('says why a lane does not get on', () => {

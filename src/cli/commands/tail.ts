@@ -8,6 +8,7 @@ import {
 } from '../../service/journal-access.ts';
 import { configOptions, type Command, type CommandInput } from '../command.ts';
 import { loadConfig } from '../load-config.ts';
+import { parseAge } from '../parse-age.ts';
 import { formatRecord, toRecordJson } from '../record-line.ts';
 import { eventTermOf, fitsWhere, parseWhere } from '../where.ts';
 
@@ -73,15 +74,11 @@ function print(input: CommandInput, outbound: Parameters<typeof toRecordJson>[0]
   );
 }
 
-const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 /** @throws HW-SERVICE-004 for a text that is no time */
 function parseSince(text: string | undefined, nowMs: number): JournalStart {
   if (text === undefined || text === 'now') return 'now';
   if (text === 'beginning') return 'beginning';
-  const match = /^(\d{1,9})([smhd])$/.exec(text);
-  if (match !== null) return toInstant(nowMs - Number(match[1]) * (unitMs[match[2] ?? ''] ?? 0));
-  const at = Date.parse(text);
-  if (/^\d{4}-/.test(text) && !Number.isNaN(at)) return toInstant(at);
+  const at = parseAge(text, nowMs);
+  if (at !== undefined) return toInstant(at);
   throw new HeadwaterError('HW-SERVICE-004', `--since takes a time, an age such as 15m, or "beginning", not "${text}"`);
 }

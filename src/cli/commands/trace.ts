@@ -23,11 +23,12 @@ export const traceCommand: Command = {
   usage: 'ID | KEY [options]',
   description:
     'Finds an event by its id, or the records of a key, in the journal, and says for every lane whether it was acknowledged,\n' +
-    'waits (behind how many transactions, and why), was left out by the filter or the sink, or came before the lane began. The\n' +
-    'journal is read by this command, beside the running Headwater, which is asked only how far its lanes are; when none runs,\n' +
-    'the state that it left is read. Changes nothing. A key names events, or a row as `tail` shows it: public.orders|["1"]; the\n' +
-    'key of a lane of its own is not looked for. Events are found by the index, changes of rows by reading the journal through.\n' +
-    'When a record was acknowledged is not recorded. Exit code 4: no kept record has that id or key.',
+    'waits (behind how many transactions, and why), is parked or waits behind a parked record, was dropped, was left out by the\n' +
+    'filter or the sink, or came before the lane began. The journal is read by this command, beside the running Headwater, which\n' +
+    'is asked only how far its lanes are and what they have parked; when none runs, the state that it left is read. Changes\n' +
+    'nothing. A key names events, or a row as `tail` shows it: public.orders|["1"]; the key of a lane of its own is not looked\n' +
+    'for. Events are found by the index, changes of rows by reading the journal through. When a record was acknowledged is not\n' +
+    'recorded. Exit code 4: no kept record has that id or key.',
   options: {
     ...configOptions,
     ...clientOptions,
@@ -123,8 +124,11 @@ function show(input: CommandInput, { outbound, legs }: Traced): void {
   }
 }
 
-function explainLeg({ laneState, leftOutBy, outcome, transactionsBefore }: TraceLeg, age: string): string {
+function explainLeg(leg: TraceLeg, age: string): string {
+  const { behind, laneState, leftOutBy, outcome, reason, transactionsBefore } = leg;
   if (outcome === 'left-out') return `by the ${leftOutBy}`;
+  if (outcome === 'behind-parked') return behind === null ? 'on its way again' : `behind ${behind}`;
+  if (outcome === 'dropped') return `because: ${reason}`;
   if (outcome !== 'waiting') return '';
   const before = transactionsBefore === '0' ? 'next in line' : `behind ${transactionsBefore} transaction(s)`;
   return `${before} for ${age}, lane ${laneState}`;

@@ -14,7 +14,8 @@ export interface DevPlace {
 }
 
 /**
- * The configuration with its source and journal replaced by private ones: the lanes stay, and write where they say. Pure.
+ * The configuration with its source and journal replaced by private ones: the lanes stay, write where they say, and go on with
+ * functions that are changed from run to run. Pure.
  */
 export function placeInDev(config: ResolvedConfig, place: DevPlace): ResolvedConfig {
   const { http } = config;
@@ -23,6 +24,10 @@ export function placeInDev(config: ResolvedConfig, place: DevPlace): ResolvedCon
     source: { ...config.source, url: place.sourceUrl },
     journal: { ...config.journal, directory: place.journalDirectory },
     http: http === false || place.httpPort === undefined ? http : { ...http, port: place.httpPort },
+    // Trying other functions is what this is for.
+    lanes: Object.fromEntries(
+      Object.entries(config.lanes).map(([name, lane]) => [name, { ...lane, onChangedFunctions: 'go-on' as const }]),
+    ),
   };
 }
 
@@ -32,7 +37,10 @@ export function createDevConfig(url: string, print: (record: ShownRecord) => voi
     name: 'print',
     handle: (record, { id, key, transaction }) => print({ record, header: transaction, id, key }),
   });
-  return resolveConfig({ source: { url }, lanes: { print: { sink, filter: isOfApplication } } });
+  return resolveConfig({
+    source: { url },
+    lanes: { print: { sink, filter: isOfApplication, onChangedFunctions: 'go-on' } },
+  });
 }
 
 /** Everything but the rows of Headwater's own tables, which a publication of all tables has too. */

@@ -65,7 +65,7 @@ async function runBeside(server: EmbeddedPostgres, directory: DevDirectory, inpu
   });
   const form = json || !process.stderr.isTTY ? 'json' : 'text';
   const logger = config.logger ?? createTerminalLogger(terminal, form, () => new Date(systemClock.now()));
-  await using headwater = await startUnlessInterrupted({ ...config, logger }, signal);
+  await using headwater = await startUnlessInterrupted({ ...config, logger }, { signal });
   if (headwater === undefined) return 0;
   const httpUrl = headwater.httpUrl ?? null;
   if (json)

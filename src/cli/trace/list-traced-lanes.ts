@@ -3,13 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { listLanes, readCheckpoint } from '../../delivery/lane-store.ts';
+import { reportParked } from '../../delivery/parking/parked-report.ts';
+import { defaultParkedLimits, Parking } from '../../delivery/parking/parking.ts';
+import { systemClock } from '../../foundation/clock.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
+import { silentLogger } from '../../foundation/logger.ts';
 import { journalPaths } from '../../journal/embedded/journal-paths.ts';
 import { openSqliteStateStore } from '../../journal/embedded/sqlite-state-store.ts';
 import type { JournalReader } from '../../journal/journal-reader.ts';
 import { readLaneGap } from '../../journal/lane-gap.ts';
 import type { StateStore } from '../../journal/state-store.ts';
 import type { ResolvedConfig } from '../../service/config-types.ts';
+import { type ParkedJson, toParkedJson } from '../../service/parked-json.ts';
+import { listAsideOf, type SetAside } from '../../service/set-aside.ts';
 import type { LaneReport, StatusReport } from '../../service/status-report.ts';
 import type { TracedLane } from '../../service/trace-leg.ts';
 import type { CommandInput } from '../command.ts';
@@ -35,10 +41,21 @@ export async function listTracedLanes(
     const message = `the Headwater that answers has journal ${report.journal.id}, the configuration leads to ${reader.journalId}`;
     throw new HeadwaterError('HW-SERVICE-009', message);
   }
+  // Asked after the status: whatever a checkpoint of it passed undelivered is listed by now, or delivered.
+  const parked = await askForParked(input);
   return Object.entries(config.lanes).map(([name, { sink }]) => {
     const lane = report.lanes.find((candidate) => candidate.name === name);
-    return lane === undefined ? unknownLane(name, sink, 'stopped') : fromReport(lane);
+    const aside = parked.lanes.find((candidate) => candidate.lane === name);
+    return lane === undefined
+      ? unknownLane(name, sink, 'stopped')
+      : { ...fromReport(lane), aside: aside === undefined ? [] : listAsideOf(aside) };
   });
+}
+
+async function askForParked(input: CommandInput): Promise<ParkedJson> {
+  const { body } = await askService(input, '/parked');
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own server's answer, version 1.
+  return body as ParkedJson;
 }
 
 async function askForStatus(input: CommandInput): Promise<StatusReport | undefined> {
@@ -52,11 +69,12 @@ async function askForStatus(input: CommandInput): Promise<StatusReport | undefin
   }
 }
 
-function fromReport(lane: LaneReport): TracedLane {
-  const { name, sink, target, state, origin, sequence, recordCount, error } = lane;
+function fromReport(lane: LaneReport): Omit<TracedLane, 'aside'> {
+  const { name, originalName, sink, target, state, origin, sequence, recordCount, error } = lane;
   const isRecorded = origin !== null;
   return {
     name,
+    originalName,
     sink,
     target,
     state,
@@ -94,12 +112,26 @@ function fromState(store: StateStore, name: string, sink: NamedSink): TracedLane
   const lane = unknownLane(name, sink, 'not-running');
   if (identity === undefined || checkpoint === undefined) return lane;
   const { recordCount, sequence } = checkpoint;
-  return { ...lane, origin: identity.origin, sequence, recordCount, gap: readLaneGap(store, name, sequence) };
+  const gap = readLaneGap(store, name, sequence);
+  const { origin, originalName } = identity;
+  return { ...lane, originalName, origin, sequence, recordCount, gap, aside: listLeftAside(store, name) };
+}
+
+function listLeftAside(states: StateStore, laneName: string): readonly SetAside[] {
+  const parking = new Parking({
+    states,
+    laneName,
+    clock: systemClock,
+    logger: silentLogger,
+    limits: defaultParkedLimits,
+  });
+  parking.load();
+  return listAsideOf(toParkedJson(laneName, reportParked(parking, { states, laneName })));
 }
 
 type NamedSink = { readonly kind: string; readonly target: string };
 
 function unknownLane(name: string, { kind, target }: NamedSink, state: TracedLane['state']): TracedLane {
-  const nothing = { origin: undefined, sequence: undefined, recordCount: 0, gap: undefined, error: null };
-  return { name, sink: kind, target, state, ...nothing };
+  const nothing = { origin: undefined, sequence: undefined, recordCount: 0, gap: undefined, error: null, aside: [] };
+  return { name, originalName: name, sink: kind, target, state, ...nothing };
 }

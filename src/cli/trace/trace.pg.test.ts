@@ -55,6 +55,11 @@ describe('headwater trace', { skip }, () => {
            all: { sink: sink('all') },
            rows: { sink: sink('rows'), filter: (record) => record.kind !== 'event' },
            events: { sink: handlerSink({ name: 'events', handleEvent: () => undefined }) },
+           picky: {
+             sink: sink('picky'),
+             filter: ({ kind, event }) => kind === 'event' && event.key === 'order-9',
+             map: ({ event }) => { if (Buffer.from(event.payload).includes('bad')) throw new Error('on purpose'); },
+           },
            stuck: { sink: sink('stuck', (record, context) => context.key === 'order-2' && context.stopLane('on purpose')) },
          },
        };`,
@@ -81,11 +86,11 @@ describe('headwater trace', { skip }, () => {
     return JSON.parse(stdout) as TraceJson;
   }
 
-  async function place(orderId: string): Promise<void> {
+  async function place(orderId: string, key = orderId): Promise<void> {
     const client = await database.connect();
     await client.query('begin');
     await client.query('insert into orders values ($1)', [orderId]);
-    await emit(client, catalogue['order.placed'], { orderId }, { key: orderId });
+    await emit(client, catalogue['order.placed'], { orderId }, { key });
     await client.query('commit');
   }
 
@@ -112,6 +117,7 @@ describe('headwater trace', { skip }, () => {
         all: 'acknowledged',
         rows: 'left-out',
         events: 'acknowledged',
+        picky: 'left-out',
         stuck: 'acknowledged',
       });
       id = first.records[0]?.id ?? '';
@@ -122,6 +128,7 @@ describe('headwater trace', { skip }, () => {
         all: 'acknowledged',
         rows: 'left-out',
         events: 'acknowledged',
+        picky: 'left-out',
         stuck: 'waiting',
       });
       const stuck = second.records[0]?.lanes.find(({ lane }) => lane === 'stuck');
@@ -133,6 +140,7 @@ describe('headwater trace', { skip }, () => {
         all: 'acknowledged',
         rows: 'acknowledged',
         events: 'left-out',
+        picky: 'left-out',
         stuck: 'acknowledged',
       });
       assert.equal(row.records[0]?.sequence, first.records[0]?.sequence, 'of one commit');
@@ -151,6 +159,7 @@ describe('headwater trace', { skip }, () => {
       all: 'acknowledged',
       rows: 'left-out',
       events: 'acknowledged',
+      picky: 'left-out',
       stuck: 'waiting',
     });
     assert.equal(left.records[0]?.lanes[0]?.laneState, 'not-running');
@@ -159,5 +168,42 @@ describe('headwater trace', { skip }, () => {
     const none = await trace('order-3');
     assert.equal(none.code, 4);
     assert.match(none.stderr, /HW-SERVICE-005/);
+  });
+  it('never calls a parked or dropped record acknowledged, beside the running Headwater and after it', async () => {
+    const picky = (json: TraceJson): readonly (TraceLeg | undefined)[] =>
+      json.records.map(({ lanes }) => lanes.find(({ lane }) => lane === 'picky'));
+    const outcomesOf = (json: TraceJson): readonly unknown[] => picky(json).map((leg) => leg?.outcome);
+    let firstId: string;
+    {
+      await using headwater = await startHeadwater(config);
+      const url = headwater.httpUrl ?? '';
+      const lane = headwater.lane('picky');
+      await place('bad-9', 'order-9');
+      await waitUntil('the first is parked', () => lane.parked.keys.length === 1);
+      await place('good-9', 'order-9');
+      await waitUntil('the second waits', () => lane.parked.waiting.length === 1);
+      await lane.drain();
+      const json = await traceJson('order-9', '--url', url);
+      assert.deepEqual(outcomesOf(json), ['parked', 'behind-parked']);
+      firstId = json.records[0]?.id ?? '';
+      assert.deepEqual(
+        picky(json).map((leg) => leg?.behind),
+        [null, firstId],
+      );
+      assert.equal(picky(json)[0]?.error?.code, 'HW-LANE-010');
+      const people = await trace('order-9', '--url', url);
+      assert.match(people.stdout, new RegExp(`^ {2}picky +behind-parked +behind ${firstId} `, 'm'));
+    }
+    assert.deepEqual(outcomesOf(await traceJson('order-9')), ['parked', 'behind-parked'], 'as it was left');
+    {
+      await using headwater = await startHeadwater(config);
+      const lane = headwater.lane('picky');
+      lane.dropParked(firstId, 'a test order');
+      await lane.drain();
+      const json = await traceJson('order-9', '--url', headwater.httpUrl ?? '');
+      assert.deepEqual(outcomesOf(json), ['dropped', 'acknowledged']);
+      assert.equal(picky(json)[0]?.reason, 'a test order');
+    }
+    assert.deepEqual(outcomesOf(await traceJson('order-9')), ['dropped', 'acknowledged'], 'as it was left');
   });
 });

@@ -91,6 +91,21 @@ export function removeParked(states: StateStore, laneName: string): void {
   states.change([...edits, editRelease(laneName, undefined)]);
 }
 
+/** The edits that give everything of a lane to the lane's new name. What the new name had dropped before stays. */
+export function editRenamedParked(states: StateStore, from: string, to: string): readonly StateEdit[] {
+  const entries = [recordKind, droppedKind].flatMap((kind) =>
+    namesOf(states, kind, from).flatMap(([name, text]) => [
+      { kind, name: `${to}${name.slice(from.length)}`, text },
+      { kind, name, text: undefined },
+    ]),
+  );
+  return [
+    ...entries,
+    { kind: releaseKind, name: to, text: states.read(releaseKind, from) },
+    { kind: releaseKind, name: from, text: undefined },
+  ];
+}
+
 function namesOf(states: StateStore, kind: string, laneName: string): readonly (readonly [string, string])[] {
   return states.list(kind).filter(([name]) => name.startsWith(`${laneName}/`));
 }

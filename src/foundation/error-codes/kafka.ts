@@ -58,7 +58,7 @@ export const kafkaErrorCodes = {
   },
   'HW-KAFKA-009': {
     title: 'too few replicas are in sync',
-    why: 'The topic asks for more replicas than are in sync now. A record that fewer hold could be lost, so the lane waits.',
+    why: 'The topic asks for more replicas than are in sync now, or for more than there are brokers. A record that fewer hold could be lost, so the lane waits.',
     fix: 'Bring the brokers back, or check `min.insync.replicas` and the replication factor of the topic.',
     policy: 'retry',
     exitCode: 6,
@@ -121,8 +121,8 @@ export const kafkaErrorCodes = {
   },
   'HW-KAFKA-018': {
     title: 'TLS with the broker fails',
-    why: 'One side speaks TLS and the other does not, or the certificate is not trusted. Headwater never goes on without the check.',
-    fix: 'Set `tls` (`{}` for a public certificate, `{ ca }` for your own), and check the broker’s listener and certificate.',
+    why: 'One side speaks TLS and the other does not, one of them does not trust the other’s certificate, or the broker asks for one of the client and gets none. Headwater never goes on without the check.',
+    fix: 'Set `tls` (`{}` for a public certificate, `{ ca }` for your own, `cert` and `key` where brokers ask for them), `tlsServerName` where the certificate has another name, and check the broker’s listener and certificate.',
     policy: 'stop',
     exitCode: 6,
   },
@@ -148,6 +148,20 @@ export const kafkaErrorCodes = {
     exitCode: 8,
   },
   'HW-KAFKA-022': {
+    title: 'a function of the Kafka sink throws or returns what it cannot',
+    why: 'The option `topic` or `headers` is a function of yours, and without its answer the record cannot be written as you want it. The record was not left out.',
+    fix: 'Mend the function named in the details: `topic` returns a text, `headers` an object of texts. The record is tried again when the lane resumes, or with `headwater parked retry`.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-KAFKA-023': {
+    title: 'a header of yours has a name of Headwater’s own',
+    why: 'Consumers drop duplicates and find the source by the headers `headwater-…`; `content-type` and `traceparent` say what the value is and where it comes from. A second one would be taken for them.',
+    fix: 'Give the header another name in the option `headers`.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-KAFKA-024': {
     title: 'a transaction hangs in a partition, and how it ended is not known',
     why: 'The coordinator has ended a transaction of this lane, a partition never got its marker, and nothing says any more whether it was committed or aborted. A guess could show consumers what was given up, or take from them what was delivered.',
     fix: 'Look at the records from the offset in the details on (isolation read_uncommitted), and at the same transaction in the other partitions. If it was aborted there, run the command of the hint. If it was committed, the lane’s records there are to be delivered again by a new lane once the command has run.',

@@ -87,7 +87,7 @@ export const redisErrorCodes = {
   'HW-REDIS-013': {
     title: 'TRUNCATE is not mirrored into keys',
     why: 'Redis cannot find the keys of one table in one step, and without that readers would see half of it, or rows that are gone for ever.',
-    fix: 'Delete the keys of the table yourself, then leave the record out with the lane’s `filter`: `(record) => record.kind !== "truncate"`. What the filter returns for earlier records stays the same, so the revision may too.',
+    fix: 'Delete the keys of the table yourself, then leave the record out with the lane’s `filter`: `(record) => record.kind !== "truncate"`. Raise `revision` with it, and set `continuesRevision` to the one before.',
     policy: 'stop',
     exitCode: 8,
   },

@@ -31,7 +31,7 @@ export const sinkErrorCodes = {
   'HW-SINK-005': {
     title: 'a record is larger than the sink takes',
     why: 'It was refused before it was sent. Nothing is cut off or skipped, so the lane stops in front of it.',
-    fix: 'Raise the limit of the store and of the sink, or leave the record out with a filter and a new revision.',
+    fix: 'Raise the limit of the store and of the sink, or leave the record out with a filter, a raised `revision` and `continuesRevision`.',
     policy: 'stop',
     exitCode: 8,
   },
@@ -146,6 +146,27 @@ export const sinkErrorCodes = {
     fix: 'Correct the function, then resume the lane.',
     policy: 'stop',
     exitCode: 1,
+  },
+  'HW-SINK-027': {
+    title: 'a function for a column of the target failed',
+    why: 'It threw, or returned something else than a text or null. It would do so again.',
+    fix: 'Correct the function in `columns` of `tables`, then resume the lane.',
+    policy: 'stop',
+    exitCode: 1,
+  },
+  'HW-SINK-028': {
+    title: 'the value of a mapped column cannot be known',
+    why: 'It is made of several columns, and an UPDATE left the large value of one of them as it was, so that it is not in the journal. Leaving the target as it is would be wrong when another of them has changed.',
+    fix: 'Set REPLICA IDENTITY FULL in the source, so that updates carry the old row, or make the column of one large column alone.',
+    policy: 'stop',
+    exitCode: 8,
+  },
+  'HW-SINK-029': {
+    title: 'a TRUNCATE would empty a table that other source tables are written to',
+    why: 'Several source tables share the target, and a TRUNCATE of one of them would take the rows of all.',
+    fix: 'Delete the rows of that source table in the target yourself, let the lane’s `filter` leave out the TRUNCATE, and resume the lane.',
+    policy: 'stop',
+    exitCode: 8,
   },
   'HW-SINK-050': {
     title: 'the handler failed',

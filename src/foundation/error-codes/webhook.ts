@@ -73,7 +73,7 @@ export const webhookErrorCodes = {
   'HW-WEBHOOK-011': {
     title: 'the receiver refused a record',
     why: 'It answered 400, 413 or 422: this record is not acceptable to it, and sending it again would not change that.',
-    fix: 'Mend the receiver, change what the lane’s `map` makes of the record, or leave it out with a filter and a new revision. Then resume the lane.',
+    fix: 'Mend the receiver, change what the lane’s `map` makes of the record, or leave it out with a filter, with a raised `revision` and `continuesRevision`. Then resume the lane.',
     policy: 'stop',
     exitCode: 8,
   },

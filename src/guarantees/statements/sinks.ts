@@ -40,7 +40,7 @@ export const kafkaStatement: GuaranteeStatement = {
   residual: [
     'the consumer’s own effect: its inbox or an idempotent write is its part',
     'a batch of one commit may span several Kafka transactions',
-    'a broker that loses the marker of a partition: an abort of the next transaction there, before the loss is seen, hides acknowledged records',
+    'a broker that loses the marker of a partition: where the next transaction wrote there too before it is aborted, acknowledged records are hidden',
   ],
   cost: ['one Kafka transaction per batch: a few milliseconds', 'one compacted topic for positions'],
   claims: [
@@ -64,6 +64,21 @@ export const kafkaStatement: GuaranteeStatement = {
     {
       text: 'An older writer of the lane is fenced and writes nothing visible.',
       heldBy: 'the Kafka sink > an older writer of a lane is refused by name and writes nothing that is visible',
+    },
+    {
+      text: 'A wrong login or certificate stops the lane by name; a broker that goes down meanwhile is waited for.',
+      heldBy:
+        'the way to the broker > a broker that goes down and comes back is waited for, at whatever moment of TLS or the login it goes',
+    },
+    {
+      text: 'With tombstones, a compacted topic ends with the keys that the table has.',
+      heldBy:
+        'the mapping of records to Kafka > tombstones stand behind deletions in the same partition, so that a compacted topic ends as the table is',
+    },
+    {
+      text: 'A key of the user keeps its records in one partition, in commit order.',
+      heldBy:
+        'the mapping of records to Kafka > a key of the user decides the partition, and records of that key stay in commit order',
     },
     {
       text: 'A changed partition count is refused by name.',
@@ -146,6 +161,15 @@ export const postgresStatement: GuaranteeStatement = {
       text: 'A value that an UPDATE did not carry keeps its value.',
       heldBy:
         'the mirror into PostgreSQL 18 > keeps a value that an UPDATE left out of line, within a batch and across batches',
+    },
+    {
+      text: 'A differing table gets every source transaction once, too, by the map of the user.',
+      heldBy:
+        'the sink postgres, into a differing table by a map > gives effects as stated when its process is killed between an effect and the checkpoint',
+    },
+    {
+      text: 'A value that cannot be known from an UPDATE is not made up.',
+      heldBy: 'a map into PostgreSQL 18 > refuses to guess a value of which an UPDATE carries a part',
     },
     {
       text: 'A stale writer of the lane is refused.',

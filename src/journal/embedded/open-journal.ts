@@ -14,7 +14,7 @@ import { writeFailure } from './disk-failure.ts';
 import type { DurableEndPublisher, DurableEndWatch, DurablePlace } from './durable-place.ts';
 import { DurableEndCell } from './durable-end-cell.ts';
 import { EmbeddedJournalReader, type ReaderEnd } from './embedded-journal-reader.ts';
-import { readHolder, writeHolder } from './holder.ts';
+import { type Holder, readHolder, writeHolder } from './holder.ts';
 import { JournalIndex } from './journal-index.ts';
 import { journalPaths, type JournalPaths } from './journal-paths.ts';
 import { chooseSocketPlace, JournalSocketServer, removeLeftSocket, type SocketPlace } from './journal-socket-server.ts';
@@ -58,6 +58,8 @@ export interface OpenJournalOptions {
 export interface OpenedJournal extends AsyncDisposable {
   readonly journalId: string;
   readonly epoch: number;
+  /** Who is named as its holder: this process. */
+  readonly holder: Holder;
   readonly state: StateStore;
   readonly recovery: RecoveryReport;
   readonly reader: JournalReader;
@@ -84,12 +86,13 @@ export async function openJournal(options: OpenJournalOptions): Promise<OpenedJo
   try {
     for (const directory of [paths.segments, paths.spool]) await disk.makeDirectory(directory);
     const socket = options.otherReaders === 'none' ? undefined : await chooseSocketPlace(paths.socket);
-    const { journalId, epoch } = await claimJournal(options, { paths, state, socket });
+    const holder = await claimJournal(options, { paths, state, socket });
+    const { journalId, epoch } = holder;
     const nowMicros = BigInt(Math.floor(options.clock.now() * 1000));
     const recovered = await recoverJournal({ disk, paths, journalId, epoch, nowMicros });
     state.write('journal', 'segments', 'made');
     reportRecovery(options.logger, recovered.report);
-    return await createOpenedJournal({ options, paths, state, socket, journalId, epoch, recovered });
+    return await createOpenedJournal({ options, paths, state, socket, holder, recovered });
   } catch (error) {
     state.close();
     throw writeFailure(error, paths.directory);
@@ -120,7 +123,7 @@ async function createPrivate(disk: Disk, path: string): Promise<void> {
 async function claimJournal(
   { disk, clock, random, self: given }: OpenJournalOptions,
   { paths, state, socket }: Pick<OpenedParts, 'paths' | 'state' | 'socket'>,
-): Promise<{ readonly journalId: string; readonly epoch: number }> {
+): Promise<Holder> {
   const known = state.read('journal', 'id');
   const segments = await listSegments(disk, paths);
   if (known === undefined && segments.length > 0) {
@@ -140,7 +143,7 @@ async function claimJournal(
     (await readProcessIdentity(process.pid)) ?? { pid: process.pid, started: 'unknown' };
   const since = new Date(clock.now()).toISOString();
   if (socket !== undefined) await removeLeftSocket((await readHolder(disk, paths.holder))?.socket);
-  await writeHolder(disk, paths.holder, {
+  const holder: Holder = {
     version: 1,
     ...self,
     host: hostname(),
@@ -148,8 +151,9 @@ async function claimJournal(
     journalId,
     epoch,
     socket: socket?.path ?? '',
-  });
-  return { journalId, epoch };
+  };
+  await writeHolder(disk, paths.holder, holder);
+  return holder;
 }
 
 interface OpenedParts {
@@ -157,13 +161,13 @@ interface OpenedParts {
   readonly paths: JournalPaths;
   readonly state: StateStore;
   readonly socket: SocketPlace | undefined;
-  readonly journalId: string;
-  readonly epoch: number;
+  readonly holder: Holder;
   readonly recovered: RecoveredJournal;
 }
 
 async function createOpenedJournal(parts: OpenedParts): Promise<OpenedJournal> {
-  const { options, paths, state, socket, journalId, epoch, recovered } = parts;
+  const { options, paths, state, socket, holder, recovered } = parts;
+  const { journalId, epoch } = holder;
   const { disk, clock } = options;
   const memory = allocateSharedEnd();
   const place: DurablePlace = {
@@ -190,6 +194,7 @@ async function createOpenedJournal(parts: OpenedParts): Promise<OpenedJournal> {
   return {
     journalId,
     epoch,
+    holder,
     state,
     recovery: recovered.report,
     reader,

@@ -31,6 +31,11 @@ interface CommonOptions {
   readonly timeoutMs?: number;
   /** Schema of the inbox table. Default `headwater`. */
   readonly schema?: string;
+  /**
+   * True: called again for older records, in order and up to the newest, the function brings about the same in the end. Then the
+   * lane may be replayed. A function that leaves out what `context.once` has seen does nothing for them. Default false.
+   */
+  readonly idempotent?: boolean;
 }
 
 /** Which records a handler takes; the others are filtered and counted. Resolving is the acknowledgement. */

@@ -17,6 +17,7 @@ export function handlerSink(options: HandlerSinkOptions): SinkDefinition {
   return {
     kind: 'handler',
     target: options.name,
+    ...(options.idempotent === true ? { replay: 'idempotent' as const } : {}),
     accepts: (record) => acceptsRecord(options, record),
     open: (context) => Promise.resolve(new HandlerSink(options, context)),
   };

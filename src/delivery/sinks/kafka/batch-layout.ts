@@ -1,8 +1,7 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { OutboundBatch, OutboundRecord } from '../../sink.ts';
-import type { KafkaTopic } from './kafka-options.ts';
 import { partitionOfKey } from './murmur2.ts';
-import { type OutboundMessage, toOutboundMessages } from './outbound-message.ts';
+import { type MessageOptions, type OutboundMessage, toOutboundMessages } from './outbound-message.ts';
 import { type BatchRecord, batchOverheadBytes, RecordBatchBuilder } from './record-batch.ts';
 import { HeaderWriter } from './record-headers.ts';
 import type { PartitionWrites } from './transactional-producer.ts';
@@ -30,9 +29,9 @@ const initialCapacityBytes = 32_768;
 /** Half as much again, so that a batch a little larger need not grow. */
 const capacityFactor = 1.5;
 
-/** The messages of all records of a batch, in order. @throws HW-KAFKA-019, HW-KAFKA-020 */
-export function planMessages(batch: OutboundBatch, topic: KafkaTopic | undefined): readonly PlannedRecord[] {
-  return batch.records.map((outbound) => ({ outbound, messages: toOutboundMessages(outbound, topic) }));
+/** The messages of all records of a batch, in order. @throws HW-KAFKA-019, 020, 022, 023 */
+export function planMessages(batch: OutboundBatch, options: MessageOptions): readonly PlannedRecord[] {
+  return batch.records.map((outbound) => ({ outbound, messages: toOutboundMessages(outbound, options) }));
 }
 
 /**
@@ -83,6 +82,7 @@ export class BatchLayout {
         record: outbound.record,
         table: message.table,
         header: outbound.header,
+        ownHeaders: message.ownHeaders,
       }),
     };
     const { batches } = planOf(place);

@@ -24,7 +24,7 @@ const partitionsOf = (plan: BatchPlan, count: number): readonly number[] =>
   plan.lay(new BatchLayout(), () => limits(count)).map(({ partition }) => partition);
 
 test('a batch laid out ahead goes out as it was laid out, once', () => {
-  const plan = new BatchPlan(sampleBatch(ids), undefined);
+  const plan = new BatchPlan(sampleBatch(ids), {});
   const layout = new BatchLayout();
   plan.layAhead(layout, () => limits(3));
   const first = plan.lay(layout, () => limits(3));
@@ -36,9 +36,9 @@ test('a batch laid out ahead goes out as it was laid out, once', () => {
 });
 
 test('a batch laid out ahead is laid out anew when its topic has other partitions by then, so a key keeps its place', () => {
-  const plan = new BatchPlan(sampleBatch(ids), undefined);
+  const plan = new BatchPlan(sampleBatch(ids), {});
   plan.layAhead(new BatchLayout(), () => limits(1));
-  const expected = partitionsOf(new BatchPlan(sampleBatch(ids), undefined), 8);
+  const expected = partitionsOf(new BatchPlan(sampleBatch(ids), {}), 8);
   assert.deepEqual(partitionsOf(plan, 8), expected);
   assert.ok(expected.length > 1);
 });

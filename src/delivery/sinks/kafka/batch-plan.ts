@@ -1,6 +1,6 @@
 import type { OutboundBatch } from '../../sink.ts';
 import { type BatchLayout, type PlannedRecord, planMessages, type TopicLimits } from './batch-layout.ts';
-import type { KafkaTopic } from './kafka-options.ts';
+import type { MessageOptions } from './outbound-message.ts';
 import type { PartitionWrites } from './transactional-producer.ts';
 
 interface LaidAhead {
@@ -17,10 +17,10 @@ export class BatchPlan {
   readonly #records: readonly PlannedRecord[];
   #ahead: LaidAhead | undefined;
 
-  /** @throws HW-KAFKA-019, HW-KAFKA-020 */
-  constructor(batch: OutboundBatch, topic: KafkaTopic | undefined) {
+  /** @throws HW-KAFKA-019, 020, 022, 023 */
+  constructor(batch: OutboundBatch, options: MessageOptions) {
     this.batch = batch;
-    this.#records = planMessages(batch, topic);
+    this.#records = planMessages(batch, options);
     const topics = new Set<string>();
     for (const { messages } of this.#records) for (const message of messages) topics.add(message.topic);
     this.topics = [...topics];

@@ -50,19 +50,26 @@ export class BrokerConnections implements AsyncDisposable {
       ...(tlsServerName === undefined ? {} : { tlsServerName }),
       ...(sasl === undefined ? {} : { sasl }),
     });
+    let failure: unknown;
     const forget = (): void => {
       this.#open.delete(connection);
       this.#connections.delete(place);
     };
-    connection.on('error', forget);
+    connection.on('error', (error) => {
+      failure ??= error;
+      forget();
+    });
     connection.on('close', forget);
     this.#open.add(connection);
     try {
       await connection.connect(address.host, address.port);
+      // In TLS 1.3 a client is connected before the broker has looked at its certificate: only an answer says that it was taken.
+      if (tls !== undefined) await this.#client.apiVersionsV3.api.async(connection, 'headwater', '1');
     } catch (thrown) {
       forget();
       await destroy(connection);
-      throw toKafkaError(thrown, `no connection to ${place}`);
+      // A request that failed says no more than that the connection was closed; why stands in what was emitted before.
+      throw toKafkaError(failure ?? thrown, `no connection to ${place}`);
     }
     if (this.#isClosed) await destroy(connection);
     return connection;

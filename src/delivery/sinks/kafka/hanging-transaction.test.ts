@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { decideEnding, type Ending, type LastTransaction, seeAgain, seeEpochGiven } from './hanging-transaction.ts';
+import {
+  decideEnding,
+  type Ending,
+  isEmptyBehindHanging,
+  type LastTransaction,
+  seeAgain,
+  seeEpochGiven,
+} from './hanging-transaction.ts';
 
 const place = { topic: 't', partition: 1, startOffset: 22n };
 const last = (state: string, ...places: readonly string[]): LastTransaction => ({ state, places: new Set(places) });
@@ -34,5 +41,30 @@ describe('a transaction that hangs is ended as it was decided', () => {
   test('one that was open when an epoch was given at once is not guessed', () => {
     assert.equal(seeEpochGiven(seeAgain(undefined, last('Ongoing', 't:1')))?.state, 'Unclear');
     assert.equal(seeEpochGiven(seeAgain(undefined, undefined)), undefined);
+  });
+});
+
+describe('a transaction of unknown outcome', () => {
+  const begun = { places: new Set(['t:0', 't:1']), firstSequences: new Map([['t:1', 4]]) };
+  const acknowledged = new Map([['t:1', 26n]]);
+  const at = (partition: number, startOffset: bigint, lastSequence: number) => ({
+    topic: 't',
+    partition,
+    startOffset,
+    lastSequence,
+  });
+
+  test('is committed where it wrote nothing and its end would hide what was acknowledged', () => {
+    assert.equal(isEmptyBehindHanging(begun, [at(0, -1n, -1), at(1, 22n, 3)], acknowledged), true);
+  });
+
+  test('is given up when it wrote something', () => {
+    assert.equal(isEmptyBehindHanging(begun, [at(1, 22n, 6)], acknowledged), false);
+  });
+
+  test('is given up when nothing acknowledged hangs in its partitions', () => {
+    assert.equal(isEmptyBehindHanging(begun, [at(0, -1n, -1), at(1, -1n, 3)], acknowledged), false);
+    assert.equal(isEmptyBehindHanging(begun, [at(1, 26n, 3)], acknowledged), false);
+    assert.equal(isEmptyBehindHanging(begun, [at(2, 22n, 3)], acknowledged), false);
   });
 });

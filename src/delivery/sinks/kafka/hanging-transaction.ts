@@ -9,12 +9,18 @@ import { partitionPlace } from './offset-check.ts';
  * broker's shutdown. https://cwiki.apache.org/confluence/display/KAFKA/KIP-664
  */
 
-/** A partition in which a transaction of this producer is open, and where that begins. */
-export interface HangingPartition {
+/** What the leader of a partition knows of a producer. */
+export interface ProducerPlace {
   readonly topic: string;
   readonly partition: number;
+  /** Where its open transaction begins; negative: none is open. */
   readonly startOffset: bigint;
+  /** Sequence number of its last record; negative: none of this epoch. */
+  readonly lastSequence: number;
 }
+
+/** Where a transaction of a producer is open although the coordinator has ended it. */
+export type HangingPartition = Omit<ProducerPlace, 'lastSequence'>;
 
 /** What the coordinator knew of the last transaction before a new epoch was taken. */
 export interface LastTransaction {
@@ -70,4 +76,31 @@ export function decideEnding(
     default:
       return 'unknown';
   }
+}
+
+/** A transaction that this process has begun and the coordinator holds open. */
+export interface BegunTransaction {
+  readonly places: ReadonlySet<string>;
+  /** The number of its first record in each place that it was to write to. */
+  readonly firstSequences: ReadonlyMap<string, number>;
+}
+
+/**
+ * Whether a transaction of unknown outcome is to be committed instead of given up: it wrote nothing, and the one before it, which
+ * was acknowledged, hangs in one of its partitions, so that giving it up would end that one as well. Pure.
+ */
+export function isEmptyBehindHanging(
+  { firstSequences, places }: BegunTransaction,
+  known: readonly ProducerPlace[],
+  acknowledged: NextOffsets,
+): boolean {
+  const concerned = known.filter(({ partition, topic }) => places.has(partitionPlace(topic, partition)));
+  const hangs = concerned.some(({ partition, startOffset, topic }) => {
+    return startOffset >= 0n && startOffset < (acknowledged.get(partitionPlace(topic, partition)) ?? 0n);
+  });
+  const isEmpty = concerned.every(({ lastSequence, partition, topic }) => {
+    const first = firstSequences.get(partitionPlace(topic, partition));
+    return first === undefined || lastSequence < 0 || lastSequence === ((first - 1) & 0x7fff_ffff);
+  });
+  return hangs && isEmpty;
 }

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AuthenticationError, MultipleErrors, NetworkError, ResponseError, UserError } from '@platformatic/kafka';
+import {
+  AuthenticationError,
+  MultipleErrors,
+  NetworkError,
+  ResponseError,
+  TimeoutError,
+  UserError,
+} from '@platformatic/kafka';
 import { isBusy, isFenced, toKafkaError } from './kafka-error.ts';
 
 const produceKey = 0;
@@ -25,9 +32,42 @@ const cases: readonly (readonly [string, Error, string, 'retry' | 'stop'])[] = [
     'HW-KAFKA-018',
     'stop',
   ],
+  [
+    'certificate of the client refused behind the handshake',
+    new NetworkError('x', { cause: withCode('ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE') }),
+    'HW-KAFKA-018',
+    'stop',
+  ],
+  ['key that cannot be read', withCode('ERR_OSSL_PEM_NO_START_LINE'), 'HW-KAFKA-018', 'stop'],
+  [
+    'clear text where TLS is spoken',
+    Object.assign(new Error('write EPROTO 00:error:0A00010B:SSL routines::wrong version number'), { code: 'EPROTO' }),
+    'HW-KAFKA-018',
+    'stop',
+  ],
   ['policy of the brokers', answer(44), 'HW-KAFKA-016', 'stop'],
   ['what nobody knows', new Error('x'), 'HW-KAFKA-003', 'retry'],
 ];
+
+/** What a broker that goes down leaves behind, at whatever moment it does. */
+const departures: readonly (readonly [string, Error])[] = [
+  ['reset', withCode('ECONNRESET')],
+  ['broken pipe', withCode('EPIPE')],
+  ['protocol error of the socket', withCode('EPROTO')],
+  ['end in mid-record', withCode('ERR_SSL_UNEXPECTED_EOF_WHILE_READING')],
+  ['end in mid-handshake', withCode('ERR_SSL_SSL/TLS_ALERT_USER_CANCELLED')],
+  ['record cut short', withCode('ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC')],
+  ['end in mid-login', new AuthenticationError('x', { cause: new NetworkError('Connection closed') })],
+  ['silence in mid-login', new AuthenticationError('x', { cause: new TimeoutError('x') })],
+];
+
+for (const [name, cause] of departures) {
+  test(`a broker that goes down is waited for: ${name}`, () => {
+    const error = toKafkaError(new NetworkError('x', { cause }), 'context');
+    assert.equal(error.code, 'HW-KAFKA-003');
+    assert.equal(error.policy, 'retry');
+  });
+}
 
 for (const [name, thrown, code, policy] of cases) {
   test(`an error of Kafka has its typed code: ${name}`, () => {

@@ -8,6 +8,8 @@ export interface ErrorFacts {
   /** Codes of the client and of Node: `PLT_KFK_NETWORK`, `ECONNREFUSED`. */
   readonly codes: ReadonlySet<string>;
   readonly messages: readonly string[];
+  /** The client or the broker refused the login itself; a connection that was lost meanwhile does not count. */
+  readonly isLoginRefused: boolean;
 }
 
 /** The answers by which Kafka refuses a producer whose epoch is over: another one came, or the transaction timed out. */
@@ -18,7 +20,12 @@ const busyAnswers = ['CONCURRENT_TRANSACTIONS', 'COORDINATOR_LOAD_IN_PROGRESS', 
 
 /** Collects what an error and everything below it says. */
 export function readErrorFacts(thrown: unknown): ErrorFacts {
-  const facts = { answers: new Set<string>(), codes: new Set<string>(), messages: [] as string[] };
+  const facts = {
+    answers: new Set<string>(),
+    codes: new Set<string>(),
+    messages: [] as string[],
+    isLoginRefused: false,
+  };
   collect(thrown, facts, 0);
   return facts;
 }
@@ -88,31 +95,54 @@ const answerCodes: readonly (readonly [ErrorCode, readonly string[]])[] = [
   ],
 ];
 
-// A connection that is reset in the handshake is none of these: a broker that restarts does that, too.
-const tlsCodes = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
+/** What Node says of certificates, keys and settings that it refuses itself: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+const ownTlsCodes =
+  /^(ERR_TLS_(?!HANDSHAKE_TIMEOUT)|ERR_OSSL_|CERT_|CRL_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH|HOSTNAME_MISMATCH|ERROR_IN_C)/;
+
+/**
+ * What OpenSSL says when the two sides cannot agree or one refuses the other's certificate. Not every error of TLS: a broker
+ * that goes down in the middle of a handshake or of a record leaves errors, too, and those are waited for.
+ */
+const refusedTls =
+  /certificate|unknown[ _]ca|handshake[ _]failure|wrong[ _]version[ _]number|protocol[ _]version|unsupported[ _]protocol|no[ _](?:shared[ _])?cipher/i;
+
+function isTlsRefusal({ codes, messages }: ErrorFacts): boolean {
+  return (
+    [...codes].some((code) => ownTlsCodes.test(code) || (code.startsWith('ERR_SSL_') && refusedTls.test(code))) ||
+    messages.some((text) => text.includes('requires TLS') || (text.includes('SSL routines') && refusedTls.test(text)))
+  );
+}
 
 function decideCode(facts: ErrorFacts, fallback: ErrorCode): ErrorCode {
   for (const [code, answers] of answerCodes) {
     if (answers.some((answer) => facts.answers.has(answer))) return code;
   }
-  if (facts.codes.has('PLT_KFK_AUTHENTICATION')) return 'HW-KAFKA-004';
-  const isTls =
-    [...facts.codes].some((code) => tlsCodes.test(code) || code === 'EPROTO') ||
-    facts.messages.some((message) => message.includes('requires TLS'));
-  return isTls ? 'HW-KAFKA-018' : fallback;
+  if (isTlsRefusal(facts)) return 'HW-KAFKA-018';
+  return facts.isLoginRefused ? 'HW-KAFKA-004' : fallback;
 }
 
 const depthMax = 8;
 
 function collect(
   thrown: unknown,
-  facts: { answers: Set<string>; codes: Set<string>; messages: string[] },
+  facts: { answers: Set<string>; codes: Set<string>; messages: string[]; isLoginRefused: boolean },
   depth: number,
 ): void {
   if (!(thrown instanceof Error) || depth > depthMax) return;
   facts.messages.push(thrown.message);
   if ('apiId' in thrown && typeof thrown.apiId === 'string') facts.answers.add(thrown.apiId);
-  if ('code' in thrown && typeof thrown.code === 'string') facts.codes.add(thrown.code);
   if (thrown instanceof AggregateError) for (const error of thrown.errors) collect(error, facts, depth + 1);
   collect(thrown.cause, facts, depth + 1);
+  const code = codeOf(thrown);
+  if (code === undefined) return;
+  facts.codes.add(code);
+  // The client calls a login refused that only ended with the connection.
+  const isCutOff = lostCodes.has(codeOf(thrown.cause) ?? '');
+  if (code === 'PLT_KFK_AUTHENTICATION' && !isCutOff) facts.isLoginRefused = true;
+}
+
+const lostCodes: ReadonlySet<string> = new Set(['PLT_KFK_NETWORK', 'PLT_KFK_TIMEOUT']);
+
+function codeOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
 }

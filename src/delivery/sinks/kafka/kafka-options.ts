@@ -3,6 +3,7 @@ import { HeadwaterError } from '../../../foundation/error.ts';
 import type { JournalRecord } from '../../../model/journal-record.ts';
 import type { TransactionHeader } from '../../../model/transaction.ts';
 import type { BrokerAddress } from './broker-address.ts';
+import { explainTemplate, templateNames } from './topic-template.ts';
 
 /** Compression of what is sent. None needs native code. */
 export type KafkaCompression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
@@ -19,8 +20,28 @@ export type KafkaSasl =
     }
   | { readonly mechanism: 'OAUTHBEARER'; readonly token: KafkaSecret };
 
-/** The topic of a record that the lane's `route` sends nowhere. Pure: called again for the same record after a restart. */
-export type KafkaTopic = string | ((record: JournalRecord, transaction: TransactionHeader) => string);
+/** Names of topics by what goes there. What is not given keeps its default. */
+export interface KafkaTopicTemplates {
+  /** For changes: `shop.{schema}.{table}`. Default `{schema}.{table}`. */
+  readonly changes?: string;
+  /** For events: `shop.{type}`, `{source}`. Events of one key keep their order within one topic only. Default `events`. */
+  readonly events?: string;
+}
+
+/** The topic of a record that the lane's `route` sends nowhere. A function is pure: called again for the same record. */
+export type KafkaTopic =
+  | string
+  | KafkaTopicTemplates
+  | ((record: JournalRecord, transaction: TransactionHeader) => string);
+
+/**
+ * Headers beside Headwater's own, by name; undefined is left out. Pure: called again for the same record. A name of Headwater's
+ * own (`headwater-…`, `content-type`, `traceparent`) is refused with HW-KAFKA-023.
+ */
+export type KafkaHeaders = (
+  record: JournalRecord,
+  transaction: TransactionHeader,
+) => Readonly<Record<string, string | undefined>> | undefined;
 
 /** What `kafkaSink` takes. */
 export interface KafkaSinkOptions {
@@ -33,6 +54,13 @@ export interface KafkaSinkOptions {
    * topic for all events, because events of one key keep their order only within one topic.
    */
   readonly topic?: KafkaTopic;
+  /** Headers of yours for each record. Default none. */
+  readonly headers?: KafkaHeaders;
+  /**
+   * Whether a record without a value stands behind each deletion, under the same key and in the same transaction: with it a
+   * compacted topic forgets the row. Default false.
+   */
+  readonly tombstones?: boolean;
   /** The compacted topic with the lanes' positions. Default `headwater-position`; made at start when the user may. */
   readonly positionTopic?: string;
   /** Default `none`. */
@@ -70,6 +98,8 @@ export interface ResolvedKafkaOptions {
   readonly brokers: readonly BrokerAddress[];
   readonly clientId: string;
   readonly topic: KafkaTopic | undefined;
+  readonly headers: KafkaHeaders | undefined;
+  readonly tombstones: boolean;
   readonly positionTopic: string;
   readonly compression: KafkaCompression;
   readonly tls: TlsOptions | undefined;
@@ -99,9 +129,7 @@ export function resolveKafkaOptions(options: KafkaSinkOptions): ResolvedKafkaOpt
   }
   const positionTopic = options.positionTopic ?? 'headwater-position';
   if (!isTopicName(positionTopic)) throw invalid('positionTopic', 'is no valid name of a topic');
-  if (typeof options.topic === 'string' && !isTopicName(options.topic)) {
-    throw invalid('topic', 'is no valid name of a topic');
-  }
+  assertTopic(options.topic);
   const clientId = options.clientId ?? 'headwater';
   if (!/^\S+$/.test(clientId)) throw invalid('clientId', 'is empty or holds a space');
   for (const [topic, count] of Object.entries(options.acceptPartitionCounts ?? {})) {
@@ -111,6 +139,8 @@ export function resolveKafkaOptions(options: KafkaSinkOptions): ResolvedKafkaOpt
     brokers,
     clientId,
     topic: options.topic,
+    headers: options.headers,
+    tombstones: options.tombstones ?? false,
     positionTopic,
     compression,
     tls: options.tls,
@@ -126,6 +156,16 @@ export function resolveKafkaOptions(options: KafkaSinkOptions): ResolvedKafkaOpt
     acceptPartitionCounts: options.acceptPartitionCounts ?? {},
     brokerAddress: options.brokerAddress ?? ((advertised) => advertised),
   };
+}
+
+function assertTopic(topic: KafkaTopic | undefined): void {
+  if (typeof topic === 'string' && !isTopicName(topic)) throw invalid('topic', 'is no valid name of a topic');
+  if (typeof topic !== 'object') return;
+  for (const kind of ['changes', 'events'] as const) {
+    const template = topic[kind];
+    const reason = template === undefined ? undefined : explainTemplate(template, templateNames[kind]);
+    if (reason !== undefined) throw invalid(`topic.${kind}`, reason);
+  }
 }
 
 /** Kafka's own rule for names. */

@@ -178,15 +178,26 @@ describe('the Kafka sink', { skip: await skipReason('kafka') }, () => {
     assert.deepEqual(idsOf(await topics.readCommitted(topic, 1)), expected);
   });
 
-  for (const compression of ['gzip', 'snappy', 'lz4', 'zstd'] as const) {
-    test(`records compressed with ${compression} arrive`, async () => {
+  /** Numbers of the codecs in a batch's attributes: https://kafka.apache.org/documentation/#recordbatch */
+  const codecs = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const;
+  for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
+    test(`records sent with compression ${compression} are kept so, and can be read by Kafka itself`, async () => {
       const brokers = await kafkaBrokers();
       await using topics = await TestTopics.open(brokers);
-      const topic = await topics.create(compression, 1);
-      await using sink = await openTestSink({ brokers, topic, compression }, uniqueName('lane'));
-      const records = Array.from({ length: 100 }, (_, index) => event(index + 1));
-      await sink.write(sampleBatch(records, { from: 0, to: 100 }), signal);
-      assert.equal((await topics.readCommitted(topic, 1)).length, 100);
+      // Into the second topic the broker writes what it has read itself, in another form.
+      const kept = await topics.create(compression, 1);
+      const rewritten = await topics.create(compression, 1, {
+        'compression.type': compression === 'none' ? 'gzip' : 'uncompressed',
+      });
+      for (const topic of [kept, rewritten]) {
+        await using sink = await openTestSink({ brokers, topic, compression }, uniqueName('lane'));
+        const records = Array.from({ length: 100 }, (_, index) => event(index + 1));
+        await sink.write(sampleBatch(records, { from: 0, to: 100 }), signal);
+        const expected = records.map((_, index) => `id-${index + 1}`);
+        assert.deepEqual(idsOf(await topics.readCommitted(topic, 1)), expected);
+      }
+      assert.deepEqual(await topics.codecsOf(kept), [codecs[compression]]);
+      assert.deepEqual(await topics.codecsOf(rewritten), [compression === 'none' ? codecs.gzip : codecs.none]);
     });
   }
 

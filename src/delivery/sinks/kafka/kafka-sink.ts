@@ -137,7 +137,7 @@ class KafkaSink implements Sink {
   prepare(batch: OutboundBatch): void {
     if (this.#ahead?.batch === batch) return;
     try {
-      const plan = new BatchPlan(batch, this.#options.topic);
+      const plan = new BatchPlan(batch, this.#options);
       plan.layAhead(this.#layout, (topic) => this.#topics.limitsOf(topic));
       this.#ahead = plan;
     } catch {
@@ -177,7 +177,7 @@ class KafkaSink implements Sink {
   #takePlan(batch: OutboundBatch): BatchPlan {
     const ahead = this.#ahead;
     this.#ahead = undefined;
-    return ahead?.batch === batch ? ahead : new BatchPlan(batch, this.#options.topic);
+    return ahead?.batch === batch ? ahead : new BatchPlan(batch, this.#options);
   }
 
   #ownPosition(): LanePosition {

@@ -66,3 +66,8 @@ export function judgeOffsets(
 export function partitionPlace(topic: string, partition: number): string {
   return `${topic}:${partition}`;
 }
+
+/** The topic of such a name. */
+export function topicOfPlace(place: string): string {
+  return place.slice(0, place.lastIndexOf(':'));
+}

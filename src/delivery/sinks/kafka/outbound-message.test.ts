@@ -5,13 +5,13 @@ import { HeadwaterError } from '../../../foundation/error.ts';
 import type { JournalRecord } from '../../../model/journal-record.ts';
 import { unchanged } from '../../../model/row.ts';
 import type { OutboundRecord } from '../../sink.ts';
-import { type OutboundMessage, toOutboundMessages } from './outbound-message.ts';
+import { type MessageOptions, type OutboundMessage, toOutboundMessages } from './outbound-message.ts';
 import { ordersTable, sampleEvent, sampleInsert, sampleOutbound, sampleUpdate } from './testing/sample-records.ts';
 
 const place = '7385000000000000001-1-1/130-0';
 
-function only(outbound: OutboundRecord, topic?: Parameters<typeof toOutboundMessages>[1]): OutboundMessage {
-  const [message, ...others] = toOutboundMessages(outbound, topic);
+function only(outbound: OutboundRecord, topic?: MessageOptions['topic']): OutboundMessage {
+  const [message, ...others] = toOutboundMessages(outbound, { topic });
   assert.ok(message !== undefined && others.length === 0);
   return message;
 }
@@ -71,7 +71,7 @@ test('an update with its whole old row carries it', () => {
 
 test('an update that changes its key deletes the old key and writes the new one', () => {
   const before = { before: ['1', null, null], beforeKind: 'key' } as const;
-  const messages = toOutboundMessages(sampleOutbound(sampleUpdate(['2', '6', 'a'], before)), undefined);
+  const messages = toOutboundMessages(sampleOutbound(sampleUpdate(['2', '6', 'a'], before)));
   assert.deepEqual(
     messages.map(({ id, key, operation }) => ({ id, key, operation })),
     [
@@ -106,7 +106,7 @@ test('a truncate goes to all partitions of the topic of each of its tables, with
     cascade: true,
     restartIdentity: false,
   };
-  const messages = toOutboundMessages(sampleOutbound(record), undefined);
+  const messages = toOutboundMessages(sampleOutbound(record));
   assert.deepEqual(
     messages.map(({ id, isForAllPartitions, key, topic }) => ({ id, isForAllPartitions, key, topic })),
     [
@@ -142,7 +142,7 @@ test('the route of the lane comes before the topic of the sink, and that before 
 test('a table whose name is no topic name is refused by name, not renamed', () => {
   const table = { ...ordersTable, tableName: 'größe' };
   assert.throws(
-    () => toOutboundMessages(sampleOutbound(sampleInsert(['1', '2', '3'], table)), undefined),
+    () => toOutboundMessages(sampleOutbound(sampleInsert(['1', '2', '3'], table))),
     withCode('HW-KAFKA-020'),
   );
 });
@@ -163,7 +163,7 @@ test('a mapped value that JSON cannot hold is refused by name, not left out', ()
   circular.self = circular;
   for (const value of [() => 1, Symbol('x'), 10n, circular]) {
     const outbound = sampleOutbound(sampleEvent(), { functions: { map: () => value } });
-    assert.throws(() => toOutboundMessages(outbound, undefined), withCode('HW-KAFKA-019'));
+    assert.throws(() => toOutboundMessages(outbound), withCode('HW-KAFKA-019'));
   }
 });
 

@@ -5,7 +5,9 @@ import type { TableSchema } from '../../../model/table-schema.ts';
 import { tableKeyPrefix } from '../../outbound-record.ts';
 import type { OutboundRecord } from '../../sink.ts';
 import { encodeDelete, encodeRowChange, encodeRowKey, encodeTruncate } from '../../change-json.ts';
-import { isTopicName, type KafkaTopic } from './kafka-options.ts';
+import { chooseTopic } from './choose-topic.ts';
+import type { KafkaHeaders, KafkaTopic } from './kafka-options.ts';
+import { type OwnHeaders, readOwnHeaders } from './own-headers.ts';
 
 /** What a record becomes in Kafka. One record may become several: see `toOutboundMessages`. */
 export interface OutboundMessage {
@@ -18,10 +20,19 @@ export interface OutboundMessage {
   readonly table: TableSchema | undefined;
   /** Goes to every partition of its topic, with the partition's number in its id. */
   readonly isForAllPartitions: boolean;
+  /** What the user adds to Headwater's own. */
+  readonly ownHeaders: OwnHeaders;
+}
+
+/** What the user decides about messages. */
+export interface MessageOptions {
+  readonly topic?: KafkaTopic | undefined;
+  readonly headers?: KafkaHeaders | undefined;
+  /** Default false. */
+  readonly tombstones?: boolean | undefined;
 }
 
 const json = 'application/json';
-const defaultEventTopic = 'events';
 
 /**
  * What a record becomes in Kafka, in order. Pure.
@@ -30,17 +41,20 @@ const defaultEventTopic = 'events';
  *   in two partitions, and whoever keeps the last record of each key would keep the old row for ever.
  * - A TRUNCATE becomes one record per table, for all partitions of its topic, so that it stands in each of them between what
  *   it emptied and what came after it.
- * @throws HW-KAFKA-019 for a mapped value that cannot be written, HW-KAFKA-020 for an invalid topic.
+ * - With `tombstones`, a record without a value stands behind each deletion, under its key. A mapped UPDATE that changed its
+ *   key then has one for the old key in front of it, because the map makes one value only.
+ * @throws HW-KAFKA-019 for a mapped value that cannot be written, HW-KAFKA-020 for an invalid topic, HW-KAFKA-022 and 023 for
+ * what the user's functions do.
  */
-export function toOutboundMessages(
-  outbound: OutboundRecord,
-  topic: KafkaTopic | undefined,
-): readonly OutboundMessage[] {
+export function toOutboundMessages(outbound: OutboundRecord, options: MessageOptions = {}): readonly OutboundMessage[] {
   const { record } = outbound;
-  if (outbound.value !== undefined) return [toMappedMessage(outbound, topic)];
+  const ownHeaders = readOwnHeaders(outbound, options.headers);
+  const { topic } = options;
+  if (outbound.value !== undefined)
+    return withTombstones([toMappedMessage(outbound, topic, ownHeaders)], outbound, options);
   switch (record.kind) {
     case 'event':
-      return [toEventMessage(outbound, record, topic)];
+      return [toEventMessage(outbound, record, { topic, ownHeaders })];
     case 'truncate':
       return record.tables.map((table, index) => ({
         topic: chooseTopic(outbound, topic, table),
@@ -51,6 +65,7 @@ export function toOutboundMessages(
         contentType: json,
         table,
         isForAllPartitions: true,
+        ownHeaders,
       }));
     case 'insert':
     case 'read':
@@ -65,8 +80,10 @@ export function toOutboundMessages(
         contentType: json,
         table: record.table,
         isForAllPartitions: false,
+        ownHeaders,
       };
-      return record.kind === 'update' ? withFormerKey(message, record) : [message];
+      const messages = record.kind === 'update' ? withFormerKey(message, record) : [message];
+      return withTombstones(messages, outbound, options);
     }
     default:
       return unreachable(record);
@@ -74,11 +91,9 @@ export function toOutboundMessages(
 }
 
 function withFormerKey(message: OutboundMessage, update: UpdateChange): readonly OutboundMessage[] {
-  const { before, beforeKind, table } = update;
-  if (before === undefined || beforeKind !== 'key') return [message];
-  const formerKey = encodeRowKey(table, before);
-  // With a key function of the user's own, only the user knows what the old key was.
-  if (message.key !== encodeRowKey(table, update.after) || formerKey === message.key) return [message];
+  const { before, table } = update;
+  const formerKey = formerKeyOf(message, update);
+  if (before === undefined || formerKey === undefined) return [message];
   const deletion: OutboundMessage = {
     ...message,
     id: `${message.id}/key`,
@@ -89,10 +104,39 @@ function withFormerKey(message: OutboundMessage, update: UpdateChange): readonly
   return [deletion, message];
 }
 
+/** The key that the row no longer has. With a key function of the user's own, only the user knows what the old key was. */
+function formerKeyOf({ key }: OutboundMessage, { after, before, beforeKind, table }: UpdateChange): string | undefined {
+  if (before === undefined || beforeKind !== 'key' || key !== encodeRowKey(table, after)) return undefined;
+  const formerKey = encodeRowKey(table, before);
+  return formerKey === key ? undefined : formerKey;
+}
+
+function withTombstones(
+  messages: readonly OutboundMessage[],
+  { record }: OutboundRecord,
+  { tombstones = false }: MessageOptions,
+): readonly OutboundMessage[] {
+  if (!tombstones) return messages;
+  return messages.flatMap((message) => {
+    if (message.operation === 'delete' && message.value !== null)
+      return [message, ...tombstoneOf(message, message.key)];
+    // Of two records for a change of the key, the deletion has its tombstone by the line above.
+    if (record.kind !== 'update' || messages.length > 1) return [message];
+    return [...tombstoneOf({ ...message, id: `${message.id}/key` }, formerKeyOf(message, record) ?? null), message];
+  });
+}
+
+/** None where the key stands for the whole table, whose rows cannot be told apart: it would take all of them. */
+function tombstoneOf(message: OutboundMessage, key: string | null): readonly OutboundMessage[] {
+  const { table } = message;
+  if (key === null || table === undefined || key === `${table.schemaName}.${table.tableName}`) return [];
+  return [{ ...message, id: `${message.id}/tombstone`, operation: 'delete', key, value: null, contentType: undefined }];
+}
+
 function toEventMessage(
   outbound: OutboundRecord,
   { event }: JournalRecord & { readonly kind: 'event' },
-  topic: KafkaTopic | undefined,
+  { ownHeaders, topic }: Pick<OutboundMessage, 'ownHeaders'> & Pick<MessageOptions, 'topic'>,
 ): OutboundMessage {
   return {
     topic: chooseTopic(outbound, topic, undefined),
@@ -103,10 +147,15 @@ function toEventMessage(
     contentType: event.contentType,
     table: undefined,
     isForAllPartitions: false,
+    ownHeaders,
   };
 }
 
-function toMappedMessage(outbound: OutboundRecord, topic: KafkaTopic | undefined): OutboundMessage {
+function toMappedMessage(
+  outbound: OutboundRecord,
+  topic: KafkaTopic | undefined,
+  ownHeaders: OwnHeaders,
+): OutboundMessage {
   const { record } = outbound;
   const table = record.kind === 'event' || record.kind === 'truncate' ? undefined : record.table;
   const topicTable = record.kind === 'truncate' ? record.tables[0] : table;
@@ -118,6 +167,7 @@ function toMappedMessage(outbound: OutboundRecord, topic: KafkaTopic | undefined
     ...encodeMapped(outbound),
     table: topicTable,
     isForAllPartitions: record.kind === 'truncate',
+    ownHeaders,
   };
 }
 
@@ -144,20 +194,6 @@ function toMessageKey(key: string | null, table: TableSchema): string | null {
   if (key === null) return null;
   const prefix = tableKeyPrefix(table);
   return key.startsWith(prefix) ? key.slice(prefix.length) : key;
-}
-
-function chooseTopic(outbound: OutboundRecord, topic: KafkaTopic | undefined, table: TableSchema | undefined): string {
-  const name = outbound.destination ?? nameTopic(outbound, topic, table);
-  if (isTopicName(name)) return name;
-  throw new HeadwaterError('HW-KAFKA-020', `record ${outbound.id} has no valid topic: "${name.slice(0, 260)}"`, {
-    details: { recordId: outbound.id },
-  });
-}
-
-function nameTopic(outbound: OutboundRecord, topic: KafkaTopic | undefined, table: TableSchema | undefined): string {
-  if (typeof topic === 'string') return topic;
-  if (topic !== undefined) return topic(outbound.record, outbound.header);
-  return table === undefined ? defaultEventTopic : `${table.schemaName}.${table.tableName}`;
 }
 
 function unwritable(outbound: OutboundRecord, cause: unknown): HeadwaterError {

@@ -52,7 +52,8 @@ export class PositionTopic {
     const { topic } = this.#options;
     if (!(await this.#cluster.hasTopic(topic, signal))) await this.#create(signal);
     const state = await this.#describe(signal);
-    if (state === undefined) throw this.#unfit('it does not exist and could not be made');
+    // It was there, or was made, a moment ago: brokers that restart come to know it late.
+    if (state === undefined) throw new HeadwaterError('HW-KAFKA-003', `no broker knows the topic "${topic}" yet`);
     if (state.leaders.length !== 1) throw this.#unfit(`it has ${state.leaders.length} partitions`);
     const settings = (await this.#cluster.describeSettings([topic], signal))?.get(topic);
     const policy = settings?.get('cleanup.policy');
@@ -121,8 +122,13 @@ export class PositionTopic {
         'TOPIC_AUTHORIZATION_FAILED',
         'CLUSTER_AUTHORIZATION_FAILED',
         'POLICY_VIOLATION',
-        'INVALID_REPLICATION_FACTOR',
       ]);
+      // So does a cluster answer whose brokers are only just coming back.
+      if (hasAnswer(thrown, ['INVALID_REPLICATION_FACTOR'])) {
+        throw new HeadwaterError('HW-KAFKA-009', `too few brokers are there to make the position topic "${topic}"`, {
+          cause: thrown,
+        });
+      }
       if (isForbidden) throw this.#unfit('it does not exist and this user may not make it', undefined, thrown);
       throw toKafkaError(thrown, `the topic "${topic}" could not be made`);
     }

@@ -10,7 +10,7 @@ import { sampleEvent, sampleInsert, sampleOutbound } from './testing/sample-reco
 /** The headers of a record's first message, as a consumer reads them. */
 function headersOf(record: JournalRecord, writer = new HeaderWriter(), map?: () => unknown): string[] {
   const outbound = sampleOutbound(record, { functions: { map } });
-  const [message] = toOutboundMessages(outbound, 'topic');
+  const [message] = toOutboundMessages(outbound, { topic: 'topic' });
   assert.ok(message !== undefined);
   const builder = new RecordBatchBuilder(0);
   const { contentType, id, operation, table } = message;

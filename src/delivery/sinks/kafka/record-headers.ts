@@ -49,6 +49,13 @@ export interface HeaderFacts {
   readonly record: JournalRecord;
   readonly table: TableSchema | undefined;
   readonly header: TransactionHeader;
+  /** The user's, behind all others. An event's own header of the same name gives way to them. Default none. */
+  readonly ownHeaders?: readonly (readonly [name: string, value: string])[];
+}
+
+/** Whether a header's name is one of Headwater's, whatever its case. */
+export function isReservedHeader(name: string): boolean {
+  return /^(?:headwater-.*|content-type|traceparent)$/i.test(name);
 }
 
 /**
@@ -70,12 +77,15 @@ export class HeaderWriter {
       { name: names.id, value: facts.id },
       { name: names.source, value: `${this.#sourcePrefix}${record.ordinal}` },
     ];
+    const ownHeaders = facts.ownHeaders ?? [];
     if (facts.table !== undefined) {
+      for (const [name, value] of ownHeaders) headers.push({ name: this.#nameOf(name), value });
       return { sharedHeaders: [this.#transactionHeaders, this.#ofTable(facts.table, facts)], headers };
     }
     headers.push({ name: names.operation, value: facts.operation });
     if (facts.contentType !== undefined) headers.push({ name: names.contentType, value: facts.contentType });
-    if (record.kind === 'event') this.#addEvent(record.event, headers);
+    if (record.kind === 'event') this.#addEvent(record.event, headers, new Set(ownHeaders.map(([name]) => name)));
+    for (const [name, value] of ownHeaders) headers.push({ name: this.#nameOf(name), value });
     return { sharedHeaders: [this.#transactionHeaders], headers };
   }
 
@@ -117,7 +127,7 @@ export class HeaderWriter {
     return headers;
   }
 
-  #addEvent(event: DomainEvent, headers: Header[]): void {
+  #addEvent(event: DomainEvent, headers: Header[], replaced: ReadonlySet<string>): void {
     headers.push(
       { name: names.eventType, value: event.type },
       { name: names.schemaVersion, value: String(event.schemaVersion) },
@@ -132,15 +142,16 @@ export class HeaderWriter {
     add(names.traceparent, event.traceparent);
     add(names.correlationId, event.correlationId);
     add(names.causationId, event.causationId);
-    for (const [name, value] of Object.entries(event.headers)) headers.push({ name: this.#nameOf(name), value });
+    for (const [name, value] of Object.entries(event.headers)) {
+      if (!replaced.has(name)) headers.push({ name: this.#nameOf(name), value });
+    }
   }
 
   /** An event's own header keeps its name unless it would pass for one of ours. */
   #nameOf(name: string): HeaderName {
     let encoded = this.#eventNames.get(name);
     if (encoded === undefined) {
-      const isReserved = /^(?:headwater-.*|content-type|traceparent)$/i.test(name);
-      encoded = encodeHeaderName(isReserved ? `${ownHeaderPrefix}${name}` : name);
+      encoded = encodeHeaderName(isReservedHeader(name) ? `${ownHeaderPrefix}${name}` : name);
       // Names come from applications; a few thousand are plenty, and more must not fill the memory.
       if (this.#eventNames.size >= eventNamesMax) this.#eventNames.clear();
       this.#eventNames.set(name, encoded);

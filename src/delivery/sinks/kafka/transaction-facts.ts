@@ -1,7 +1,7 @@
 import type { Connection } from '@platformatic/kafka';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { KafkaCluster } from './cluster.ts';
-import type { HangingPartition, LastTransaction } from './hanging-transaction.ts';
+import type { LastTransaction, ProducerPlace } from './hanging-transaction.ts';
 import { hasAnswer, toKafkaError } from './kafka-error.ts';
 import { partitionPlace } from './offset-check.ts';
 import { waitFor } from './wait-for.ts';
@@ -31,28 +31,40 @@ export async function describeLastTransaction(
 
 const unknownHere = ['UNKNOWN_TOPIC_OR_PARTITION', 'TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED'];
 
+/** What is asked of the leaders, and of whom. */
+export interface ProducerQuestion {
+  readonly producerId: bigint;
+  readonly topics: readonly string[];
+  /** Partitions without a leader are left out; otherwise they are an error that waiting mends. */
+  readonly skipsLeaderless: boolean;
+}
+
 /**
- * Partitions of the topics in which this producer's transaction is open. Topics that are gone, or that this user may not read,
- * are left out. @throws HW-KAFKA-003 while a leader is away
+ * What the leaders of the topics know of this producer. Topics that are gone, or that this user may not read, are left out.
+ * @throws HW-KAFKA-003 while a leader is away
  */
-export async function findOpenPartitions(
+export async function describeProducer(
   cluster: KafkaCluster,
-  producerId: bigint,
-  topics: readonly string[],
+  question: ProducerQuestion,
   signal: AbortSignal,
-): Promise<readonly HangingPartition[]> {
-  const found = await Promise.all(topics.map((topic) => findInTopic(cluster, { producerId, topic, signal })));
+): Promise<readonly ProducerPlace[]> {
+  const found = await Promise.all(
+    question.topics.map((topic) => describeInTopic(cluster, topic, { question, signal })),
+  );
   return found.flat();
 }
 
-async function findInTopic(
+async function describeInTopic(
   cluster: KafkaCluster,
-  { producerId, signal, topic }: { readonly producerId: bigint; readonly topic: string; readonly signal: AbortSignal },
-): Promise<readonly HangingPartition[]> {
+  topic: string,
+  { question, signal }: { readonly question: ProducerQuestion; readonly signal: AbortSignal },
+): Promise<readonly ProducerPlace[]> {
+  const { producerId, skipsLeaderless } = question;
   try {
     const leaders = (await cluster.describeTopics([topic], signal)).get(topic)?.leaders ?? [];
     const byLeader = Map.groupBy(leaders.keys(), (partition) => leaders[partition] ?? -1);
-    const open: HangingPartition[] = [];
+    if (skipsLeaderless) byLeader.delete(-1);
+    const known: ProducerPlace[] = [];
     for (const [leader, partitionIndexes] of byLeader) {
       const connection = await cluster.connectionTo(leader, signal);
       const answer = await waitFor(
@@ -61,11 +73,12 @@ async function findInTopic(
       );
       for (const { activeProducers, partitionIndex } of answer.topics.flatMap(({ partitions }) => partitions)) {
         const own = activeProducers.find((producer) => producer.producerId === producerId);
-        if (own === undefined || own.currentTxnStartOffset < 0n) continue;
-        open.push({ topic, partition: partitionIndex, startOffset: own.currentTxnStartOffset });
+        if (own === undefined) continue;
+        const { currentTxnStartOffset: startOffset, lastSequence } = own;
+        known.push({ topic, partition: partitionIndex, startOffset, lastSequence });
       }
     }
-    return open;
+    return known;
   } catch (thrown) {
     signal.throwIfAborted();
     const isGone = thrown instanceof HeadwaterError && thrown.code === 'HW-KAFKA-006';

@@ -5,15 +5,17 @@ import type { KafkaCluster, TopicState } from './cluster.ts';
 import {
   decideEnding,
   type HangingPartition,
+  isEmptyBehindHanging,
   type LastTransaction,
+  type ProducerPlace,
   seeAgain,
   seeEpochGiven,
 } from './hanging-transaction.ts';
 import { hasAnswer, isBusy, toKafkaError } from './kafka-error.ts';
-import { judgeOffsets, type NextOffsets, partitionPlace } from './offset-check.ts';
+import { judgeOffsets, type NextOffsets, partitionPlace, topicOfPlace } from './offset-check.ts';
 import { sendProduceRequest, type PartitionBatch, type ProduceAnswer } from './produce-request.ts';
 import type { BatchCodec, RecordBatchBuilder } from './record-batch.ts';
-import { describeLastTransaction, findOpenPartitions } from './transaction-facts.ts';
+import { describeLastTransaction, describeProducer } from './transaction-facts.ts';
 import { waitFor } from './wait-for.ts';
 
 /** The batches of one transaction for one partition, in order. Each is sent as one record batch. */
@@ -47,6 +49,7 @@ type ProducerState =
 const promptAttempts = 2;
 const busyPauseMs = 1;
 const retryInitPauseMs = 25;
+const leaderPatienceMs = 5_000;
 /** Asks for an epoch whatever the former one was: the newest writer of an id wins, and the one before is refused. */
 const noProducerId = -1n;
 
@@ -72,6 +75,8 @@ export class TransactionalProducer {
   readonly #cluster: KafkaCluster;
   readonly #options: ProducerOptions;
   readonly #sequences = new Map<string, number>();
+  /** Of the transaction under way, or the one that failed last. */
+  readonly #firstSequences = new Map<string, number>();
   #nextOffsets: NextOffsets = new Map();
   #coordinator: Connection | undefined;
   #state: ProducerState = { kind: 'stale' };
@@ -104,6 +109,7 @@ export class TransactionalProducer {
         this.#coordinator = await this.#cluster.coordinatorOf(transactionalId, signal);
         const last = await describeLastTransaction(this.#cluster, this.#coordinator, transactionalId, signal);
         if (!this.#isEndingHanging) this.#last = seeAgain(this.#last, last);
+        if (last?.state === 'Ongoing') await this.#saveAcknowledged(last, this.#coordinator, signal);
         const answer = await waitFor(
           initProducerIdV4.api.async(this.#coordinator, transactionalId, transactionTimeoutMs, noProducerId, -1),
           signal,
@@ -124,7 +130,7 @@ export class TransactionalProducer {
 
   /**
    * Ends what hangs in these topics, as it was decided. Call behind `initialise`, before anything is read or written.
-   * @returns where something hung. @throws HW-KAFKA-022 when nobody knows how it ended, HW-KAFKA-003 for what waiting mends; the
+   * @returns where something hung. @throws HW-KAFKA-024 when nobody knows how it ended, HW-KAFKA-003 for what waiting mends; the
    * epoch is given up then
    */
   async endHanging(topics: readonly string[], signal: AbortSignal): Promise<readonly HangingPartition[]> {
@@ -132,7 +138,8 @@ export class TransactionalProducer {
     if (producer.kind !== 'ready') throw new HeadwaterError('HW-KAFKA-010', 'the producer has no epoch');
     this.#isEndingHanging = true;
     this.#state = { kind: 'stale' };
-    const hanging = await this.#findHanging(producer, topics, signal);
+    const known = await this.#describeProducer(producer, topics, signal);
+    const hanging = known.filter(({ startOffset }) => startOffset >= 0n);
     const byEnding = Map.groupBy(hanging, (one) => decideEnding(one, this.#last, this.#nextOffsets));
     const [unclear] = byEnding.get('unknown') ?? [];
     if (unclear !== undefined) throw this.#refuseToGuess(unclear);
@@ -147,21 +154,34 @@ export class TransactionalProducer {
     return hanging;
   }
 
-  /** A broker that has just started may not lead its partitions yet. */
-  async #findHanging(
+  /** Commits what was begun last where that alone keeps what was acknowledged before it (`isEmptyBehindHanging`). */
+  async #saveAcknowledged({ places }: LastTransaction, coordinator: Connection, signal: AbortSignal): Promise<void> {
+    const open = this.#openTransaction;
+    if (open === undefined) return;
+    const topics = new Set([...places].map(topicOfPlace));
+    const known = await this.#describeProducer(open, [...topics], signal);
+    const begun = { places, firstSequences: this.#firstSequences };
+    if (!isEmptyBehindHanging(begun, known, this.#nextOffsets)) return;
+    await this.#endTransaction(coordinator, open, true, signal);
+    this.#last = { state: 'CompleteCommit', places };
+  }
+
+  /** A broker that has just started may not lead its partitions yet; one without a leader for longer is left out. */
+  async #describeProducer(
     { producerId }: ProducerEpoch,
     topics: readonly string[],
     signal: AbortSignal,
-  ): Promise<readonly HangingPartition[]> {
-    const { clock, requestTimeoutMs } = this.#options;
-    const deadlineMs = clock.monotonicMs() + requestTimeoutMs;
+  ): Promise<readonly ProducerPlace[]> {
+    const { clock } = this.#options;
+    const deadlineMs = clock.monotonicMs() + leaderPatienceMs;
     for (;;) {
+      const skipsLeaderless = clock.monotonicMs() >= deadlineMs;
       try {
-        return await findOpenPartitions(this.#cluster, producerId, topics, signal);
+        return await describeProducer(this.#cluster, { producerId, topics, skipsLeaderless }, signal);
       } catch (thrown) {
         signal.throwIfAborted();
         const error = HeadwaterError.from(thrown);
-        if (error.policy === 'stop' || clock.monotonicMs() >= deadlineMs) throw error;
+        if (error.policy === 'stop' || skipsLeaderless) throw error;
         this.#cluster.forget();
         await clock.sleep(retryInitPauseMs, signal);
       }
@@ -172,7 +192,7 @@ export class TransactionalProducer {
     const { transactionalId } = this.#options;
     const state = this.#last?.state ?? 'Empty';
     return new HeadwaterError(
-      'HW-KAFKA-022',
+      'HW-KAFKA-024',
       `a transaction of ${transactionalId} hangs in ${topic}, partition ${partition}, from offset ${startOffset} on; the coordinator says ${state}`,
       {
         details: { topic, partition, startOffset: String(startOffset), transactionalId },
@@ -197,6 +217,7 @@ export class TransactionalProducer {
     }
     this.#state = { kind: 'stale' };
     this.#openTransaction = state;
+    this.#firstSequences.clear();
     const topics = await this.#cluster.describeTopics([...new Set(writes.map((write) => write.topic))], signal);
     const coordinator = await this.#transactionCoordinator(signal);
     await this.#addPartitions(coordinator, state, { writes, signal });
@@ -297,6 +318,7 @@ export class TransactionalProducer {
       const place = partitionPlace(topic, partition);
       for (const builder of builders) {
         const firstSequence = this.#sequences.get(place) ?? 0;
+        if (!this.#firstSequences.has(place)) this.#firstSequences.set(place, firstSequence);
         // Sequence numbers wrap behind 2^31 − 1.
         this.#sequences.set(place, (firstSequence + builder.recordCount) & 0x7fff_ffff);
         const bytes = builder.encode({ ...producer, firstSequence, timestampMs }, this.#cluster.client.crc32c, codec);

@@ -1,11 +1,28 @@
 import type { RecordStatements } from '../../record-statements.ts';
 
+/** What a column of the target holds. */
+export type ColumnSource =
+  /** A column of the source. */
+  | string
+  /** The same text in every row. */
+  | { readonly value: string | null }
+  /**
+   * What the function makes of the columns in `from`, which come in that order, each as PostgreSQL's own text. Pure: asked again
+   * when a transaction is repeated. What it returns is read by the input function of the target's type.
+   */
+  | { readonly from: readonly string[]; readonly value: (...values: (string | null)[]) => string | null };
+
 /** Where a source table goes. */
 export interface TableTarget {
   /** `schema.table` in the target. Default: the name it has in the source. */
   readonly name?: string;
-  /** Key columns, for a table with REPLICA IDENTITY FULL whose target has no primary key. */
+  /**
+   * Key columns: for a table with REPLICA IDENTITY FULL whose target has no primary key; with `columns`, those of the target by
+   * which rows are written and deleted. Default: the replica identity.
+   */
   readonly key?: readonly string[];
+  /** What is written, by columns of the target; all others of the target are left alone. Default: the columns of the source. */
+  readonly columns?: Readonly<Record<string, ColumnSource>>;
 }
 
 /** A client of a pool, as `pg` has it: structural, so that any version fits. */

@@ -19,7 +19,7 @@ import { checkpointBehind } from '../../checkpoint.ts';
 import { toOutboundRecord } from '../../outbound-record.ts';
 import { LaneStage } from '../../../testing/lane-stage.ts';
 import { postgresSink } from './postgres-sink.ts';
-import { logRecord } from './testing/log-child.ts';
+import { logRecord, mappedLog } from './testing/log-child.ts';
 
 const childModule = fileURLToPath(new URL('./testing/log-child.ts', import.meta.url));
 const makeLog = 'create table public.log (place bigserial primary key, key text, number text, padding text)';
@@ -27,26 +27,33 @@ const makeLog = 'create table public.log (place bigserial primary key, key text,
 const commitRequest = holdsText('commit\0');
 const commitReply = holdsText('COMMIT\0');
 
+/** The same, with rows that come there by a map. */
+const makeEntries = `create table public.entries (place bigserial primary key, entry_key text, entry_number text, filler text, origin text)`;
+
 async function openHarness(
   database: TestDatabase,
   serverUrl: string,
+  form: 'mirror' | 'map' = 'mirror',
 ): Promise<SinkHarness & { readonly targetUrl: string }> {
   const { hostname, port } = new URL(serverUrl);
   const proxy = await FaultProxy.start({ host: hostname, port: Number(port) });
-  await database.query(makeLog);
-  const ownUrl = await database.grantRole('sink', { targetTables: ['public.log'] });
+  const isMapped = form === 'map';
+  await database.query(isMapped ? makeEntries : makeLog);
+  const ownUrl = await database.grantRole('sink', { targetTables: [isMapped ? 'public.entries' : 'public.log'] });
   const url = proxy.reroute(ownUrl);
   const wrongUrl = new URL(ownUrl);
   wrongUrl.password = 'wrong';
   let killCount = 0;
   return {
-    sink: postgresSink({ url, target: 'log', statementTimeoutMs: 2000 }),
+    sink: postgresSink({ url, target: 'log', statementTimeoutMs: 2000, ...(isMapped ? { tables: mappedLog } : {}) }),
     proxy,
     targetUrl: url,
     record: logRecord,
     stored: async () => {
       const rows = await database.query<{ key: string; number: string }>(
-        'select key, number from public.log order by place',
+        isMapped
+          ? `select entry_key as key, substr(entry_number, 2) as number from public.entries where origin = 'log' order by place`
+          : 'select key, number from public.log order by place',
       );
       return rows.map(({ key, number }) => ({ key, number: Number(number) }));
     },
@@ -55,7 +62,7 @@ async function openHarness(
     async deliverUntilKilled() {
       killCount += 1;
       // First with the rows written and the commit not; then with the commit done and nobody told.
-      await killChild(childModule, url, () =>
+      await killChild(childModule, isMapped ? `map:${url}` : url, () =>
         killCount === 1
           ? proxy.holdBefore(commitRequest, 1)
           : proxy.loseReply({ request: commitRequest, reply: commitReply }),
@@ -101,6 +108,14 @@ for (const major of [15, 18] as const) {
     open: async () => openHarness(await createTestDatabase({ major }), await postgresUrl(major)),
   });
 }
+
+testSink({
+  name: 'postgres, into a differing table by a map',
+  skip: await skipReason('postgres18'),
+  effects: 'once',
+  tests: ['order', 'stop', 'held-path', 'cut-path', 'lost-reply', 'kill', 'oversized', 'wrong-login'],
+  open: async () => openHarness(await createTestDatabase({ major: 18 }), await postgresUrl(18), 'map'),
+});
 
 testSink({
   name: 'postgres on a server of its own',

@@ -13,6 +13,7 @@ import type { OutboundBatch, OutboundRecord, Sink, SinkCapabilities, SinkContext
 import { CheckpointTable } from './checkpoint-table.ts';
 import { operationQuery } from './operation.sql.ts';
 import type { PostgresSinkOptions } from './postgres-options.ts';
+import { assertTableTargets, TableMaps } from './table-maps.ts';
 import { TableRegistry } from './table-registry.ts';
 import type { TargetTable } from './target-table.ts';
 import { openTargetSession, type TargetQuery, type TargetSession } from './target-session.ts';
@@ -71,6 +72,7 @@ class PostgresSink implements Sink {
   readonly #timeoutMs: number;
   readonly #checkpoints: CheckpointTable;
   readonly #registry: TableRegistry;
+  readonly #maps: TableMaps;
   #session: TargetSession | undefined;
   #epoch: bigint | undefined;
   /** Undefined: the target holds none. */
@@ -87,7 +89,9 @@ class PostgresSink implements Sink {
     this.#applicationName = `headwater ${installation} ${laneName}`;
     this.#timeoutMs = options.statementTimeoutMs ?? 60_000;
     this.#checkpoints = new CheckpointTable(lane);
-    this.#registry = new TableRegistry({ lane, tables: options.tables ?? {}, create: options.create ?? 'if-missing' });
+    const tables = options.tables ?? {};
+    this.#registry = new TableRegistry({ lane, tables, create: options.create ?? 'if-missing' });
+    this.#maps = new TableMaps(tables);
   }
 
   accepts = (record: JournalRecord): boolean => acceptsRecord(this.#options, record);
@@ -102,6 +106,7 @@ class PostgresSink implements Sink {
     this.#session = session;
     if (this.#epoch === undefined) {
       await this.#checkpoints.prepare(session, signal);
+      await this.#registry.assertMapped(session, signal);
       this.#epoch = await this.#checkpoints.claim(session, signal);
     }
     this.#held = await this.#checkpoints.read(session, signal);
@@ -118,12 +123,13 @@ class PostgresSink implements Sink {
   async write(batch: OutboundBatch, signal: AbortSignal): Promise<void> {
     const session = await this.connect(signal);
     try {
+      const records = batch.records.map((outbound) => ({ ...outbound, record: this.#maps.mapRecord(outbound.record) }));
       const queries: TargetQuery[] = [];
       if (this.#openFrom === undefined) {
         this.#openFrom = batch.from;
-        await this.#begin(batch, session, queries, signal);
+        await this.#begin(records, session, queries, signal);
       }
-      queries.push(...(await this.#recordQueries(batch.records, session, signal)));
+      queries.push(...(await this.#recordQueries(records, session, signal)));
       if (batch.endsTransaction) queries.push(...this.#endQueries(batch.to));
       const results = await session.runAll(queries, signal);
       if (!batch.endsTransaction) return;
@@ -146,14 +152,13 @@ class PostgresSink implements Sink {
 
   /** Tables that are met for the first time are looked up inside the transaction, so it must have begun by then. */
   async #begin(
-    batch: OutboundBatch,
+    records: readonly OutboundRecord[],
     session: TargetSession,
     queries: TargetQuery[],
     signal: AbortSignal,
   ): Promise<void> {
     const begin: TargetQuery = { subject: 'beginning a transaction in the target', text: beginText(this.#timeoutMs) };
-    const isKnown =
-      this.#options.statements !== undefined || batch.records.every(({ record }) => this.#isKnown(record));
+    const isKnown = this.#options.statements !== undefined || records.every(({ record }) => this.#isKnown(record));
     if (isKnown) queries.push(begin);
     else await session.run(begin, signal);
   }
@@ -194,6 +199,7 @@ class PostgresSink implements Sink {
       }
       const tables: TargetTable[] = [];
       for (const source of tablesOf(record)) tables.push(await this.#registry.find(source, session, signal));
+      if (record.kind === 'truncate') for (const table of tables) this.#registry.assertAlone(table);
       effects.push(...toRowEffects(record, tables, this.#lacksRows(record, header)));
     }
     return [...queries, ...planOperations(effects).map(operationQuery)];
@@ -226,6 +232,7 @@ function assertOptions(options: PostgresSinkOptions): void {
       'postgresSink runs `statements` or mirrors tables: `tables` and `create` belong to mirroring',
     );
   }
+  assertTableTargets(options.tables ?? {});
 }
 
 function describeTarget(options: PostgresSinkOptions): string {

@@ -1,7 +1,9 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { ColumnSchema, TableSchema } from '../../../model/table-schema.ts';
 import { quoteIdentifier } from '../../../postgres/quote.ts';
+import { untypedOid } from './column-map.ts';
 import type { FoundColumn, FoundTable } from './found-table.ts';
+import { assertUniqueKey } from './target-table.ts';
 
 /** Columns of a source table when it was last mirrored. */
 export type KnownColumns = readonly Pick<ColumnSchema, 'name'>[];
@@ -59,6 +61,34 @@ export function fitTable(request: FitRequest): readonly ColumnSchema[] {
   throw changed(request, `column ${first.name} of ${request.sourceName} is new`, hint);
 }
 
+/** A map and its target, before a row or a description of the source has come. */
+export interface MapFitRequest {
+  readonly sourceName: string;
+  readonly targetName: string;
+  readonly found: FoundTable;
+  /** Names in the target. */
+  readonly columns: readonly string[];
+  /** Empty: not named. */
+  readonly key: readonly string[];
+}
+
+/** @throws HW-SINK-020 for a column that is missing or generated, HW-SINK-022 when nothing makes the key unique. */
+export function assertMapFits({ columns, found, key, sourceName, targetName }: MapFitRequest): void {
+  for (const name of columns) {
+    const column = found.columns.find((one) => one.name === name);
+    if (column !== undefined && !column.isGenerated) continue;
+    const sqlName = quoteIdentifier(name);
+    const [reason, action] =
+      column === undefined
+        ? ['is missing', `add column ${sqlName} text`]
+        : ['is generated and cannot be written', `alter column ${sqlName} drop expression`];
+    const message = `column ${name} of ${targetName} does not fit the map of ${sourceName}: it ${reason}`;
+    const hint = `Run in the target: alter table ${targetName} ${action};`;
+    throw new HeadwaterError('HW-SINK-020', message, { details: { table: targetName, column: name }, hint });
+  }
+  if (key.length > 0) assertUniqueKey({ sourceName, targetName, found, key });
+}
+
 function assertNothingDropped(request: FitRequest): void {
   const { source, found, known = [] } = request;
   for (const { name } of known) {
@@ -94,6 +124,7 @@ function assertColumnFits(column: ColumnSchema, target: FoundColumn, request: Fi
 /** Undefined: every value of the source fits. */
 function explainMisfit(source: ColumnSchema, target: FoundColumn): string | undefined {
   const isUnlimited = target.typeModifier === -1;
+  if (source.typeOid === untypedOid) return undefined;
   if (target.typeOid === textOid || (target.typeOid === varcharOid && isUnlimited)) return undefined;
   // Types of extensions and users have another oid in each database: the server reads the text, or refuses it.
   if (source.typeOid >= builtInOidMax) {

@@ -4,8 +4,8 @@ import { parseQualifiedName, quoteIdentifier, quoteQualified } from '../../../po
 import { sourceKey } from '../../source-key.ts';
 import type { LaneName } from './checkpoint-table.ts';
 import { type FoundTable, parseFoundTable } from './found-table.ts';
-import type { TableTarget } from './postgres-options.ts';
-import { fitTable, type KnownColumns } from './table-fit.ts';
+import { targetOf, type TableTargets } from './table-maps.ts';
+import { assertMapFits, fitTable, type KnownColumns } from './table-fit.ts';
 import { declareTypesQuery, readTableQuery } from './target-catalog.sql.ts';
 import type { TargetSession } from './target-session.ts';
 import { isFoldable, targetKey, type TargetTable } from './target-table.ts';
@@ -13,7 +13,7 @@ import { isFoldable, targetKey, type TargetTable } from './target-table.ts';
 /** Whose tables they are, where they go, and whether they may be made. */
 export interface TableRegistryOptions {
   readonly lane: LaneName;
-  readonly tables: Readonly<Record<string, string | TableTarget>>;
+  readonly tables: TableTargets;
   readonly create: 'if-missing' | 'never';
 }
 
@@ -22,13 +22,17 @@ interface Mirrored {
   readonly columns: KnownColumns;
 }
 
-interface Request {
-  readonly source: TableSchema;
-  readonly sourceName: string;
+interface Place {
   readonly schemaName: string;
   readonly tableName: string;
   readonly targetName: string;
+}
+
+interface Request extends Place {
+  readonly source: TableSchema;
+  readonly sourceName: string;
   readonly key: readonly string[] | undefined;
+  readonly isMapped: boolean;
 }
 
 /**
@@ -39,9 +43,39 @@ export class TableRegistry {
   readonly #options: TableRegistryOptions;
   /** Schemas that a decoder handed out are one object as long as nothing changes. */
   #known = new WeakMap<TableSchema, TargetTable>();
+  /** Source tables by the target that they are written to. */
+  readonly #sources = new Map<string, Set<string>>();
 
   constructor(options: TableRegistryOptions) {
     this.#options = options;
+    for (const sourceName of Object.keys(options.tables)) {
+      const { objectName, schemaName } = parseQualifiedName(sourceName);
+      this.#place(sourceName, schemaName, objectName);
+    }
+  }
+
+  /**
+   * Looks at the targets of mapped tables before the first row, as far as the map alone says what they need; the rest is looked at
+   * with the first row of each. @throws HW-SINK-006, 020, 022
+   */
+  async assertMapped(session: TargetSession, signal: AbortSignal): Promise<void> {
+    for (const sourceName of Object.keys(this.#options.tables)) {
+      const { columns, key = [] } = targetOf(this.#options.tables, sourceName) ?? {};
+      if (columns === undefined) continue;
+      const { objectName, schemaName } = parseQualifiedName(sourceName);
+      const place = this.#place(sourceName, schemaName, objectName);
+      const found = await this.#readFound(place, session, signal);
+      if (found !== undefined) assertMapFits({ ...place, sourceName, found, columns: Object.keys(columns), key });
+      else if (this.#options.create === 'never') throw missingTable(place.targetName);
+    }
+  }
+
+  /** @throws HW-SINK-029 for a target that several source tables are written to: emptying it would take the rows of all. */
+  assertAlone({ sourceName, targetName }: TargetTable): void {
+    const others = [...(this.#sources.get(targetName) ?? [])].filter((name) => name !== sourceName);
+    if (others.length === 0) return;
+    const message = `a TRUNCATE of ${sourceName} would empty ${targetName}, which ${others.join(', ')} is written to, too`;
+    throw new HeadwaterError('HW-SINK-029', message, { details: { table: sourceName, target: targetName } });
   }
 
   /** The target if it was found since `forget`. */
@@ -62,13 +96,11 @@ export class TableRegistry {
     const mirrored = await this.#readMirrored(request, session, signal);
     const isOwned = await this.#createIfMissing(request, mirrored, session, signal);
     let found = await this.#readFound(request, session, signal);
-    if (found === undefined) {
-      throw new HeadwaterError('HW-SINK-006', `the table ${request.targetName} does not exist in the target`, {
-        details: { table: request.targetName },
-      });
-    }
+    if (found === undefined) throw missingTable(request.targetName);
     const types = await declareTypes(source.columns, session, signal);
-    const added = fitTable({ ...request, found, types, known: mirrored?.columns, isOwned });
+    // What a map leaves out, it leaves out on purpose.
+    const earlier = request.isMapped ? undefined : mirrored?.columns;
+    const added = fitTable({ ...request, found, types, known: earlier, isOwned });
     if (added.length > 0) {
       await this.#addColumns(request, added, session, signal);
       found = (await this.#readFound(request, session, signal)) ?? found;
@@ -81,21 +113,22 @@ export class TableRegistry {
 
   #request(source: TableSchema): Request {
     const sourceName = `${source.schemaName}.${source.tableName}`;
-    const given = Object.hasOwn(this.#options.tables, sourceName) ? this.#options.tables[sourceName] : undefined;
-    const { name, key }: TableTarget = typeof given === 'string' ? { name: given } : (given ?? {});
-    const { schemaName, objectName } =
-      name === undefined ? { schemaName: source.schemaName, objectName: source.tableName } : parseQualifiedName(name);
-    return {
-      source,
-      sourceName,
-      schemaName,
-      tableName: objectName,
-      targetName: quoteQualified(schemaName, objectName),
-      key,
-    };
+    const { columns, key } = targetOf(this.#options.tables, sourceName) ?? {};
+    const place = this.#place(sourceName, source.schemaName, source.tableName);
+    return { source, sourceName, key, isMapped: columns !== undefined, ...place };
   }
 
-  async #readFound(request: Request, session: TargetSession, signal: AbortSignal): Promise<FoundTable | undefined> {
+  #place(sourceName: string, sourceSchema: string, sourceTable: string): Place {
+    const name = targetOf(this.#options.tables, sourceName)?.name;
+    const { schemaName, objectName: tableName } =
+      name === undefined ? { schemaName: sourceSchema, objectName: sourceTable } : parseQualifiedName(name);
+    const targetName = quoteQualified(schemaName, tableName);
+    const sources = this.#sources.get(targetName) ?? new Set<string>();
+    this.#sources.set(targetName, sources.add(sourceName));
+    return { schemaName, tableName, targetName };
+  }
+
+  async #readFound(request: Place, session: TargetSession, signal: AbortSignal): Promise<FoundTable | undefined> {
     const { rows } = await session.run(readTableQuery(request.schemaName, request.tableName), signal);
     if (rows[0] === undefined) return undefined;
     const found = parseFoundTable(rows[0]['found']);
@@ -202,6 +235,12 @@ async function declareTypes(
 ): Promise<readonly string[]> {
   const { rows } = await session.run(declareTypesQuery(columns), signal);
   return rows.map((row) => String(row['declared']));
+}
+
+function missingTable(targetName: string): HeadwaterError {
+  return new HeadwaterError('HW-SINK-006', `the table ${targetName} does not exist in the target`, {
+    details: { table: targetName },
+  });
 }
 
 function toTargetTable(request: Request, found: FoundTable): TargetTable {

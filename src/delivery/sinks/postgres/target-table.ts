@@ -47,8 +47,18 @@ export function targetKey({ source, sourceName, targetName, found, named }: KeyR
     const primary = found.uniqueKeys.find(({ isPrimary, isPlain }) => isPrimary && isPlain)?.columns ?? [];
     return primary.every((name) => columnNames.has(name)) ? primary : [];
   }
-  if (key.length === 0 || found.uniqueKeys.some(({ columns, isPlain }) => isPlain && isSameSet(columns, key)))
-    return key;
+  if (key.length > 0) assertUniqueKey({ sourceName, targetName, found, key });
+  return key;
+}
+
+/** @throws HW-SINK-022 when the target has no unique index on exactly these columns. */
+export function assertUniqueKey({
+  sourceName,
+  targetName,
+  found,
+  key,
+}: Pick<KeyRequest, 'sourceName' | 'targetName' | 'found'> & { readonly key: readonly string[] }): void {
+  if (found.uniqueKeys.some(({ columns, isPlain }) => isPlain && isSameSet(columns, key))) return;
   const list = key.map(quoteIdentifier).join(', ');
   throw new HeadwaterError('HW-SINK-022', `${targetName} has no unique index on (${list}), the key of ${sourceName}`, {
     details: { table: targetName },

@@ -288,7 +288,11 @@ describe('keys in Redis', { skip: await skipReason('redis') }, () => {
       code: 'HW-REDIS-013',
     });
     assert.deepEqual(await redis.keys(`${prefix}public.orders:`), [`${prefix}public.orders:1`]);
-    await deliver(stage, [[insertRow(orders, '2', '2.00', null)]], { filter: (record) => record.kind !== 'truncate' });
+    await deliver(stage, [[insertRow(orders, '2', '2.00', null)]], {
+      filter: (record) => record.kind !== 'truncate',
+      revision: 2,
+      continuesRevision: 1,
+    });
     assert.equal((await redis.keys(`${prefix}public.orders:`)).length, 2);
   });
 

@@ -1,5 +1,6 @@
 import * as client from '@platformatic/kafka';
 import { systemClock } from '../../../../foundation/clock.ts';
+import { isBusy } from '../kafka-error.ts';
 import { sendProduceRequest } from '../produce-request.ts';
 import { type BatchRecord, RecordBatchBuilder } from '../record-batch.ts';
 
@@ -36,7 +37,26 @@ export async function hangTransaction(place: HangPlace, record: Pick<BatchRecord
 /** Takes a new epoch, as a process does that dies right behind it: the coordinator forgets how the last transaction ended. */
 export async function takeEpoch(broker: string, transactionalId: string): Promise<void> {
   await withBroker(broker, async (connection) => {
-    await client.initProducerIdV4.api.async(connection, transactionalId, 10_000, -1n, -1);
+    for (;;) {
+      try {
+        await client.initProducerIdV4.api.async(connection, transactionalId, 10_000, -1n, -1);
+        return;
+      } catch (thrown) {
+        if (!isBusy(thrown)) throw thrown;
+        await systemClock.sleep(5);
+      }
+    }
+  });
+}
+
+/** Resolves when the coordinator is through with the last transaction, its markers included. */
+export async function untilCompleted(broker: string, transactionalId: string): Promise<void> {
+  await withBroker(broker, async (connection) => {
+    for (;;) {
+      const { transactionStates } = await client.describeTransactionsV0.api.async(connection, [transactionalId]);
+      if (transactionStates[0]?.transactionState === 'CompleteCommit') return;
+      await systemClock.sleep(5);
+    }
   });
 }
 

@@ -4,8 +4,11 @@ import { createServer, connect, type AddressInfo, type Server, type Socket } fro
 /** Numbers of Kafka's requests: https://kafka.apache.org/protocol.html#protocol_api_keys */
 export const requestKeys = { produce: 0, endTxn: 26, addPartitionsToTxn: 24, initProducerId: 22 } as const;
 
-/** What becomes of a request: it passes; it is never sent; it is sent and its answer never comes. The last two cut the line. */
-export type RequestFate = 'pass' | 'lose-request' | 'lose-answer';
+/**
+ * What becomes of a request: it passes; it is never sent; it is sent and its answer never comes; it is never sent and answered as
+ * the last one of its kind was. The second and the third cut the line.
+ */
+export type RequestFate = 'pass' | 'lose-request' | 'lose-answer' | 'pretend';
 
 /** Stands between a client and one broker and can lose single requests or answers. */
 export class RequestProxy implements AsyncDisposable {
@@ -15,6 +18,7 @@ export class RequestProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #target: { readonly host: string; readonly port: number };
   readonly #sockets = new Set<Socket>();
+  readonly #answers = new Map<number, Buffer>();
 
   private constructor(server: Server, target: { readonly host: string; readonly port: number }) {
     this.#server = server;
@@ -44,7 +48,7 @@ export class RequestProxy implements AsyncDisposable {
       broker.destroy();
     };
     let isMute = false;
-    let pending = Buffer.alloc(0);
+    const keys = new Map<number, number>();
     for (const socket of [client, broker]) {
       socket.setNoDelay(true);
       this.#sockets.add(socket);
@@ -54,23 +58,45 @@ export class RequestProxy implements AsyncDisposable {
         cut();
       });
     }
-    broker.on('data', (chunk) => {
-      if (isMute) cut();
-      else client.write(chunk);
-    });
-    client.on('data', (chunk) => {
-      pending = Buffer.concat([pending, chunk]);
-      while (pending.length >= 6 && pending.length >= 4 + pending.readInt32BE(0)) {
-        const request = pending.subarray(0, 4 + pending.readInt32BE(0));
-        pending = pending.subarray(request.length);
-        const fate = this.decide(request.readInt16BE(4));
-        if (fate === 'lose-request') {
-          cut();
-          return;
-        }
-        isMute ||= fate === 'lose-answer';
-        broker.write(request);
+    onFrames(broker, (answer) => {
+      if (isMute) {
+        cut();
+        return;
       }
+      const key = keys.get(answer.readInt32BE(4));
+      if (key !== undefined) this.#answers.set(key, answer);
+      client.write(answer);
+    });
+    onFrames(client, (request) => {
+      const key = request.readInt16BE(4);
+      const correlation = request.readInt32BE(8);
+      const fate = this.decide(key);
+      if (fate === 'lose-request') {
+        cut();
+        return;
+      }
+      if (fate === 'pretend') {
+        const answer = Buffer.from(this.#answers.get(key) ?? []);
+        answer.writeInt32BE(correlation, 4);
+        client.write(answer);
+        return;
+      }
+      keys.set(correlation, key);
+      isMute ||= fate === 'lose-answer';
+      broker.write(request);
     });
   }
+}
+
+/** Calls for each message, with its length in front. */
+function onFrames(socket: Socket, take: (frame: Buffer) => void): void {
+  let pending = Buffer.alloc(0);
+  socket.on('data', (chunk) => {
+    pending = Buffer.concat([pending, chunk]);
+    while (!socket.destroyed && pending.length >= 4 && pending.length >= 4 + pending.readInt32BE(0)) {
+      const frame = Buffer.from(pending.subarray(0, 4 + pending.readInt32BE(0)));
+      pending = pending.subarray(frame.length);
+      take(frame);
+    }
+  });
 }

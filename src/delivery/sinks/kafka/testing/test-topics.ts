@@ -12,6 +12,11 @@ import { retry } from '../../../../foundation/retry.ts';
 import { CommittedReader } from '../committed-reader.ts';
 import { toKafkaError } from '../kafka-error.ts';
 
+type FetchedPartition = fetchV12.FetchResponsePartition;
+
+const codecBits = 0b111;
+const controlBit = 1 << 5;
+
 /** A record as a consumer sees it. */
 export interface ConsumedRecord {
   readonly partition: number;
@@ -85,18 +90,7 @@ export class TestTopics implements AsyncDisposable {
     const end = await this.#offsetAt(topic, partition, 0);
     const reader = new CommittedReader(0n);
     while (reader.nextOffset < end) {
-      const fetchOffset = reader.nextOffset;
-      const place = {
-        partition,
-        currentLeaderEpoch: -1,
-        fetchOffset,
-        lastFetchedEpoch: -1,
-        partitionMaxBytes: 1_000_000,
-      };
-      const topics = [{ topicId: topic, partitions: [place] }];
-      const answer = await fetchV12.api.async(this.#connection, 100, 1, 4_000_000, 1, 0, -1, topics, [], '');
-      const fetched = answer.responses[0]?.partitions[0];
-      if (fetched === undefined) throw new Error(`no answer for ${topic}`);
+      const fetched = await this.#fetch(topic, partition, reader.nextOffset);
       const batches = (fetched.records ?? []).map((batch) => ({
         ...batch,
         records: batch.records.map((record) => ({ ...record, offset: batch.firstOffset + BigInt(record.offsetDelta) })),
@@ -107,6 +101,13 @@ export class TestTopics implements AsyncDisposable {
     }
   }
 
+  /** The compressions of the record batches at the beginning of partition 0, each once, by their numbers. */
+  async codecsOf(topic: string): Promise<number[]> {
+    const { records } = await this.#fetch(topic, 0, 0n);
+    const written = (records ?? []).filter(({ attributes }) => (attributes & controlBit) === 0);
+    return [...new Set(written.map(({ attributes }) => attributes & codecBits))];
+  }
+
   /** How many offsets a partition has given out, markers and aborted records included. */
   async endOffset(topic: string, partition: number): Promise<bigint> {
     return this.#offsetAt(topic, partition, 0);
@@ -114,6 +115,21 @@ export class TestTopics implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection.close();
+  }
+
+  async #fetch(topic: string, partition: number, fetchOffset: bigint): Promise<FetchedPartition> {
+    const place = {
+      partition,
+      currentLeaderEpoch: -1,
+      fetchOffset,
+      lastFetchedEpoch: -1,
+      partitionMaxBytes: 1_000_000,
+    };
+    const topics = [{ topicId: topic, partitions: [place] }];
+    const answer = await fetchV12.api.async(this.#connection, 100, 1, 4_000_000, 1, 0, -1, topics, [], '');
+    const fetched = answer.responses[0]?.partitions[0];
+    if (fetched === undefined) throw new Error(`no answer for ${topic}`);
+    return fetched;
   }
 
   /** A topic is there before its leader knows of it. */
