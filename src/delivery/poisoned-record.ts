@@ -90,7 +90,8 @@ export function planNarrowing({ error, batch, unit, goesOn }: RefusedBatch): num
 
 /**
  * Whether a failure that waiting does not mend concerns the record alone, so that others may go on without it. Retries that are
- * used up say so only where it is the handler itself that failed: a store that is away would park everything. Pure.
+ * used up say so only where it is the handler itself that failed: a store that is away would park everything. A sink of somebody
+ * else says it by `sinkFailure('poison', …)`. Pure.
  */
 export function isPoison({ code, details }: HeadwaterError): boolean {
   return (

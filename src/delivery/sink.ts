@@ -103,13 +103,18 @@ export type RowsLacked = (
 
 /** What a sink is given when it opens. */
 export interface SinkContext {
+  /** Stands, with the lane's name, in every place where the sink keeps a checkpoint: several installations may share a store. */
   readonly installation: string;
   /** The lane's name; of a renamed lane the one that it had first, so that the sink goes on with what it holds. */
   readonly laneName: string;
   readonly journalId: string;
+  /** The only source of time, so that tests can stop it. */
   readonly clock: Clock;
+  /** The only source of chance. */
   readonly random: Random;
+  /** Of the service. No row values, payloads or secrets. */
   readonly logger: Logger;
+  /** Aborted when the lane is halted; opening then rejects with its reason. */
   readonly signal: AbortSignal;
   /**
    * Whether rows of a table may be missing in the store although the stream tells of their changes: a copy that comes later in
@@ -145,5 +150,10 @@ export interface SinkDefinition {
    * end. Only then may a lane be replayed, and only where the lane keeps the checkpoint. Default: it is not.
    */
   readonly replay?: 'idempotent';
+  /**
+   * Connects, and refuses by name what is wrong with the store. Called at each start of the lane, and again with growing delays
+   * while it fails with a code that says retry. What it opened is its own to close when it rejects.
+   * @throws HW-SINK codes, as `write` does
+   */
   open(context: SinkContext): Promise<Sink>;
 }

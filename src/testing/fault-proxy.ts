@@ -51,6 +51,7 @@ export class FaultProxy implements AsyncDisposable {
     this.#listener = createServer((client) => this.#join(client));
   }
 
+  /** Listens on a free port of 127.0.0.1. Dispose of it to end it. */
   static async start(target: FaultProxyOptions): Promise<FaultProxy> {
     const proxy = new FaultProxy(target);
     await new Promise<void>((resolve, reject) => {
@@ -98,6 +99,7 @@ export class FaultProxy implements AsyncDisposable {
     }
   }
 
+  /** What was held back moves again, and so does everything after it. */
   release(): void {
     this.#isHolding = false;
     for (const { client, server } of this.#pairs) {
