@@ -6,6 +6,7 @@
  */
 import { createPgoutputDecoder } from '../../src/capture/postgres/pgoutput/pgoutput-decoder.ts';
 import { JournalTail } from '../../src/delivery/journal-tail.ts';
+import { noCopies } from '../../src/delivery/lane-copy.ts';
 import { Lane } from '../../src/delivery/lane.ts';
 import { resolveLaneOptions } from '../../src/delivery/lane-options.ts';
 import { kafkaSink } from '../../src/delivery/sinks/kafka/kafka-sink.ts';
@@ -36,8 +37,7 @@ const lane = new Lane({
   reader: journal.reader,
   tail: new JournalTail({ reader: journal.reader, createDecoder: () => createPgoutputDecoder(laneDecoderOptions) }),
   states: journal.state,
-  uncopiedTables: () => [],
-  copiedThrough: () => 0n,
+  copies: () => noCopies,
   clock: systemClock,
   random: systemRandom,
   logger: benchLogger('lane delivers', () => {

@@ -4,6 +4,7 @@ import type { StreamByteLimits } from '../../src/capture/postgres/source/source-
 import type { ChangeSource } from '../../src/capture/change-source.ts';
 import { decodeCheckpoint } from '../../src/delivery/checkpoint-text.ts';
 import { JournalTail } from '../../src/delivery/journal-tail.ts';
+import { noCopies } from '../../src/delivery/lane-copy.ts';
 import { Lane } from '../../src/delivery/lane.ts';
 import { type LaneOptions, resolveLaneOptions } from '../../src/delivery/lane-options.ts';
 import type { Clock } from '../../src/foundation/clock.ts';
@@ -243,8 +244,7 @@ export class SimulatedHeadwater {
           reader: journal.reader,
           tail,
           states: journal.state,
-          uncopiedTables: () => [],
-          copiedThrough: () => 0n,
+          copies: () => noCopies,
           clock: this.#clock,
           random,
           logger: this.#logger,

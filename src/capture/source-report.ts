@@ -66,6 +66,8 @@ export interface SourceReport {
   readonly copies: readonly CopyReport[];
   /** Sequence of the last chunk of the last copy that was finished. */
   readonly copiedThrough: string | undefined;
+  /** Copies of single lanes that were begun, by `copyRequestName`. */
+  readonly copiedLanes: readonly string[];
   /** Why it failed, or what it is reconnecting for. */
   readonly error: HeadwaterError | undefined;
 }

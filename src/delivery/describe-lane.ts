@@ -1,11 +1,10 @@
 import type { HeadwaterError } from '../foundation/error.ts';
 import type { Instant } from '../foundation/clock.ts';
 import type { Sequence } from '../model/position.ts';
-import type { UncopiedTable } from '../model/source-identity.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { Delivery } from './delivery.ts';
 import type { LaneDependencies } from './lane-dependencies.ts';
-import { hasBegunLater, isForLane } from './lane-copy.ts';
+import { awaitsOwnCopy, hasBegunLater, isForLane, type SourceCopies } from './lane-copy.ts';
 import type { LaneIdentity } from './lane-identity.ts';
 import type { ResolvedLaneOptions } from './lane-options.ts';
 import type { LaneState } from './lane-state.ts';
@@ -19,10 +18,8 @@ export interface LaneParts {
   readonly state: LaneState;
   readonly since: Instant;
   readonly identity: LaneIdentity | undefined;
-  /** Where the last copy of older rows ended in the journal; 0 when there was none. */
-  readonly copiedThrough: bigint;
+  readonly copies: SourceCopies;
   readonly counts: LaneCounts;
-  readonly uncopiedTables: readonly UncopiedTable[];
   readonly lastFailure: LaneFailure | undefined;
   readonly checkpoint: Checkpoint | undefined;
   readonly delivery: Pick<Delivery, 'pendingRecordCount' | 'pendingByteCount' | 'oldestPendingMicros'> | undefined;
@@ -37,10 +34,12 @@ export interface LaneParts {
 export function describeLane(parts: LaneParts): LaneStatus {
   const { options, counts, identity, laneName, parking } = parts;
   const originalName = identity?.originalName ?? laneName;
-  const uncopiedTables = parts.uncopiedTables.filter((table) => isForLane(table, originalName));
+  const { copiedLanes, copiedThrough } = parts.copies;
+  const uncopiedTables = parts.copies.uncopiedTables.filter((table) => isForLane(table, originalName));
   const { foreignMessages, adoptedOutboxChanges, outboxChanges } = counts;
   const beganLater = hasBegunLater(identity);
-  const hasTakenCopies = (parts.checkpoint?.sequence ?? 0n) >= parts.copiedThrough;
+  const hasTakenCopies =
+    (parts.checkpoint?.sequence ?? 0n) >= copiedThrough && !awaitsOwnCopy(originalName, identity, copiedLanes);
   return {
     name: parts.laneName,
     originalName,

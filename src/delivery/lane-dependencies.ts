@@ -3,8 +3,8 @@ import type { Logger } from '../foundation/logger.ts';
 import type { Random } from '../foundation/random.ts';
 import type { JournalReader } from '../journal/journal-reader.ts';
 import type { StateStore } from '../journal/state-store.ts';
-import type { UncopiedTable } from '../model/source-identity.ts';
 import type { JournalTail } from './journal-tail.ts';
+import type { SourceCopies } from './lane-copy.ts';
 import type { ResolvedLaneOptions } from './lane-options.ts';
 
 /** What a lane needs. Everything is lent: the owner closes it after the lane has stopped. */
@@ -17,10 +17,8 @@ export interface LaneDependencies {
   readonly reader: JournalReader;
   readonly tail: JournalTail;
   readonly states: StateStore;
-  /** Tables whose older rows are not in the journal, as the source knows it now. */
-  readonly uncopiedTables: () => readonly UncopiedTable[];
-  /** Where the last copy of older rows ended in the journal; 0 when there was none. */
-  readonly copiedThrough: () => bigint;
+  /** What the source says of the copies of older rows now. */
+  readonly copies: () => SourceCopies;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

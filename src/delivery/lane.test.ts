@@ -6,8 +6,9 @@ import { createSeededRandom } from '../foundation/random.ts';
 import { writeLaneGap } from '../journal/lane-gap.ts';
 import type { StateStore } from '../journal/state-store.ts';
 import { toSequence } from '../model/position.ts';
-import type { UncopiedTable } from '../model/source-identity.ts';
+import { copyRequestName } from '../model/source-identity.ts';
 import { JournalTail } from './journal-tail.ts';
+import { noCopies, type SourceCopies } from './lane-copy.ts';
 import { Lane } from './lane.ts';
 import { type LaneOptions, resolveLaneOptions } from './lane-options.ts';
 import { readCheckpoint } from './lane-store.ts';
@@ -20,7 +21,7 @@ class Fixture {
   readonly states: StateStore = createMemoryStates();
   readonly clock = new FakeClock();
   readonly tail = new JournalTail({ reader: this.journal, createDecoder: this.journal.createDecoder });
-  uncopied: readonly UncopiedTable[] = [];
+  copies: SourceCopies = noCopies;
 
   lane(
     store: RecordingStore,
@@ -36,8 +37,7 @@ class Fixture {
       reader: this.journal,
       tail: this.tail,
       states: this.states,
-      uncopiedTables: () => this.uncopied,
-      copiedThrough: () => 0n,
+      copies: () => this.copies,
       clock: this.clock,
       random: createSeededRandom(1),
       logger: silentLogger,
@@ -364,9 +364,29 @@ describe('a lane', () => {
     const lane = fixture.lane(new RecordingStore());
     await lane.start();
     assert.equal(lane.status().isComplete, true);
-    fixture.uncopied = [{ schemaName: 'public', tableName: 'orders', rowEstimate: 5, reason: 'held-rows-at-start' }];
+    const orders = { schemaName: 'public', tableName: 'orders', rowEstimate: 5, reason: 'held-rows-at-start' } as const;
+    fixture.copies = { ...noCopies, uncopiedTables: [orders] };
     assert.equal(lane.status().isComplete, false);
-    assert.deepEqual(lane.status().uncopiedTables, fixture.uncopied);
+    assert.deepEqual(lane.status().uncopiedTables, [orders]);
+    await lane.stop();
+  });
+
+  test('never calls its own copy complete before that was begun, ended and delivered', async () => {
+    const fixture = new Fixture();
+    fixture.journal.append([testEvent('k', '1')]);
+    const lane = fixture.lane(new RecordingStore(), { start: 'snapshot' });
+    await lane.start();
+    assert.deepEqual([lane.copyOrigin, lane.status().isComplete], [1n, false], 'not begun');
+    const copiedLanes = [copyRequestName('a', toSequence(1n))];
+    const lanes = ['a'];
+    const table = { schemaName: 'public', tableName: 'orders', rowEstimate: -1, reason: 'lane-added', lanes } as const;
+    fixture.copies = { ...noCopies, copiedLanes, uncopiedTables: [table] };
+    assert.equal(lane.status().isComplete, false, 'begun');
+    fixture.copies = { copiedLanes, copiedThrough: 2n, uncopiedTables: [] };
+    assert.equal(lane.status().isComplete, false, 'ended in the journal');
+    fixture.journal.append([testEvent('k', '2')]);
+    await lane.drain();
+    assert.equal(lane.status().isComplete, true, 'delivered');
     await lane.stop();
   });
 

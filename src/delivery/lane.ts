@@ -180,16 +180,15 @@ export class Lane implements Component {
 
   /** What the lane does and how far it is. */
   status(): LaneStatus {
-    const { laneName, options, uncopiedTables, copiedThrough, reader, clock } = this.#deps;
+    const { laneName, options, copies, reader, clock } = this.#deps;
     return describeLane({
       laneName,
       options,
       state: this.#state,
       since: this.#since,
       identity: this.#recorded?.identity,
-      copiedThrough: copiedThrough(),
       counts: this.#counts,
-      uncopiedTables: uncopiedTables(),
+      copies: copies(),
       lastFailure: this.#lastFailure,
       checkpoint: this.#checkpoint,
       delivery: this.#delivery,

@@ -11,14 +11,14 @@ export function createSinkContext(
   start: Checkpoint,
   signal: AbortSignal,
 ): SinkContext {
-  const { clock, copiedThrough, installation, laneName, logger, random, reader, uncopiedTables } = deps;
+  const { clock, copies, installation, laneName, logger, random, reader } = deps;
   return {
     installation,
     laneName,
     journalId: reader.journalId,
     lacksRows: rowsLackedBy(laneName, identity),
-    uncopiedTables: () => uncopiedTables().filter((table) => isForLane(table, laneName)),
-    copiedThrough,
+    uncopiedTables: () => copies().uncopiedTables.filter((table) => isForLane(table, laneName)),
+    copiedThrough: () => copies().copiedThrough,
     beganLater: hasBegunLater(identity),
     journalEnd: () => reader.durableEnd.sequence,
     start,

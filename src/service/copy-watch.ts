@@ -1,6 +1,6 @@
 import type { SourceReport as CaptureReport } from '../capture/source-report.ts';
 import { type ClockTimer, systemClock } from '../foundation/clock.ts';
-import type { UncopiedTable } from '../model/source-identity.ts';
+import { noCopies, type SourceCopies } from '../delivery/lane-copy.ts';
 
 const lookIntervalMs = 1000;
 
@@ -14,8 +14,7 @@ export interface CopyWatchOptions {
 /** Which tables the lanes lack rows of, as capture last said. */
 export class CopyWatch {
   readonly #options: CopyWatchOptions;
-  #uncopiedTables: readonly UncopiedTable[] = [];
-  #copiedThrough = 0n;
+  #latest: SourceCopies = noCopies;
   #timer: ClockTimer | undefined;
   #isStopped = false;
 
@@ -23,19 +22,14 @@ export class CopyWatch {
     this.#options = options;
   }
 
-  get uncopiedTables(): readonly UncopiedTable[] {
-    return this.#uncopiedTables;
-  }
-
-  /** The sequence of the last chunk of a copy that is whole. */
-  get copiedThrough(): bigint {
-    return this.#copiedThrough;
+  get latest(): SourceCopies {
+    return this.#latest;
   }
 
   note(report: CaptureReport | undefined): void {
     if (report === undefined) return;
-    this.#uncopiedTables = report.uncopiedTables;
-    this.#copiedThrough = BigInt(report.copiedThrough ?? 0);
+    const { copiedLanes, copiedThrough, uncopiedTables } = report;
+    this.#latest = { uncopiedTables, copiedThrough: BigInt(copiedThrough ?? 0), copiedLanes };
   }
 
   /** A view of an idle database would not hear otherwise that the copy of its rows is whole. */

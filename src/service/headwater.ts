@@ -304,7 +304,7 @@ class RunningHeadwater implements Headwater {
   async #learnSource(): Promise<void> {
     const report = await this.#capture.report();
     this.#copies.note(report);
-    for (const table of this.#copies.uncopiedTables) {
+    for (const table of this.#copies.latest.uncopiedTables) {
       this.#logger.warn('source.table_incomplete', {
         table: `${table.schemaName}.${table.tableName}`,
         rowEstimate: table.rowEstimate,
@@ -318,7 +318,9 @@ class RunningHeadwater implements Headwater {
     const { lanes, source } = this.#config;
     const hasViews = Object.values(lanes).some(({ sink }) => sink.isRebuilt === true);
     if (!source.snapshot || !hasViews || this.#state !== 'running') return false;
-    return this.#copies.uncopiedTables.length > 0 || this.#lanes.some(({ copyOrigin }) => copyOrigin !== undefined);
+    return (
+      this.#copies.latest.uncopiedTables.length > 0 || this.#lanes.some(({ copyOrigin }) => copyOrigin !== undefined)
+    );
   }
 
   /** Lanes that begin with a copy are recorded by now; whether theirs was made is for the journal to say. */
@@ -364,8 +366,7 @@ class RunningHeadwater implements Headwater {
           reader: this.#journal.reader,
           tail,
           states: this.#journal.state,
-          uncopiedTables: () => this.#copies.uncopiedTables,
-          copiedThrough: () => this.#copies.copiedThrough,
+          copies: () => this.#copies.latest,
           clock: systemClock,
           random: systemRandom,
           logger: this.#logger,

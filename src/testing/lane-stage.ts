@@ -3,6 +3,7 @@ import { silentLogger } from '../foundation/logger.ts';
 import { systemRandom } from '../foundation/random.ts';
 import type { StateStore } from '../journal/state-store.ts';
 import { JournalTail } from '../delivery/journal-tail.ts';
+import { noCopies } from '../delivery/lane-copy.ts';
 import { Lane } from '../delivery/lane.ts';
 import { type LaneOptions, resolveLaneOptions } from '../delivery/lane-options.ts';
 import type { SinkContext } from '../delivery/sink.ts';
@@ -25,8 +26,7 @@ export class LaneStage implements AsyncDisposable {
       reader: this.journal,
       tail: new JournalTail({ reader: this.journal, createDecoder: this.journal.createDecoder }),
       states: this.states,
-      uncopiedTables: () => [],
-      copiedThrough: () => 0n,
+      copies: () => noCopies,
       clock: this.clock,
       random: systemRandom,
       logger: silentLogger,

@@ -121,6 +121,7 @@ class PostgresChangeSource implements ChangeSource {
       uncopiedTables: recorder.state.source?.uncopiedTables ?? [],
       copies: this.#snapshots?.reports ?? [],
       copiedThrough: recorder.state.source?.copiedThrough,
+      copiedLanes: recorder.state.source?.copiedLanes ?? [],
       error: this.#error,
     };
   }
