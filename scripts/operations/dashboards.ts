@@ -30,6 +30,20 @@ export const dashboards: readonly Dashboard[] = [
         lines: [{ expression: `${m.sourceConnected.name}${bySource}`, legend: '{{source}}' }],
       },
       {
+        title: 'Standing by',
+        kind: 'stat',
+        unit: 'bool_yes_no',
+        description: m.standby.description,
+        lines: [{ expression: `max by (instance) (${m.standby.name})`, legend: '{{instance}}' }],
+      },
+      {
+        title: 'Pause of the last takeover',
+        kind: 'stat',
+        unit: 's',
+        description: m.takeoverPauseSeconds.description,
+        lines: [{ expression: `max by (instance) (${m.takeoverPauseSeconds.name})`, legend: '{{instance}}' }],
+      },
+      {
         title: 'Stopped lanes',
         kind: 'stat',
         unit: 'short',
