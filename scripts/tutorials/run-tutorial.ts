@@ -7,7 +7,7 @@ import { findMissingLine } from './match-output.ts';
 import { parseTutorial, type TutorialStep } from './parse-tutorial.ts';
 import { TutorialShell } from './tutorial-shell.ts';
 
-const OUTPUT_TIMEOUT_MS = 60_000;
+const OUTPUT_TIMEOUT_MS = 180_000;
 const INSTALLATION = /^npm install headwater(?= |$)/;
 
 /** What a tutorial runs with. */

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 
 import { waitUntil } from '../services/wait-until.ts';
 
-const COMMAND_TIMEOUT_MS = 100_000;
+const COMMAND_TIMEOUT_MS = 300_000;
 
 /** Where a shell runs. */
 export interface TutorialShellOptions {
@@ -41,7 +41,7 @@ export class TutorialShell implements AsyncDisposable {
     return this.#output;
   }
 
-  /** Runs a command to its end and resolves with its exit code. @throws when it takes longer than 100 s, or bash has ended */
+  /** Runs a command to its end and resolves with its exit code. @throws when it takes longer than 300 s, or bash has ended */
   async run(command: string): Promise<number> {
     this.#commandCount += 1;
     const mark = `end-of-command-${this.#commandCount}`;

@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import { packSource } from '../../scripts/packaging/pack-source.ts';
-import { skipReason, startPrivatePostgres, startPrivateRedis } from '../../scripts/services/testing.ts';
+import {
+  skipReason,
+  startPrivateKafka,
+  startPrivatePostgres,
+  startPrivateRedis,
+} from '../../scripts/services/testing.ts';
 import { parseTutorial } from '../../scripts/tutorials/parse-tutorial.ts';
 import { runTutorial } from '../../scripts/tutorials/run-tutorial.ts';
 import { findLoopbackPort } from '../../src/postgres/loopback-port.ts';
@@ -38,7 +43,17 @@ describe('the tutorial of Kysely, Hono and Redis', { skip: redisSkip }, () => {
   });
 });
 
-for (const name of ['kysely-hono-redis']) {
+const kafkaSkip = await skipReason('privatePostgres18', 'privateKafka');
+describe('the tutorial of Drizzle, Fastify and Kafka', { skip: kafkaSkip }, () => {
+  it('goes from an empty directory to a kill -9 that loses nothing, as the page shows it', async () => {
+    await using postgres = await startPrivatePostgres({ major: 18 });
+    await using kafka = await startPrivateKafka();
+    const environment = { ...(await ports()), DATABASE_URL: postgres.url, KAFKA_BROKERS: kafka.brokers.join(',') };
+    await runTutorial({ page: await readPage('drizzle-fastify-kafka'), tarball, environment });
+  });
+});
+
+for (const name of ['kysely-hono-redis', 'drizzle-fastify-kafka']) {
   it(`the order service of ${name} has at most ${serviceLineCountMax} lines`, async () => {
     const steps = parseTutorial(await readPage(name));
     const service = steps.find((step) => step.kind === 'file' && step.content.includes('emit('));
