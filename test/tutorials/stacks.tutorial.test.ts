@@ -9,6 +9,7 @@ import {
   skipReason,
   startPrivateKafka,
   startPrivatePostgres,
+  startPrivateRabbitmq,
   startPrivateRedis,
 } from '../../scripts/services/testing.ts';
 import { parseTutorial } from '../../scripts/tutorials/parse-tutorial.ts';
@@ -53,7 +54,18 @@ describe('the tutorial of Drizzle, Fastify and Kafka', { skip: kafkaSkip }, () =
   });
 });
 
-for (const name of ['kysely-hono-redis', 'drizzle-fastify-kafka']) {
+const rabbitmqSkip = await skipReason('privatePostgres18', 'privateRabbitmq');
+describe('the tutorial of pg, NestJS and RabbitMQ', { skip: rabbitmqSkip }, () => {
+  it('goes from an empty directory to a kill -9 that loses nothing, as the page shows it', async () => {
+    await using postgres = await startPrivatePostgres({ major: 18 });
+    await using rabbitmq = await startPrivateRabbitmq();
+    const server = new URL(rabbitmq.url).host;
+    const environment = { ...(await ports()), DATABASE_URL: postgres.url, RABBITMQ_SERVER: server };
+    await runTutorial({ page: await readPage('pg-nestjs-rabbitmq'), tarball, environment });
+  });
+});
+
+for (const name of ['kysely-hono-redis', 'drizzle-fastify-kafka', 'pg-nestjs-rabbitmq']) {
   it(`the order service of ${name} has at most ${serviceLineCountMax} lines`, async () => {
     const steps = parseTutorial(await readPage(name));
     const service = steps.find((step) => step.kind === 'file' && step.content.includes('emit('));
