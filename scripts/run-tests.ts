@@ -5,6 +5,7 @@
  *   npm test -- src/journal --verbose         files whose path contains src/journal, each test by name
  *   npm test -- --name 'torn tail'            tests whose name matches
  *   npm run test:unit | test:long             only what needs no server | the long ones
+ *   npm run test:tutorials                    the tutorials, as their pages say
  *
  * Ends with code 1 when a test failed, when a file ended early, hung or held no test, and when nothing ran at all.
  * The servers that tests share belong to this process: scripts/services/test-setup.ts starts them when a file asks, and
@@ -28,7 +29,10 @@ import {
 } from './testing/test-report.ts';
 
 const FOLDERS = ['src', 'lab', 'scripts', 'test'];
-const TEST_TIMEOUT_MS = { unit: 20_000, everyday: 120_000, long: 1_800_000 } satisfies Record<TestSuite, number>;
+const TEST_TIMEOUT_MS = { unit: 20_000, everyday: 120_000, long: 1_800_000, tutorial: 900_000 } satisfies Record<
+  TestSuite,
+  number
+>;
 const SETUP = 'scripts/services/test-setup.ts';
 
 const { values, positionals } = parseArgs({
@@ -120,8 +124,8 @@ async function withServices<Value>(body: () => Promise<Value>): Promise<Value> {
 type GlobalSetup = { readonly globalSetup: () => Promise<void>; readonly globalTeardown: () => Promise<void> };
 
 function parseSuite(name: string): TestSuite {
-  if (name === 'unit' || name === 'everyday' || name === 'long') return name;
-  throw new RangeError(`--suite is unit, everyday or long, not ${name}`);
+  if (name === 'unit' || name === 'everyday' || name === 'long' || name === 'tutorial') return name;
+  throw new RangeError(`--suite is unit, everyday, long or tutorial, not ${name}`);
 }
 
 function print(text: string): void {

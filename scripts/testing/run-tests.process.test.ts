@@ -106,14 +106,16 @@ test('stops a test at its time limit and names it', () => {
   assert.match(output, /hangs\n\s+test timed out after 300ms/);
 });
 
-test('takes only tests that need nothing in the unit suite and only long ones in the long suite', () => {
+test('takes only tests that need nothing in the unit suite, only long ones in the long suite, only tutorials in theirs', () => {
   const files = {
     'a.test.ts': "test('pure', () => {});",
     'b.other.test.ts': "test('needs other', () => {});",
     'c.other.long.test.ts': "test('long', () => {});",
+    'd.tutorial.test.ts': "test('taught', () => {});",
   };
   assert.match(runOver(files, '--suite', 'unit', '--verbose').output, /passed {2}pure\n[^]*1 passed/);
   assert.match(runOver(files, '--suite', 'long', '--verbose').output, /passed {2}long\n[^]*1 passed/);
+  assert.match(runOver(files, '--suite', 'tutorial', '--verbose').output, /passed {2}taught\n[^]*1 passed/);
   assert.equal(runOver(files).lastLine, '2 passed, 0 failed, 0 skipped');
   assert.equal(runOver(files, 'b.other').lastLine, '1 passed, 0 failed, 0 skipped');
 });

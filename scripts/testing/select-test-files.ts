@@ -1,5 +1,8 @@
-/** Which tests a run takes. `unit`: those that need nothing but Node. `everyday`: all but the long ones. */
-export type TestSuite = 'unit' | 'everyday' | 'long';
+/**
+ * Which tests a run takes. `unit`: those that need nothing but Node. `everyday`: all but the long ones and the tutorials, which
+ * install packages from the registry.
+ */
+export type TestSuite = 'unit' | 'everyday' | 'long' | 'tutorial';
 
 export type Selection = {
   readonly suite: TestSuite;
@@ -28,5 +31,6 @@ export function selectTestFiles(paths: readonly string[], { suite, pathParts }: 
 
 function belongsTo(suite: TestSuite, needs: readonly string[]): boolean {
   if (suite === 'unit') return needs.length === 0;
-  return needs.includes('long') === (suite === 'long');
+  if (suite === 'everyday') return !needs.includes('long') && !needs.includes('tutorial');
+  return needs.includes(suite);
 }
