@@ -318,9 +318,8 @@ class RunningHeadwater implements Headwater {
     const { lanes, source } = this.#config;
     const hasViews = Object.values(lanes).some(({ sink }) => sink.isRebuilt === true);
     if (!source.snapshot || !hasViews || this.#state !== 'running') return false;
-    return (
-      this.#copies.latest.uncopiedTables.length > 0 || this.#lanes.some(({ copyOrigin }) => copyOrigin !== undefined)
-    );
+    const { uncopiedTables } = this.#copies.latest;
+    return uncopiedTables.length > 0 || this.#lanes.some(({ copyOrigin }) => copyOrigin !== undefined);
   }
 
   /** Lanes that begin with a copy are recorded by now; whether theirs was made is for the journal to say. */
