@@ -44,7 +44,10 @@ export interface SoakSettings {
   readonly recordBytesMax: number | undefined;
 }
 
-/** Every sink on one source, with a user's defaults where nothing is poisoned. */
+/**
+ * Every sink on one source, with a user's defaults. Poisoned are those whose lanes can park: a store that takes whole transactions, or
+ * records in the order of the journal only (NATS, files), would stop instead.
+ */
 export function createSoakConfig(settings: SoakSettings): HeadwaterConfig {
   const { brokers, directory, mirrorUrl } = settings;
   const limit = settings.recordBytesMax === undefined ? {} : { recordBytesMax: settings.recordBytesMax };
@@ -63,7 +66,7 @@ export function createSoakConfig(settings: SoakSettings): HeadwaterConfig {
       file: { sink: fileSink({ directory, rollBytes: 4_194_304 }), retry },
       kafka: { sink: kafkaSink({ brokers, ...limit }), retry },
       nats: {
-        sink: natsSink({ servers: settings.natsServers, stream: settings.stream, createStream: true, ...limit }),
+        sink: natsSink({ servers: settings.natsServers, stream: settings.stream, createStream: true }),
         retry,
       },
       rabbitmq: {
@@ -78,7 +81,7 @@ export function createSoakConfig(settings: SoakSettings): HeadwaterConfig {
       },
       // Redis cannot find the keys of one table: TRUNCATE, and the table that is emptied so, are left out.
       redis: {
-        sink: redisSink({ url: settings.redisUrl, durability: 'always', ...limit }),
+        sink: redisSink({ url: settings.redisUrl, durability: 'always' }),
         filter: (record) =>
           record.kind !== 'truncate' && record.kind !== 'event' && record.table.tableName === 'soak_part',
         retry,

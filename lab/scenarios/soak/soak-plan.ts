@@ -7,7 +7,7 @@ export type SoakTarget = 'headwater' | 'source' | 'mirror' | 'kafka' | 'redis' |
 /** What happens to it: SIGKILL, an orderly stop (each started again at once), or every connection to it is cut. */
 export type Disturbance = 'kill' | 'stop' | 'cut';
 
-/** Records that a sink refuses: too large for brokers and Redis, or of a type that receiver and handler refuse. */
+/** Records that a sink refuses: too large for Kafka and RabbitMQ, or of a type that receiver and handler refuse. */
 export type Poison = 'large' | 'refused';
 
 /** What the scenario does, and when, in milliseconds since the load began. */

@@ -28,5 +28,5 @@ create table soak_effect (place bigserial primary key, id text not null unique, 
 
 /** The type of events that receiver and handler refuse until the mend. */
 export const refusedType = 'soak.refused';
-/** What the brokers and Redis take until the mend, in bytes; records that are poisoned by their size are larger. */
+/** What Kafka and RabbitMQ take until the mend, in bytes; records that are poisoned by their size are larger. */
 export const recordBytesMax = 100_000;
