@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 
 import type { Message } from 'amqplib';
 
@@ -162,17 +162,19 @@ export async function readSource(servers: SoakServers): Promise<{
   readonly events: ReadonlySet<string>;
 }> {
   return withClient(servers.source.url, async (client) => {
-    const { rows } = await client.query<Record<string, unknown>>(
+    const { rows } = await client.query<Record<string, string | null>>(
       `select ${partTable.columns.map((column) => `${column}::text`).join(', ')} from ${partTable.name}`,
     );
     const sent = await client.query<{ id: string }>('select id from soak_sent');
     return {
-      parts: new Map(rows.map((row) => [String(row['id']), partTable.columns.map((column) => textOf(row[column]))])),
+      parts: new Map(rows.map((row) => [String(row['id']), partTable.columns.map((column) => row[column] ?? null)])),
       events: new Set(sent.rows.map(({ id }) => id)),
     };
   });
 }
 
-function textOf(value: unknown): string | null {
-  return value === null || value === undefined ? null : String(value);
+function textOf(value: SQLOutputValue | undefined): string | null {
+  if (value === null || value === undefined) return null;
+  if (value instanceof Uint8Array) throw new TypeError('no column of the soak holds bytes');
+  return String(value);
 }
