@@ -112,11 +112,10 @@ function createEffects({ mendedFile, mirrorUrl }: SoakSettings): SinkDefinition 
     name: 'effects',
     timeoutMs: handlerTimeoutMs,
     async handle(record, context) {
-      if (record.kind === 'event' && record.event.type === refusedType && !existsSync(mendedFile))
-        throw new Error('this type is not understood yet');
+      const isRefused = record.kind === 'event' && record.event.type === refusedType && !existsSync(mendedFile);
       for (;;) {
         try {
-          await takeEffect(pool, record, context);
+          await takeEffect(pool, record, { context, isRefused });
           return;
         } catch (error) {
           context.signal.throwIfAborted();
@@ -128,12 +127,19 @@ function createEffects({ mendedFile, mirrorUrl }: SoakSettings): SinkDefinition 
   });
 }
 
-async function takeEffect(pool: pg.Pool, record: JournalRecord, context: HandlerContext): Promise<void> {
+interface Effect {
+  readonly context: HandlerContext;
+  /** Unless it took effect already, before the type was refused. */
+  readonly isRefused: boolean;
+}
+
+async function takeEffect(pool: pg.Pool, record: JournalRecord, { context, isRefused }: Effect): Promise<void> {
   const client = await pool.connect();
   client.on('error', ignoreError);
   try {
     await client.query('begin');
     if (await context.once(client)) {
+      if (isRefused) throw new Error('this type is not understood yet');
       const { subject, value } = describeRecord(record);
       await client.query('insert into soak_effect (id, subject, value) values ($1, $2, $3)', [
         context.id,

@@ -29,6 +29,7 @@ store.exec('create table if not exists refusal (fragment text primary key)');
 const findPlace = store.prepare('select 1 from place where path = ?');
 const noteArrival = store.prepare('insert into arrival (id) values (?)');
 const noteEffect = store.prepare('insert or ignore into effect (id, body) values (?, ?)');
+const findEffect = store.prepare('select 1 from effect where id = ?');
 const findRefusal = store.prepare('select 1 from refusal where instr(?, fragment) > 0');
 const webhook = new Webhook(settings.secret);
 
@@ -54,8 +55,9 @@ async function receive(request: IncomingMessage): Promise<number> {
   } catch {
     return 401;
   }
-  if (findRefusal.get(body) !== undefined) return 400;
   const id = String(request.headers['webhook-id']);
+  // What took effect while nothing was refused comes again when its answer was lost, and is no refusal then.
+  if (findEffect.get(id) === undefined && findRefusal.get(body) !== undefined) return 400;
   store.exec('begin immediate');
   noteArrival.run(id);
   noteEffect.run(id, body);
