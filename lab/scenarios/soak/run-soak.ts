@@ -42,11 +42,16 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   note(`seed ${seed}; starting two PostgreSQL, Kafka, Redis, NATS, RabbitMQ and a receiver of webhooks`);
   await using servers = await SoakServers.start(signal);
   const directory = await mkdtemp(join(tmpdir(), 'headwater-soak-'));
+  let isWell = false;
   try {
     await using soak = await Soak.prepare(options, servers, directory);
-    return await soak.run();
+    const report = await soak.run();
+    isWell = report.ok;
+    return report;
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    // Half an hour is not spent again for a look at the log.
+    if (isWell || signal.aborted) await rm(directory, { recursive: true, force: true });
+    else note(`kept for a look: ${directory}`);
   }
 }
 
