@@ -211,12 +211,12 @@ class Soak implements AsyncDisposable {
   /** What was refused is taken from now on, and tried again; afterwards limits and refusals are as they are told to be. */
   async #mend(how: 'restart' | 'in-place', limit: number | undefined): Promise<void> {
     this.#options.note(`mending what is parked (${how})`);
+    await writeFile(this.#settings.mendedFile, '');
+    this.#servers.webhook.refuseNothing();
     if (how === 'restart') {
       await this.#stopOnceUp();
       await this.#start(undefined);
     }
-    await writeFile(this.#settings.mendedFile, '');
-    this.#servers.webhook.refuseNothing();
     await this.#headwater.command('parked', 'retry', '--all');
     await this.#headwater.waitFor(
       'nothing is parked any more',
