@@ -10,7 +10,7 @@ import { columnNames, type OpenBareWriter, rowTexts } from './bare-writer.ts';
 
 const types = ['bigint', 'uuid', 'text', 'numeric', 'text'];
 
-/** One statement for a thousand rows, as an array for each column, and the position, in one transaction. */
+/** One statement for a thousand rows, as an array for each column, and for the position: a transaction by itself. */
 export const openBarePostgres: OpenBareWriter = async (url, records) => {
   const names = records[0] === undefined ? [] : columnNames(records[0]);
   const rows = records.map(rowTexts);
@@ -24,22 +24,15 @@ export const openBarePostgres: OpenBareWriter = async (url, records) => {
   const values = names.map((_, index) => `r.c${index}::${types[index]}`);
   const sources = names.map((_, index) => `$${index + 1}::text[]`);
   const updates = names.slice(1).map((name) => `${name} = excluded.${name}`);
-  const text = `insert into rows (${names.join(', ')}) select ${values.join(', ')}
+  const text = `with moved as (update position set at = $${names.length + 1})
+    insert into rows (${names.join(', ')}) select ${values.join(', ')}
     from unnest(${sources.join(', ')}) as r(${names.map((_, index) => `c${index}`).join(', ')})
     on conflict (id) do update set ${updates.join(', ')}`;
   return {
     async write(from, count) {
       const part = rows.slice(from, from + count);
-      await Promise.all([
-        client.query('begin'),
-        client.query({
-          name: 'rows',
-          text,
-          values: names.map((_, index) => encodeTextArray(part.map((row) => row[index] ?? null))),
-        }),
-        client.query('update position set at = $1', [from + count]),
-        client.query('commit'),
-      ]);
+      const arrays = names.map((_, index) => encodeTextArray(part.map((row) => row[index] ?? null)));
+      await client.query({ name: 'rows', text, values: [...arrays, from + count] });
     },
     async [Symbol.asyncDispose]() {
       await client.end();
