@@ -7,6 +7,7 @@ import { kafkaBenchmark } from './kafka.ts';
 import { laneKafkaBenchmark } from './lane-kafka.ts';
 import { latencyBenchmark } from './latency.ts';
 import { recoveryBenchmark } from './recovery.ts';
+import { sinksBenchmark } from './sinks.ts';
 import { snapshotBenchmark } from './snapshot.ts';
 
 /** Every benchmark by name. */
@@ -14,6 +15,7 @@ export const benchmarks: readonly Benchmark[] = [
   captureBenchmark,
   journalBenchmark,
   laneKafkaBenchmark,
+  sinksBenchmark,
   kafkaBenchmark,
   latencyBenchmark,
   idleBenchmark,

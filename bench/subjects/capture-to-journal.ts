@@ -13,7 +13,7 @@ let startedAt = Number.NaN;
 
 await nodeDisk.makeDirectory(directory);
 await using headwater = await startHeadwater({
-  source: { url, slot, publication, create: 'never', canaryIntervalMs: false },
+  source: { url, slot, publication, create: 'never', canaryIntervalMs: false, snapshot: false },
   journal: { directory },
   http: false,
   logger: benchLogger('source streams', () => {

@@ -15,7 +15,7 @@ let startedAt = Number.NaN;
 
 await nodeDisk.makeDirectory(directory);
 await using headwater = await startHeadwater({
-  source: { url, slot, publication, create: 'never', canaryIntervalMs: false },
+  source: { url, slot, publication, create: 'never', canaryIntervalMs: false, snapshot: false },
   journal: { directory },
   lanes: { [topic]: { sink: kafkaSink({ brokers, topic }) } },
   http: false,

@@ -75,7 +75,8 @@ export async function withKafkaBench<Result>(
   }
 }
 
-async function fillJournal(context: BenchmarkContext, workload: SlotWorkload, journal: string): Promise<void> {
+/** Takes a whole workload into a journal, to which nobody writes afterwards. */
+export async function fillJournal(context: BenchmarkContext, workload: SlotWorkload, journal: string): Promise<void> {
   const { url, publication, commits, rows } = workload;
   const slot = `${publication}_journal`;
   await workload.copySlot(slot);

@@ -23,6 +23,10 @@ export function planKills(random: Random, runMs: number): KillPlan {
     return Math.round(at);
   });
   const partCount = killCount - loadKillCount;
-  const run = Array.from({ length: partCount }, (_, part) => Math.round(((part + random.next()) * runMs) / partCount));
-  return { load, run };
+  return { load, run: drawMoments(random, partCount, runMs) };
+}
+
+/** One random moment of each of `count` equal parts of a time, in order. Pure. */
+export function drawMoments(random: Random, count: number, spanMs: number): number[] {
+  return Array.from({ length: count }, (_, part) => Math.round(((part + random.next()) * spanMs) / count));
 }

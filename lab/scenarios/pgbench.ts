@@ -10,10 +10,9 @@
  */
 import { parseArgs } from 'node:util';
 
-import { HeadwaterError } from '../../src/foundation/error.ts';
-import { systemRandom } from '../../src/foundation/random.ts';
 import type { PgbenchReport } from './pgbench-report.ts';
 import { runPgbenchScenario } from './run-pgbench.ts';
+import { parseNumber, parseSeed, runScenarioProgram } from './scenario-program.ts';
 
 const { values } = parseArgs({
   options: {
@@ -26,38 +25,19 @@ const { values } = parseArgs({
   },
 });
 
-const interruption = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => interruption.abort(new Error(`interrupted by ${signal}`)));
-}
-
-try {
-  const report = await runPgbenchScenario({
-    scale: parseNumber('scale', values.scale),
-    seconds: parseNumber('seconds', values.seconds),
-    seed:
-      values.seed === undefined ? Math.floor(systemRandom.next() * 0x1_0000_0000) : parseNumber('seed', values.seed),
-    major: parseMajor(values.major),
-    isExisting: values.existing,
-    signal: interruption.signal,
-    note: (line) => process.stderr.write(`${line}\n`),
-  });
-  process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : describe(report));
-  process.exitCode = report.ok ? 0 : 1;
-} catch (caught) {
-  const thrown: unknown = interruption.signal.aborted ? interruption.signal.reason : caught;
-  const text =
-    thrown instanceof HeadwaterError || !(thrown instanceof Error) ? String(thrown) : (thrown.stack ?? thrown.message);
-  process.stderr.write(`${text}\n`);
-  if (values.json) process.stdout.write(`${JSON.stringify({ ok: false, error: String(thrown) })}\n`);
-  process.exitCode = interruption.signal.aborted ? 130 : 1;
-}
-
-function parseNumber(name: string, text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new RangeError(`--${name} is a whole number, not "${text}"`);
-}
+await runScenarioProgram<PgbenchReport>({
+  json: values.json,
+  describe,
+  run: (context) =>
+    runPgbenchScenario({
+      ...context,
+      scale: parseNumber('scale', values.scale),
+      seconds: parseNumber('seconds', values.seconds),
+      seed: parseSeed(values.seed),
+      major: parseMajor(values.major),
+      isExisting: values.existing,
+    }),
+});
 
 function parseMajor(text: string): 15 | 18 {
   if (text === '15') return 15;

@@ -4,8 +4,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { Client } from 'pg';
-
 import { findPostgresTool } from '../../scripts/services/postgres-tools.ts';
 import { explainMissingPostgres, startScratchPostgres } from '../../scripts/services/postgres.ts';
 import { explainMissingKafka, startScratchKafka } from '../../scripts/services/kafka.ts';
@@ -14,15 +12,16 @@ import { systemClock } from '../../src/foundation/clock.ts';
 import { nodeDisk } from '../../src/foundation/node-disk.ts';
 import { createSeededRandom } from '../../src/foundation/random.ts';
 import { verifyJournal } from '../../src/journal/embedded/verify-journal.ts';
-import { parseLsn } from '../../src/model/lsn.ts';
 import { findLoopbackPort } from '../../src/postgres/loopback-port.ts';
 import type { StatusReport } from '../../src/service/status-report.ts';
 import { HeadwaterProcess } from '../stage/headwater-process.ts';
+import { isDrained, readEndLsn, withClient } from './drain.ts';
 import { type KillPlan, planKills } from './kill-plan.ts';
 import type { PgbenchSettings } from './pgbench-config.ts';
 import type { Kill, PgbenchOptions, PgbenchReport } from './pgbench-report.ts';
 import { pgbenchTables, qualifiedName } from './pgbench-tables.ts';
-import { isSameSum, parseTableSum, type TableSum, tableSumSql } from './row-sum.ts';
+import { isSameSum, type TableSum } from './row-sum.ts';
+import { sumTables } from './sum-tables.ts';
 import { TopicFold } from './topic-fold.ts';
 
 const partitionCount = 3;
@@ -243,17 +242,11 @@ class PgbenchScenario implements AsyncDisposable {
   async #drain(transactions: number): Promise<number> {
     const { isExisting, note, signal } = this.#options;
     const expected = isExisting ? 1n : BigInt(transactions + loadTransactionCount);
-    const endLsn = await withClient(this.#stage.settings.sourceUrl, async (client) => {
-      const { rows } = await client.query<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn');
-      return parseLsn(rows[0]?.lsn ?? '');
-    });
+    const endLsn = await readEndLsn(this.#stage.settings.sourceUrl);
     note(`Headwater delivers what is left of ${transactions} transactions`);
-    const isDrained = ({ journal, lanes, source }: StatusReport): boolean => {
-      const hasAll = source.durableLsn !== null && parseLsn(source.durableLsn) >= endLsn;
-      const isAtEnd = lanes.every(({ complete, sequence }) => complete && sequence === journal.lastSequence);
-      return hasAll && BigInt(journal.lastSequence) >= expected && isAtEnd;
-    };
-    const status = await this.#headwater.waitFor('the lanes have drained', isDrained, {
+    const isReached = (status: StatusReport): boolean =>
+      BigInt(status.journal.lastSequence) >= expected && isDrained(status, endLsn);
+    const status = await this.#headwater.waitFor('the lanes have drained', isReached, {
       timeoutMs: drainTimeoutMs,
       signal,
     });
@@ -263,8 +256,8 @@ class PgbenchScenario implements AsyncDisposable {
   async #compare(): Promise<PgbenchReport['tables']> {
     const { mirrorUrl, sourceUrl } = this.#stage.settings;
     this.#options.note('comparing');
-    const source = await sumTables(sourceUrl);
-    const mirror = await sumTables(mirrorUrl);
+    const source = await sumTables(sourceUrl, pgbenchTables);
+    const mirror = await sumTables(mirrorUrl, pgbenchTables);
     const tables: Record<string, Record<'source' | 'mirror' | 'kafka', TableSum>> = {};
     await using topics = await TestTopics.open(this.#stage.settings.brokers);
     for (const [index, table] of pgbenchTables.entries()) {
@@ -321,28 +314,6 @@ class PgbenchScenario implements AsyncDisposable {
 
 function countTransactions(output: string): number {
   return Number(/number of transactions actually processed: (\d+)/.exec(output)?.[1]);
-}
-
-async function sumTables(url: string): Promise<readonly TableSum[]> {
-  return withClient(url, async (client) => {
-    await client.query(`set timezone to 'UTC'`);
-    const sums: TableSum[] = [];
-    for (const table of pgbenchTables) {
-      const { rows } = await client.query<{ rows: number; sum: string }>(tableSumSql(table));
-      if (rows[0] !== undefined) sums.push(parseTableSum(rows[0]));
-    }
-    return sums;
-  });
-}
-
-async function withClient<Value>(url: string, use: (client: Client) => Promise<Value>): Promise<Value> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await use(client);
-  } finally {
-    await client.end();
-  }
 }
 
 function judgeTables(tables: PgbenchReport['tables']): readonly string[] {

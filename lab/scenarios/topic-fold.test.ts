@@ -47,6 +47,20 @@ describe('the fold of a topic', () => {
     assert.deepEqual(foldOf(keyed, recordOf('insert', '1', 'kept'), update), sumOf(['1', 'kept']));
   });
 
+  test('moves a row whose key an update changed, with what the update did not carry', () => {
+    const value = JSON.stringify({ op: 'update', before: { id: '1' }, after: { id: '2' }, unchanged: ['note'] });
+    const moved = { partition: 0, key: '["2"]', value };
+    const withKey = (record: TopicRecord): TopicRecord => ({ ...record, key: '["1"]' });
+    assert.deepEqual(foldOf(keyed, withKey(recordOf('insert', '1', 'kept')), moved), sumOf(['2', 'kept']));
+    const whole = {
+      ...moved,
+      value: JSON.stringify({ op: 'update', before: { id: '1' }, after: { id: '2', note: 'b' } }),
+    };
+    const [insert, removal] = [recordOf('insert', '1', 'a'), recordOf('delete', '1')].map(withKey);
+    assert.ok(insert !== undefined && removal !== undefined);
+    assert.deepEqual(foldOf(keyed, insert, removal, whole), sumOf(['2', 'b']));
+  });
+
   test('empties with a truncate only the partition that it stands in', () => {
     const total = foldOf(
       keyed,

@@ -13,6 +13,7 @@ type RowTexts = readonly (string | null)[];
 
 interface TopicChange {
   readonly op: 'insert' | 'read' | 'update' | 'delete' | 'truncate';
+  readonly before?: Values;
   readonly after?: Values;
   readonly unchanged?: readonly string[];
 }
@@ -21,6 +22,8 @@ interface TopicChange {
  * What a consumer holds that reads a topic of changes from its beginning: the last state of each key, or, for a table without
  * a key, every row. A TRUNCATE stands in each partition and empties what came before it there. Order between partitions means
  * nothing, so each has rows of its own.
+ *
+ * An UPDATE that changes the key moves the row, whether its deletion under the old key came as a record of its own or not.
  *
  * Throws on what a right topic never holds: an update or a deletion of a row that is not there, an insert of one that is. With
  * `isCopied`, rows that were there before come by `read`, and until then their changes may come without them.
@@ -78,9 +81,12 @@ class PartitionRows {
       return;
     }
     if (key === null) throw this.#wrong(`a ${change.op} without a key`);
-    const before = this.#byKey.get(key);
-    if (!this.#isCopied && (change.op === 'insert') !== (before === undefined))
+    const formerKey = this.#formerKey(key, change);
+    const before = this.#byKey.get(formerKey ?? key);
+    // Where a change of the key is two records, the first one has removed the row already.
+    if (!this.#isCopied && formerKey === undefined && (change.op === 'insert') !== (before === undefined))
       throw this.#wrong(`a ${change.op} that does not fit key ${key}`);
+    if (formerKey !== undefined) this.#byKey.delete(formerKey);
     if (change.op === 'delete') this.#byKey.delete(key);
     else this.#byKey.set(key, this.#texts(change, before));
   }
@@ -88,6 +94,13 @@ class PartitionRows {
   addTo(sum: RowSum): void {
     for (const row of this.#byKey.values()) sum.add(row);
     for (const row of this.#keyless) sum.add(row);
+  }
+
+  /** The key that an UPDATE took the row away from. */
+  #formerKey(key: string, { before, op }: TopicChange): string | undefined {
+    const value = op === 'update' ? before?.[this.#table.keyColumn ?? ''] : undefined;
+    const formerKey = value === undefined ? undefined : JSON.stringify([value]);
+    return formerKey === key ? undefined : formerKey;
   }
 
   #texts({ after, unchanged = [] }: TopicChange, before: RowTexts | undefined): RowTexts {

@@ -59,6 +59,11 @@ export class HeadwaterProcess implements AsyncDisposable {
     return this.#child !== undefined;
   }
 
+  /** Of the process that runs now. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   /** Starts the process and does not wait for it. Legal only when none is running. */
   start(): void {
     if (this.#child !== undefined) throw new Error('Headwater is running already');
@@ -91,6 +96,22 @@ export class HeadwaterProcess implements AsyncDisposable {
     this.#child?.kill('SIGTERM');
     const { code, signal } = await this.#end;
     if (code !== 0) throw new Error(`headwater ended with ${code ?? signal}: ${this.logEnd()}`);
+  }
+
+  /** Runs a command beside it, such as `parked list`, and gives its JSON. @throws when it ends with another code than 0 or 3 */
+  async command(...words: readonly string[]): Promise<unknown> {
+    const child = spawn(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', mainFile, ...words, '--config', this.#options.configFile, '--json'],
+      { stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } },
+    );
+    let [output, errors] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => (errors += chunk));
+    const [code] = (await once(child, 'close')) as [number | null];
+    if (code !== 0 && code !== 3)
+      throw new Error(`headwater ${words.join(' ')} ended with ${code}: ${errors}${output}`);
+    return JSON.parse(output);
   }
 
   /** What `/status` says; undefined while nobody answers. */

@@ -22,10 +22,15 @@ const store = new DatabaseSync(settings.file);
 store.exec('pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000');
 store.exec('create table if not exists place (path text primary key)');
 store.exec('create table if not exists arrival (place integer primary key autoincrement, id text not null)');
-store.exec('create table if not exists effect (place integer primary key autoincrement, id text not null unique)');
+store.exec(
+  'create table if not exists effect (place integer primary key autoincrement, id text not null unique, body text not null)',
+);
+store.exec('create table if not exists refusal (fragment text primary key)');
 const findPlace = store.prepare('select 1 from place where path = ?');
 const noteArrival = store.prepare('insert into arrival (id) values (?)');
-const noteEffect = store.prepare('insert or ignore into effect (id) values (?)');
+const noteEffect = store.prepare('insert or ignore into effect (id, body) values (?, ?)');
+const findEffect = store.prepare('select 1 from effect where id = ?');
+const findRefusal = store.prepare('select 1 from refusal where instr(?, fragment) > 0');
 const webhook = new Webhook(settings.secret);
 
 const server = createServer((request, response) => {
@@ -44,15 +49,18 @@ async function receive(request: IncomingMessage): Promise<number> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   if (findPlace.get(request.url ?? '') === undefined) return 404;
+  const body = Buffer.concat(chunks).toString();
   try {
-    webhook.verify(Buffer.concat(chunks).toString(), request.headers as Record<string, string>);
+    webhook.verify(body, request.headers as Record<string, string>);
   } catch {
     return 401;
   }
   const id = String(request.headers['webhook-id']);
+  // What took effect while nothing was refused comes again when its answer was lost, and is no refusal then.
+  if (findEffect.get(id) === undefined && findRefusal.get(body) !== undefined) return 400;
   store.exec('begin immediate');
   noteArrival.run(id);
-  noteEffect.run(id);
+  noteEffect.run(id, body);
   store.exec('commit');
   return 204;
 }

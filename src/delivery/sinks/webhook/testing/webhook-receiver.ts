@@ -34,9 +34,26 @@ export class WebhookReceiver implements AsyncDisposable {
 
   /** From now on the path takes requests; the others answer 404. */
   addPlace(path: string): void {
-    using store = new DatabaseSync(this.#file);
-    store.exec('pragma busy_timeout = 5000');
-    store.prepare('insert into place (path) values (?)').run(path);
+    this.#write('insert into place (path) values (?)', path);
+  }
+
+  /** From now on a body that holds the text is answered with 400. */
+  refuse(fragment: string): void {
+    this.#write('insert or ignore into refusal (fragment) values (?)', fragment);
+  }
+
+  /** From now on every body is taken. */
+  refuseNothing(): void {
+    this.#write('delete from refusal');
+  }
+
+  /** What took effect, each id once, in the order of the effects. */
+  effects(): readonly { readonly id: string; readonly body: string }[] {
+    using store = new DatabaseSync(this.#file, { readOnly: true });
+    return store
+      .prepare('select id, body from effect order by place')
+      .all()
+      .map((row) => ({ id: String(row['id']), body: String(row['body']) }));
   }
 
   /** Ids in the order of their arrival, repetitions included, or of their effects. */
@@ -61,6 +78,12 @@ export class WebhookReceiver implements AsyncDisposable {
 
   get #file(): string {
     return join(this.#directory, 'receiver.sqlite');
+  }
+
+  #write(text: string, ...values: readonly string[]): void {
+    using store = new DatabaseSync(this.#file);
+    store.exec('pragma busy_timeout = 5000');
+    store.prepare(text).run(...values);
   }
 
   async #run(): Promise<void> {
