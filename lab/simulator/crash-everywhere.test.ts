@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { crashEverywhere } from './crash-everywhere.ts';
 
 /** Short scenarios; between them they have every kind of store, and records that are parked, retried and dropped in those that can. */
-const scenarioSeeds = [15, 35, 37, 58];
+const scenarioSeeds = [18, 42];
 const wantedSeed = process.env['HEADWATER_SIMULATOR_SEED'];
 
 const storeKinds = new Set<string>();
