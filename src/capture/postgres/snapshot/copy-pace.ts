@@ -20,7 +20,7 @@ const busyTransactionsPerSecond = 20;
 /** A round writes one mark itself. */
 const ownTransactions = 1n;
 /** Rounds follow each other closely: over less time, a few commits would look like many. */
-const windowMs = 250;
+const windowMs = 100;
 
 /** Tells from the ids that snapshots see how much others write. Ids are given to writers only, whatever they write to. */
 export class PaceKeeper {
