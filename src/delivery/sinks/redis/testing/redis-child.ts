@@ -1,5 +1,4 @@
-import { toInstant } from '../../../../foundation/clock.ts';
-import type { RecordRequest, StoredRecord } from '../../../../testing/suite-records.ts';
+import { type RecordRequest, type StoredRecord, suiteRecord as suiteEvent } from '../../../../testing/suite-records.ts';
 import type { UnplacedRecord } from '../../../../testing/memory-journal.ts';
 import type { SinkChild } from '../../../../testing/sink-child.ts';
 import { insertRow, testTable } from '../../../testing/test-table.ts';
@@ -32,23 +31,7 @@ const logTable = testTable('log', [{ name: 'key', isKey: true }, { name: 'number
 /** A record of the suite: a row where keys are written, an event where entries are. */
 export function suiteRecord(form: RedisChildOptions['form'], request: RecordRequest): UnplacedRecord {
   const { key, number, size = 8 } = request;
-  const padding = 'x'.repeat(size);
-  if (form !== 'stream') return insertRow(logTable, key, String(number), padding);
-  return {
-    kind: 'event',
-    event: {
-      id: `${key}-${number}`,
-      type: 'suite.record',
-      schemaVersion: 1,
-      key,
-      source: 'test',
-      occurredAt: toInstant(1_800_000_000_000),
-      contentType: 'application/json',
-      payload: new TextEncoder().encode(JSON.stringify({ key, number, padding })),
-      headers: {},
-      origin: 'message',
-    },
-  };
+  return form === 'stream' ? suiteEvent(request) : insertRow(logTable, key, String(number), 'x'.repeat(size));
 }
 
 /** What `suiteRecord` made, as its key names it. */
