@@ -9,11 +9,8 @@ import {
   eventEnvelopeVersion,
   eventMessagePrefix,
 } from '../model/event-envelope.ts';
-import {
-  recognizeTransactionHandle,
-  type TransactionHandle,
-  type TransactionLike,
-} from '../postgres/transaction-handle.ts';
+import { recognizeTransactionHandle } from '../postgres/recognize-transaction.ts';
+import type { TransactionHandle, TransactionLike } from '../postgres/transaction-handle.ts';
 import { emitMessageStatement, emitOutboxStatement } from './emit.sql.ts';
 import { encodePayload, validatePayload } from './event-payload.ts';
 import { type EventDefinition, type EventInput, isEventDefinition } from './events.ts';

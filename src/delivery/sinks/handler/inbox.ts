@@ -1,7 +1,7 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 import { sqlStateOf } from '../../../postgres/connection-error.ts';
 import { quoteQualified } from '../../../postgres/quote.ts';
-import { recognizeTransactionHandle } from '../../../postgres/transaction-handle.ts';
+import { recognizeTransactionHandle } from '../../../postgres/recognize-transaction.ts';
 
 /** Whose deduplication rows these are. */
 export interface InboxConsumer {

@@ -5,7 +5,7 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import { Kysely, PostgresDialect } from 'kysely';
 import { Client, Pool } from 'pg';
 
-import { recognizeTransactionHandle } from './transaction-handle.ts';
+import { recognizeTransactionHandle } from './recognize-transaction.ts';
 
 /* Objects of the real libraries, never connected. Transactions of theirs are in the tests with PostgreSQL. */
 describe('a transaction object', () => {

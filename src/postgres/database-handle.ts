@@ -1,0 +1,44 @@
+import type { ResultRow, TransactionHandleKind } from './transaction-handle.ts';
+
+/** As PostgreSQL names them. https://www.postgresql.org/docs/18/transaction-iso.html */
+export type IsolationLevel = 'read committed' | 'repeatable read' | 'serializable';
+
+/** How one transaction is to be run. */
+export interface TransactionRunOptions {
+  /** Default: what the session has, `read committed` where nobody changed it. */
+  readonly isolationLevel?: IsolationLevel | undefined;
+  /** A statement without parameters that is read behind the COMMIT on the same connection, where the client lets that be done. */
+  readonly afterCommit: string;
+}
+
+/** A transaction whose COMMIT was answered without an error. PostgreSQL does that for one that had failed, too. */
+export interface TransactionRun<Result> {
+  readonly result: Result;
+  /** The command tag of the answer: `COMMIT`, or `ROLLBACK` where the transaction had failed. Undefined: the client hides it. */
+  readonly commitTag: string | undefined;
+  /** The rows of `afterCommit`. Undefined: this client gives no connection back for it; `query` may then run on another one. */
+  readonly after: readonly ResultRow[] | undefined;
+}
+
+/**
+ * A pool or root object of a client library: what transactions are begun on. Lent, never closed. The counterpart of
+ * `TransactionHandle`, recognised by structure as that is.
+ */
+export interface DatabaseHandle {
+  readonly kind: TransactionHandleKind;
+  /** Runs one statement on any connection, outside of every transaction; `$1`-style parameters. */
+  query(text: string, parameters: readonly (string | null | Uint8Array)[]): Promise<readonly ResultRow[]>;
+  /**
+   * Begins a transaction in the library's own way, gives `work` the library's own transaction object, commits when it
+   * resolves and rolls back when it rejects, with its error. An error that comes after `work` resolved is one of the COMMIT.
+   */
+  transaction<Result>(
+    options: TransactionRunOptions,
+    work: (transaction: unknown) => Promise<Result>,
+  ): Promise<TransactionRun<Result>>;
+}
+
+/** For clients whose transactions are begun by statement. */
+export function beginStatement(isolationLevel: IsolationLevel | undefined): string {
+  return isolationLevel === undefined ? 'begin' : `begin isolation level ${isolationLevel}`;
+}

@@ -1,0 +1,116 @@
+import { beginStatement, type DatabaseHandle, type TransactionRun } from '../database-handle.ts';
+import type { TransactionHandle, TransactionState } from '../transaction-handle.ts';
+import { hasFunction, isObject, readRows } from './structure.ts';
+
+interface PgQueryable {
+  query(text: string, parameters?: readonly unknown[]): Promise<unknown>;
+}
+
+/** A `Client`, a `PoolClient`, or a `Pool`, which is a root object. */
+export function recognizePgTransaction(candidate: object): TransactionHandle | undefined {
+  const isClient = isPgClient(candidate);
+  if (!isClient && !isPgPool(candidate)) return undefined;
+  return {
+    kind: 'pg',
+    isRoot: !isClient,
+    isSingleTransaction: false,
+    // The pool gives a client a new `release` each time it lends it.
+    identity: 'release' in candidate && typeof candidate.release === 'function' ? candidate.release : candidate,
+    get transactionState() {
+      return isClient ? readPgState(candidate) : 'unknown';
+    },
+    query: async (text, parameters) => readRows(await candidate.query(text, parameters)),
+    readEnd: () => undefined,
+  };
+}
+
+/** A single connection of node-postgres. */
+export function isPgClient(candidate: object): candidate is PgQueryable {
+  return hasFunction(candidate, 'query') && hasFunction(candidate, 'escapeIdentifier');
+}
+
+function isPgPool(candidate: object): candidate is PgQueryable {
+  return hasFunction(candidate, 'query') && hasFunction(candidate, 'connect') && 'totalCount' in candidate;
+}
+
+/** What the connection itself knows of its transaction. */
+export function readPgState(client: object): TransactionState {
+  // With a query under way, the status is that of a moment before it: a COMMIT may be among what is sent already.
+  if (!('readyForQuery' in client) || client.readyForQuery !== true) return 'unknown';
+  if (!hasFunction(client, 'getTransactionStatus')) return 'unknown';
+  switch (client.getTransactionStatus()) {
+    case 'T':
+      return 'in-transaction';
+    case 'E':
+      return 'failed';
+    case 'I':
+      return 'not-in-transaction';
+    default:
+      return 'unknown';
+  }
+}
+
+/** A client that a pool has lent. */
+interface PgPoolClient extends PgQueryable {
+  release(destroy: boolean): void;
+}
+
+interface PgPool extends PgQueryable {
+  connect(): Promise<PgPoolClient>;
+}
+
+/** A `Pool`: each transaction takes a client of its own and gives it back, or discards it when its state is not known. */
+export function recognizePgDatabase(candidate: object): DatabaseHandle | undefined {
+  if (!isPgPoolObject(candidate)) return undefined;
+  return {
+    kind: 'pg',
+    query: async (text, parameters) => readRows(await candidate.query(text, parameters)),
+    async transaction(options, work) {
+      const client = await candidate.connect();
+      let isBroken = false;
+      try {
+        await client.query(beginStatement(options.isolationLevel));
+        const result = await runOrRollBack(client, work);
+        return await commitPg(client, options.afterCommit, result);
+      } catch (thrown) {
+        isBroken = readPgState(client) !== 'not-in-transaction';
+        throw thrown;
+      } finally {
+        client.release(isBroken);
+      }
+    },
+  };
+}
+
+function isPgPoolObject(candidate: object): candidate is PgPool {
+  return isPgPool(candidate);
+}
+
+async function runOrRollBack<Result>(
+  client: PgPoolClient,
+  work: (transaction: unknown) => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work(client);
+  } catch (thrown) {
+    // The error of the work is the one to report. A connection that cannot roll back is discarded, which rolls back.
+    await client.query('rollback').catch(() => undefined);
+    throw thrown;
+  }
+}
+
+/** Both statements in one message, so that nothing lies between the commit and what is read behind it. */
+async function commitPg<Result>(
+  client: PgPoolClient,
+  afterCommit: string,
+  result: Result,
+): Promise<TransactionRun<Result>> {
+  const results: unknown = await client.query(`commit; ${afterCommit}`);
+  // Several statements in one message are answered by a list.
+  const answers: readonly unknown[] = Array.isArray(results) ? results : [results];
+  return { result, commitTag: readCommandTag(answers[0]), after: readRows(answers[1]) };
+}
+
+function readCommandTag(result: unknown): string | undefined {
+  return isObject(result) && 'command' in result && typeof result.command === 'string' ? result.command : undefined;
+}

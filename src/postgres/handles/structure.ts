@@ -1,0 +1,21 @@
+import type { ResultRow } from '../transaction-handle.ts';
+
+/** The rows of a result in the form of node-postgres; none where it has no such form. */
+export function readRows(result: unknown): readonly ResultRow[] {
+  if (!isObject(result) || !('rows' in result) || !Array.isArray(result.rows)) return [];
+  return result.rows.filter(isResultRow);
+}
+
+function isResultRow(row: unknown): row is ResultRow {
+  return isObject(row);
+}
+
+/** Neither a primitive, nor null, nor a function. */
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Own or inherited. */
+export function hasFunction<Name extends string>(value: object, name: Name): value is Record<Name, () => unknown> {
+  return typeof Reflect.get(value, name) === 'function';
+}
