@@ -67,6 +67,8 @@ export interface ChangeRecorder {
   readonly state: RecorderState;
   /** The source recorded last, durable or not: what a further source record builds on. */
   readonly appendedSource: SourceIdentity | undefined;
+  /** Copies that were begun and not finished, as far as they were appended, durable or not. */
+  readonly appendedCopies: readonly CopyProgress[];
   /** Bytes appended and not yet durable. Capture stops reading above its limit. */
   readonly pendingByteCount: number;
 
@@ -99,6 +101,9 @@ export interface ChangeRecorder {
    * not. Only between transactions. The progress is never durable without the rows.
    */
   appendSnapshotChunk(chunk: SnapshotChunk): Sequence;
+
+  /** The progress of a copy changed without further rows. What is appended behind it is never durable without it. */
+  recordCopyProgress(progress: CopyProgress): void;
 
   /**
    * Makes all that was appended durable. Never retried after a failure: the recorder is then broken and must be reopened.

@@ -455,6 +455,32 @@ function restartTests(engine: () => JournalEngine, become: (next: JournalEngine)
     assert.deepEqual(engine().recorder.state.source, testSource);
   });
 
+  it('keeps what a transaction changed in the progress of a copy, also one that was open then, and never the transaction alone', async () => {
+    const orders = { schemaName: 'public', tableName: 'orders' };
+    const lacking = {
+      ...testSource,
+      uncopiedTables: [{ ...orders, rowEstimate: 10, reason: 'held-rows-at-start' as const }],
+    };
+    const { recorder } = engine();
+    recorder.recordSource(lacking, recorder.state.sourceStartLsn, 'tables-changed');
+    const progress = { ...orders, lastKey: ['2'], rowCount: 2, movedKeys: [['-7']] };
+    recorder.appendFragment(1, 1, fragmentOf('t1a;'));
+    recorder.recordCopyProgress(progress);
+    assert.deepEqual(recorder.appendedCopies, [progress]);
+    recorder.appendFragment(1, 1, fragmentOf('t1b;'));
+    recorder.commitTransaction({ ...boundaryOf(1), xid: 1 }, []);
+    await recorder.flush();
+    become(await engine().killAndRestart());
+    assert.deepEqual(engine().recorder.state.copies, [progress]);
+    assert.deepEqual(engine().recorder.appendedCopies, [progress]);
+    assert.equal(engine().recorder.state.lastCommitEndLsn, boundaryOf(1).commitEndLsn);
+    const bodies: string[] = [];
+    for await (const entries of engine().reader.read({ after: sequenceZero, follow: false })) {
+      for (const entry of entries) if (entry.kind === 'fragment') bodies.push(Buffer.from(entry.body).toString());
+    }
+    assert.deepEqual(bodies.join(''), 't1a;t1b;');
+  });
+
   it('takes a new source by hand-over and counts its locations anew', async () => {
     append(50);
     engine().recorder.recordSource({ ...testSource, systemId: '8', timeline: 3 }, toLsn(10n), 'hand-over');

@@ -32,6 +32,12 @@ export interface CopyProgress {
   /** The values of the table's key, as text, of the last row that was copied. */
   readonly lastKey: readonly string[];
   readonly rowCount: number;
+  /**
+   * Keys of rows that an UPDATE moved to where the copy may have been already, while a value of theirs that is stored out of
+   * line was left as it was and not sent: they are read with the next chunks. Values of the key's columns in the order of the
+   * table's columns, as text.
+   */
+  readonly movedKeys?: readonly (readonly string[])[] | undefined;
 }
 
 /** How a copy for one lane is named where it was asked for. A lane that was made anew under its name began somewhere else. */

@@ -5,7 +5,7 @@ import type { ChangeSource, LaneCopyRequest } from '../change-source.ts';
 import type { SourceReport, SourceState } from '../source-report.ts';
 import type { ReplicationConnection } from './replication/replication-connection.ts';
 import type { StreamPositions } from './replication/stream-core.ts';
-import type { StreamCounts } from './replication/stream-recorder.ts';
+import { noStreamCounts, type StreamCounts } from './replication/stream-counts.ts';
 import { StreamSession, type StreamLimits } from './replication/stream-session.ts';
 import { acceptSource, prepareSource, type PreparedSource, type SourceSessions } from './source/prepare-source.ts';
 import { explainStreamError } from './source/explain-stream-error.ts';
@@ -39,14 +39,7 @@ class PostgresChangeSource implements ChangeSource {
   #prepared: PreparedSource | undefined;
   #positions: StreamPositions | undefined;
   #reconnectCount = 0;
-  #counts: StreamCounts = {
-    transactions: 0,
-    records: 0,
-    duplicates: 0,
-    withoutRecords: 0,
-    forgedMessages: 0,
-    receivedBytes: 0,
-  };
+  #counts: StreamCounts = noStreamCounts;
 
   constructor(options: PostgresSourceOptions) {
     this.#options = options;

@@ -1,7 +1,7 @@
 import { assertInvariant } from '../../foundation/assert.ts';
 import { lsnZero, maxLsn, type Lsn } from '../../model/lsn.ts';
 import { toSequence, sequenceZero, type Sequence } from '../../model/position.ts';
-import { isSameCopy, type SourceIdentity } from '../../model/source-identity.ts';
+import { type CopyProgress, isSameCopy, type SourceIdentity } from '../../model/source-identity.ts';
 import type { CommitBoundary } from '../../model/transaction.ts';
 import type {
   BodyFragment,
@@ -62,6 +62,14 @@ export class MemoryRecorder implements ChangeRecorder {
 
   get appendedSource(): SourceIdentity | undefined {
     return this.#current.state.source;
+  }
+
+  get appendedCopies(): readonly CopyProgress[] {
+    return this.#current.state.copies;
+  }
+
+  get lastAppended(): Sequence {
+    return this.#current.state.lastSequence;
   }
 
   get pendingByteCount(): number {
@@ -172,9 +180,13 @@ export class MemoryRecorder implements ChangeRecorder {
     const boundary = { xid: 0, commitLsn: chunkLsn, commitEndLsn: chunkLsn, commitTimeMicros: readTimeMicros };
     for (const fragment of fragments) this.#pendingByteCount += byteCount(fragment);
     const sequence = this.#commit(boundary, fragments, []);
-    const others = state.copies.filter((copy) => !isSameCopy(copy, progress));
-    this.#setState({ ...this.#current.state, copies: [...others, progress] });
+    this.recordCopyProgress(progress);
     return sequence;
+  }
+
+  recordCopyProgress(progress: CopyProgress): void {
+    const others = this.#current.state.copies.filter((copy) => !isSameCopy(copy, progress));
+    this.#setState({ ...this.#current.state, copies: [...others, progress] });
   }
 
   #commit(boundary: CommitBoundary, fragments: readonly BodyFragment[], schemas: readonly SchemaEntry[]): Sequence {

@@ -91,6 +91,16 @@ export function tuple(values: readonly (string | null | undefined)[]): Buffer {
   return Buffer.concat([uint16(values.length), ...encoded]);
 }
 
+/** The old key is sent when it changed. An undefined value is one that was left as it was, out of line. */
+export function update(
+  relationId: number,
+  oldKey: readonly (string | null)[] | undefined,
+  values: readonly (string | null | undefined)[],
+): Buffer {
+  const old = oldKey === undefined ? [] : [Buffer.from('K'), tuple(oldKey)];
+  return walPiece(Buffer.concat([Buffer.from('U'), uint32(relationId), ...old, Buffer.from('N'), tuple(values)]));
+}
+
 export function insert(relationId: number, values: readonly (string | null)[]): Buffer {
   return walPiece(Buffer.concat([Buffer.from('I'), uint32(relationId), Buffer.from('N'), tuple(values)]));
 }

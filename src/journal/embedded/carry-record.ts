@@ -52,6 +52,7 @@ const copyProgressSchema = z.strictObject({
   lanes: z.array(z.string()).optional(),
   lastKey: z.array(z.string()),
   rowCount: z.int(),
+  movedKeys: z.array(z.array(z.string())).optional(),
 }) satisfies z.ZodType<CopyProgress>;
 
 const spoolSchema = z.base64().transform((text, context) => {

@@ -100,6 +100,11 @@ export class JournalHead {
     };
   }
 
+  /** Of copies that were begun and not finished. */
+  get copies(): readonly CopyProgress[] {
+    return this.#copies;
+  }
+
   toRecorderState(): RecorderState {
     return {
       source: this.#source,

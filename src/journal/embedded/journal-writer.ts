@@ -13,7 +13,7 @@ import { assertInvariant } from '../../foundation/assert.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { Lsn } from '../../model/lsn.ts';
 import type { Sequence } from '../../model/position.ts';
-import type { SourceIdentity } from '../../model/source-identity.ts';
+import type { CopyProgress, SourceIdentity } from '../../model/source-identity.ts';
 import type { CommitBoundary } from '../../model/transaction.ts';
 import { encodeCopyProgress, encodeSourceRecord } from './carry-record.ts';
 import type { CommitRecord } from './commit-record.ts';
@@ -21,8 +21,6 @@ import { writeFailure } from './disk-failure.ts';
 import { bodyEncodingCode, frameKind } from './frame.ts';
 import type { AppendedFrame } from './frame-appender.ts';
 import { JournalHead, snapshotXid } from './journal-head.ts';
-import { openSpoolName, spoolName } from './journal-paths.ts';
-import { OpenSpool } from './open-spool.ts';
 import type { JournalWriterOptions } from './journal-writer-options.ts';
 import { emptyFragment, fragmentByteCount, OpenTransactions, type StraightTransaction } from './open-transactions.ts';
 import { encodePrepareBody, encodePreparedName } from './prepared-record.ts';
@@ -40,12 +38,11 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
   readonly #head: JournalHead;
   readonly #segments: SegmentAppender;
   readonly #files: SegmentWriter;
-  readonly #open = new OpenTransactions();
+  readonly #open: OpenTransactions;
   readonly #crcBytes = Buffer.alloc(4);
   /** Of what is durable. */
   #state: RecorderState;
   #performingByteCount = 0;
-  #lastSpoolNumber: number;
   #running: Promise<DurableEnd> | undefined;
   #following: Promise<DurableEnd> | undefined;
   #failure: HeadwaterError | undefined;
@@ -54,10 +51,10 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
   constructor(options: JournalWriterOptions) {
     const { disk, paths, recovered } = options;
     this.#options = options;
-    this.#lastSpoolNumber = options.lastSpoolNumber;
     this.#head = new JournalHead(recovered.carry, recovered.schemas);
     this.#state = this.#head.toRecorderState();
     this.#segments = new SegmentAppender({ ...options, head: this.#head });
+    this.#open = new OpenTransactions(options, this.#segments);
     this.#files = new SegmentWriter(disk, paths, options.file, (bytes) => this.#segments.giveBack(bytes));
     this.#segments.appendControl(frameKind.mark, 0, encodeMark(options.epoch, 'opened'));
   }
@@ -68,6 +65,10 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
 
   get appendedSource(): SourceIdentity | undefined {
     return this.#head.source;
+  }
+
+  get appendedCopies(): readonly CopyProgress[] {
+    return this.#head.copies;
   }
 
   get pendingByteCount(): number {
@@ -88,7 +89,7 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
   appendFragment(xid: number, subxid: number, fragment: BodyFragment): void {
     this.#assertUsable();
     if (!this.#open.isStraight(xid, subxid) || this.#open.spool(xid) !== undefined) {
-      const spool = this.#spoolOf(xid);
+      const spool = this.#open.spoolOf(xid);
       const bytes = spool.append(subxid, fragment);
       this.#segments.push({ kind: 'spool-write', spool, offset: bytes.offset, bytes }, bytes.byteCount);
       return;
@@ -116,12 +117,12 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
   abortSubtransaction(xid: number, subxid: number): void {
     this.#assertUsable();
     const isKnown = this.#open.straight?.xid === xid || this.#open.spool(xid) !== undefined;
-    if (isKnown) this.#spoolOf(xid).abort(subxid);
+    if (isKnown) this.#open.spoolOf(xid).abort(subxid);
   }
 
   abortTransaction(xid: number): void {
     this.#assertUsable();
-    if (this.#open.straight?.xid === xid) this.#dropStraight();
+    if (this.#open.straight?.xid === xid) this.#open.dropStraight();
     const spool = this.#open.spool(xid);
     if (spool === undefined) return;
     this.#open.forgetSpool(xid);
@@ -138,15 +139,15 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
     }
     this.#beginUnit();
     if (this.#open.spool(xid) === undefined) return this.#commit(boundary, emptyFragment, schemas, undefined);
-    const reference = this.#finishSpool(xid);
+    const reference = this.#open.finishSpool(xid);
     return this.#commitSpooled(boundary, { kind: frameKind.spooledCommit, prefix: [], reference }, schemas);
   }
 
   prepareTransaction(xid: number, gid: string, prepareEndLsn: Lsn): void {
     assertInvariant(this.#head.prepared(gid) === undefined, 'a global id names one prepared transaction');
-    this.#spoolOf(xid);
+    this.#open.spoolOf(xid);
     this.#beginUnit();
-    const spool = this.#finishSpool(xid);
+    const spool = this.#open.finishSpool(xid);
     this.#segments.appendControl(frameKind.prepare, xid, encodePrepareBody(gid, prepareEndLsn, spool));
     this.#head.notePrepared({ gid, xid, spool }, prepareEndLsn);
   }
@@ -200,9 +201,13 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
       commitTimeMicros: readTimeMicros,
     };
     const sequence = this.#commit(boundary, emptyFragment, [], straight);
-    this.#segments.appendControl(frameKind.copyProgress, snapshotXid, encodeCopyProgress(progress));
-    this.#head.noteCopyProgress(progress);
+    this.#appendCopyProgress(progress);
     return sequence;
+  }
+
+  recordCopyProgress(progress: CopyProgress): void {
+    this.#beginUnit();
+    this.#appendCopyProgress(progress);
   }
 
   flush(): Promise<DurableEnd> {
@@ -291,51 +296,13 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
   /** Before anything that is not a fragment of the straight transaction. */
   #beginUnit(): void {
     this.#assertUsable();
-    const { straight } = this.#open;
-    if (straight !== undefined) this.#moveToSpool(straight);
+    this.#open.moveStraightToSpool();
     this.#segments.rollWhenFull();
   }
 
-  /** The spool of an open transaction, begun now if it has none. */
-  #spoolOf(xid: number): OpenSpool {
-    const { straight } = this.#open;
-    if (straight !== undefined) this.#moveToSpool(straight);
-    return this.#open.spool(xid) ?? this.#createSpool(xid);
-  }
-
-  #createSpool(xid: number): OpenSpool {
-    const { journalId, epoch, clock } = this.#options;
-    this.#lastSpoolNumber += 1;
-    const number = this.#lastSpoolNumber;
-    const createdMicros = BigInt(Math.floor(clock.now() * 1000));
-    const spool = new OpenSpool(openSpoolName(epoch, number), { journalId, epoch, number, createdMicros });
-    this.#open.keepSpool(xid, spool);
-    this.#segments.push({ kind: 'spool-create', spool });
-    return spool;
-  }
-
-  /** Something came in between: what lies in the segment is copied to a spool, and a drop frame says so. */
-  #moveToSpool(straight: StraightTransaction): void {
-    this.#dropStraight();
-    const spool = this.#createSpool(straight.xid);
-    for (const fragment of straight.fragments) {
-      this.#segments.push({ kind: 'spool-copy', spool, offset: spool.reserve(fragment), fragment });
-    }
-  }
-
-  #dropStraight(): void {
-    const { straight } = this.#open;
-    if (straight === undefined) return;
-    this.#open.straight = undefined;
-    this.#segments.appendControl(frameKind.drop, straight.xid, new Uint8Array(0));
-  }
-
-  #finishSpool(xid: number): SpoolReference {
-    const spool = this.#spoolOf(xid);
-    this.#open.forgetSpool(xid);
-    const name = spoolName(this.#segments.segment, this.#options.epoch, spool.number);
-    this.#segments.push({ kind: 'spool-finish', spool, name });
-    return spool.toReference(name);
+  #appendCopyProgress(progress: CopyProgress): void {
+    this.#segments.appendControl(frameKind.copyProgress, snapshotXid, encodeCopyProgress(progress));
+    this.#head.noteCopyProgress(progress);
   }
 
   #startFlush(): Promise<DurableEnd> {
@@ -371,7 +338,7 @@ export class JournalWriter implements ChangeRecorder, AsyncDisposable {
 
   async #close(): Promise<void> {
     try {
-      if (this.#failure === undefined && this.#open.straight !== undefined) this.#dropStraight();
+      if (this.#failure === undefined) this.#open.dropStraight();
       if (this.#failure === undefined) await this.flush();
       this.#segments.appendControl(frameKind.mark, 0, encodeMark(this.#options.epoch, 'closed'));
       if (this.#failure === undefined) await this.flush();

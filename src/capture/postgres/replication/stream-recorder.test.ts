@@ -4,9 +4,10 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 
 import { toLsn, type Lsn } from '../../../model/lsn.ts';
+import type { CopyProgress } from '../../../model/source-identity.ts';
 import { MemoryRecorder, type MemoryContents } from '../../testing/memory-recorder.ts';
 import { decodeTransactions, insertedIds } from '../../testing/open-source.ts';
-import { begin, commit, insert, keepalive, logicalMessage, relation } from '../../testing/stream-bytes.ts';
+import { begin, commit, insert, keepalive, logicalMessage, relation, update } from '../../testing/stream-bytes.ts';
 import { StreamRecorder, type StreamRecorderOptions } from './stream-recorder.ts';
 
 const people = relation(7, 'people', [{ name: 'id', isKey: true }]);
@@ -161,6 +162,35 @@ describe('stream recorder', () => {
     assert.deepEqual(confirmed, [0n, 50n]);
     stream.receive(Buffer.concat([begin(60n, 2), insert(7, ['2']), keepalive(70n, true)]));
     assert.deepEqual(confirmed, [0n, 50n, 50n], 'never beyond a transaction in flight');
+  });
+
+  test('rows that are moved without all of their values are noted in the copy of their table, in front of their commit', async () => {
+    const copy = { schemaName: 'public', tableName: 'people', lastKey: ['5'], rowCount: 5 };
+    const counts: number[] = [];
+    class NotingRecorder extends MemoryRecorder {
+      override recordCopyProgress(progress: CopyProgress): void {
+        counts.push(Number(this.lastAppended));
+        super.recordCopyProgress(progress);
+      }
+    }
+    const recorder = new NotingRecorder();
+    recorder.recordCopyProgress(copy);
+    const { stream } = createRig(recorder);
+    const columns = [{ name: 'name' }, { name: 'id', isKey: true }, { name: 'big' }];
+    const moved = (id: string, newId: string, big: string | undefined): Buffer =>
+      update(7, [null, id, null], ['a', newId, big]);
+    const rows = [moved('6', '1', undefined), moved('7', '2', 'sent'), update(7, undefined, ['a', '8', undefined])];
+    stream.receive(Buffer.concat([begin(10n, 1), relation(7, 'people', columns), ...rows, commit(10n, 15n)]));
+    stream.receive(Buffer.concat([begin(20n, 2), moved('9', '3', undefined), commit(20n, 25n)]));
+    assert.deepEqual(recorder.appendedCopies, [{ ...copy, movedKeys: [['1'], ['3']] }]);
+    assert.deepEqual(counts, [0, 0, 1], 'each before its transaction was appended');
+    await recorder.flush();
+    // Again, by a connection that sends what is recorded already.
+    const again = createRig(recorder);
+    again.stream.receive(
+      Buffer.concat([begin(20n, 2), relation(7, 'people', columns), moved('9', '4', undefined), commit(20n, 25n)]),
+    );
+    assert.deepEqual(recorder.appendedCopies, [{ ...copy, movedKeys: [['1'], ['3']] }]);
   });
 
   test('impossible orders, unknown kinds and impossible lengths end the stream by their codes', () => {

@@ -4,26 +4,14 @@ import { toLsn, type Lsn } from '../../../model/lsn.ts';
 import type { CommitBoundary } from '../../../model/transaction.ts';
 import type { BodyFragment, ChangeRecorder, SchemaEntry } from '../../change-recorder.ts';
 import { MessageFramer } from './message-framer.ts';
+import { MovedRows } from './moved-rows.ts';
+import { RecentXids } from './recent-xids.ts';
+import { noStreamCounts, type StreamCounts } from './stream-counts.ts';
 import { createStreamState, transition, type StreamEffect, type StreamEvent, type StreamState } from './stream-core.ts';
 import { assertLength } from './assert-length.ts';
 import { canaryPrefixBytes, hasEventPrefix, startsWith } from './message-prefix.ts';
 import { beginTag, readBegin, type TransactionGate } from './transaction-gate.ts';
 import { copyHeaderLength, decodeKeepalive, outputOffset, postgresEpochMicros, readUint32, tag } from './wire.ts';
-
-/** What the stream was made of since the connection began. Nothing is left out without a count. */
-export interface StreamCounts {
-  /** Transactions that went to the recorder. */
-  readonly transactions: number;
-  /** Row changes, truncates and events in them. */
-  readonly records: number;
-  /** Transactions that the recorder had already. */
-  readonly duplicates: number;
-  /** Transactions without a record of ours: canaries, messages of other programs, empty ones. */
-  readonly withoutRecords: number;
-  /** Messages with our prefix that are not transactional: forged, never events. */
-  readonly forgedMessages: number;
-  readonly receivedBytes: number;
-}
 
 /** What goes out again. */
 export interface StreamOutput {
@@ -80,9 +68,9 @@ export class StreamRecorder {
   #carriedRelations = new Map<number, Uint8Array>();
   #gate: TransactionGate | undefined;
   #isHeld = false;
-  readonly #recentXids = new Uint32Array(recentXidCount);
-  #endCount = 0;
-  #counts = { transactions: 0, records: 0, duplicates: 0, withoutRecords: 0, forgedMessages: 0, receivedBytes: 0 };
+  readonly #recentXids = new RecentXids();
+  readonly #movedRows = new MovedRows();
+  #counts = { ...noStreamCounts };
 
   constructor(options: StreamRecorderOptions) {
     this.#recorder = options.recorder;
@@ -138,7 +126,7 @@ export class StreamRecorder {
 
   /** Transaction ids that ended last, those without records too; 0 stands for none. */
   get recentXids(): Uint32Array {
-    return this.#recentXids;
+    return this.#recentXids.list;
   }
 
   /** The connection is gone: what was open is sent again by the next one. */
@@ -183,6 +171,7 @@ export class StreamRecorder {
       case 0x44: // D
       case 0x54: // T
         this.#recordCount += 1;
+        this.#movedRows.note(bytes, start, end, this.#recorder.appendedCopies);
         this.#extendRun(bytes, start, end);
         return;
       case 0x42: // B
@@ -233,7 +222,7 @@ export class StreamRecorder {
       commitTimeMicros: view.getBigInt64(at + 18) + postgresEpochMicros,
     };
     this.#step({ kind: 'commit', boundary, recordCount: this.#recordCount });
-    this.#recentXids[this.#endCount++ % recentXidCount] = this.#xid;
+    this.#recentXids.note(this.#xid);
     this.#forgetTransaction();
   }
 
@@ -244,6 +233,7 @@ export class StreamRecorder {
     const relationId = readUint32(bytes, start + outputOffset + 1);
     this.#relations.set(relationId, message);
     this.#schemas.push({ relationId, message: message.subarray(outputOffset) });
+    this.#movedRows.noteRelation(relationId, message.subarray(outputOffset));
     this.#extendRun(bytes, start, end);
   }
 
@@ -357,6 +347,8 @@ export class StreamRecorder {
   #append(boundary: CommitBoundary): void {
     const schemas = this.#schemas;
     const fragment = this.#takeFragment();
+    // In front of the commit, so that it is never durable without them.
+    for (const copy of this.#movedRows.take(this.#recorder.appendedCopies)) this.#recorder.recordCopyProgress(copy);
     if (this.#isSpilled) {
       this.#recorder.appendFragment(boundary.xid, boundary.xid, fragment);
       this.#recorder.commitTransaction(boundary, schemas);
@@ -378,6 +370,7 @@ export class StreamRecorder {
 
   #forgetTransaction(): void {
     this.#run = undefined;
+    this.#movedRows.forget();
     if (this.#slices.length > 0) this.#slices = [];
     if (this.#schemas.length > 0) this.#schemas = [];
     if (this.#relations.size > 0) this.#relations = new Map();
@@ -395,6 +388,3 @@ export class StreamRecorder {
     return this.#view;
   }
 }
-
-/** Sessions that commit at once, with much to spare: PostgreSQL shows a transaction shortly after the stream has sent it. */
-const recentXidCount = 8192;

@@ -16,7 +16,8 @@ import { MessageFramer } from './message-framer.ts';
 import { initialReadHabit, isFlood, planNextRead, type ReadHabit } from './read-habit.ts';
 import type { ReplicationConnection, ReplicationStream, StreamStart } from './replication-connection.ts';
 import { CutStream } from './cut-stream.ts';
-import { StreamRecorder, type StreamCounts } from './stream-recorder.ts';
+import type { StreamCounts } from './stream-counts.ts';
+import { StreamRecorder } from './stream-recorder.ts';
 import type { StreamPositions } from './stream-core.ts';
 import { encodeStandbyStatus, tag } from './wire.ts';
 

@@ -74,6 +74,34 @@ export function withLaneCopy(
   };
 }
 
+/** Moved rows that one chunk reads: their values are large. */
+const movedRowsPerChunk = 200;
+/** Keys that progress may carry. Where more rows were moved, the table is copied from its beginning again. */
+export const movedKeysMax = 10_000;
+/** And their characters. */
+const movedCharactersMax = 1_000_000;
+
+/** The progress of a copy once rows were moved, in a transaction that it has not read. Pure. */
+export function withMovedKeys(progress: CopyProgress, keys: readonly (readonly string[])[]): CopyProgress {
+  const { movedKeys = [], ...rest } = progress;
+  // Nothing was read so far, so the whole table still will be.
+  if (rest.rowCount === 0 || keys.length === 0) return progress;
+  const known = new Set(movedKeys.map((key) => JSON.stringify(key)));
+  const added = keys.filter((key) => !known.has(JSON.stringify(key)));
+  const all = [...movedKeys, ...added];
+  const characterCount = all.reduce((sum, key) => sum + key.join('').length, 0);
+  if (all.length > movedKeysMax || characterCount > movedCharactersMax) return { ...rest, lastKey: [], rowCount: 0 };
+  return { ...rest, movedKeys: all };
+}
+
+/** Which moved rows the next chunk reads, and which wait for one behind it. Pure. */
+export function splitMovedKeys({ movedKeys = [] }: CopyProgress): {
+  readonly now: readonly (readonly string[])[];
+  readonly later: readonly (readonly string[])[];
+} {
+  return { now: movedKeys.slice(0, movedRowsPerChunk), later: movedKeys.slice(movedRowsPerChunk) };
+}
+
 /** How far the copy of a table is. Pure. */
 export function progressOf(copies: readonly CopyProgress[], table: UncopiedTable): CopyProgress {
   const { lanes, schemaName, tableName } = table;

@@ -15,7 +15,14 @@ import { encodeQuery, streamSettings, streamTimeouts } from '../replication/star
 import { copyHeaderLength, readUint32, tag } from '../replication/wire.ts';
 import { parseSnapshot } from './snapshot-cut.ts';
 import type { CopiedRows, CopyTable, SnapshotSession, TakenSnapshot } from './snapshot-session.ts';
-import { beginSnapshotSql, copyRowsSql, describeTablesSql, joinSnapshotSql, takeSnapshotSql } from './snapshot.sql.ts';
+import {
+  beginSnapshotSql,
+  copyKeysSql,
+  copyRowsSql,
+  describeTablesSql,
+  joinSnapshotSql,
+  takeSnapshotSql,
+} from './snapshot.sql.ts';
 
 type TextRow = readonly (string | null)[];
 
@@ -102,8 +109,15 @@ class PgSnapshotSession implements SnapshotSession {
   }
 
   async copy(table: CopyTable, lastKey: readonly string[], limit: number): Promise<CopiedRows> {
-    const { schemaName, tableName } = table.table;
-    const answer = await this.#query(copyRowsSql(table, lastKey, limit), `copying ${schemaName}.${tableName}`);
+    return await this.#copy(table, copyRowsSql(table, lastKey, limit));
+  }
+
+  async copyByKeys(table: CopyTable, keys: readonly (readonly string[])[]): Promise<CopiedRows> {
+    return await this.#copy(table, copyKeysSql(table, keys));
+  }
+
+  async #copy({ table: { schemaName, tableName } }: CopyTable, text: string): Promise<CopiedRows> {
+    const answer = await this.#query(text, `copying ${schemaName}.${tableName}`);
     const { byteCount, lastBytes, lastEnd, lastStart, rowCount, slices } = answer;
     // The line without its line feed.
     return { slices, rowCount, byteCount, lastLine: lastBytes?.subarray(lastStart + copyHeaderLength, lastEnd - 1) };

@@ -17,6 +17,7 @@ import {
   progressOf,
   refuseCopy,
   refuseKeyless,
+  splitMovedKeys,
   withLaneCopy,
   withoutUncopied,
 } from './copy-plan.ts';
@@ -70,8 +71,6 @@ export class SnapshotRunner {
   readonly #refusedUntilMs = new Map<string, number>();
   readonly #begun = new Map<string, { readonly atMs: number; readonly rowCount: number }>();
   readonly #chunkRows = new Map<string, number>();
-  /** How far copies have come that were appended by this runner. */
-  readonly #appended = new Map<string, CopyProgress>();
   readonly #paceKeeper = new PaceKeeper();
   #sessions: SnapshotSession[] = [];
   #loggedMs: number | undefined;
@@ -179,7 +178,7 @@ export class SnapshotRunner {
       signal.throwIfAborted();
       const tasks = work.map((uncopied, index): CopyTask => {
         // The copy may have gone on since the last flush: what was appended counts, durable or not.
-        const progress = this.#appended.get(keyOf(uncopied)) ?? progressOf(recorder.state.copies, uncopied);
+        const progress = progressOf(recorder.appendedCopies, uncopied);
         return { uncopied, progress, session: sessions[index] ?? leader };
       });
       for (const session of sessions.slice(1)) await session.join(snapshot.snapshotId);
@@ -219,12 +218,15 @@ export class SnapshotRunner {
     const isKeyless = table.keyColumns.length === 0;
     const limit = isKeyless ? keylessRowsMax + 1 : Math.min(this.#chunkRows.get(key) ?? firstChunkRows, rowsMax);
     const startedMs = clock.monotonicMs();
+    const moved = splitMovedKeys(task.progress);
+    const movedRows = moved.now.length === 0 ? undefined : await task.session.copyByKeys(table, moved.now);
     const rows = await task.session.copy(table, isKeyless ? [] : task.progress.lastKey, limit);
     const durationMs = clock.monotonicMs() - startedMs;
     this.#chunkRows.set(key, planChunkRows(limit, { ...rows, durationMs }, this.#paceKeeper.pace.chunkTargetMs));
     const tooLarge = isKeyless ? refuseKeyless(rows) : undefined;
     if (tooLarge !== undefined) return this.#refuse(task, table, tooLarge.reason);
-    return { task, table, rows, isLast: isKeyless || rows.rowCount < limit };
+    const isLast = isKeyless || (rows.rowCount < limit && moved.later.length === 0);
+    return { task, table, rows, movedRows, movedLater: moved.later, isLast };
   }
 
   #refuse(task: CopyTask, table: CopyTable | undefined, reason: string): undefined {
@@ -236,18 +238,22 @@ export class SnapshotRunner {
     this.#refusedUntilMs.set(key, clock.monotonicMs() + refusalPauseMs);
   }
 
-  #append(stream: SnapshotStream, { task, table, rows, isLast }: Chunk, snapshot: TakenSnapshot): void {
+  #append(stream: SnapshotStream, chunk: Chunk, snapshot: TakenSnapshot): void {
     const { logger, recorder } = this.#options;
+    const { isLast, movedLater, movedRows, rows, table, task } = chunk;
     const { uncopied } = task;
+    const { movedKeys: _, ...before } = task.progress;
     const progress: CopyProgress = {
-      ...task.progress,
-      lastKey: keyOfLastRow(table, rows) ?? task.progress.lastKey,
-      rowCount: task.progress.rowCount + rows.rowCount,
+      ...before,
+      lastKey: keyOfLastRow(table, rows) ?? before.lastKey,
+      rowCount: before.rowCount + rows.rowCount + (movedRows?.rowCount ?? 0),
+      ...(movedLater.length === 0 ? {} : { movedKeys: movedLater }),
     };
     const { lanes } = uncopied;
     const head = { table: table.table, ...(lanes === undefined ? {} : { lanes }) };
     const isWhole = table.keyColumns.length === 0;
-    const fragments = toFragments(rows, (slices, count, index) =>
+    const slices = [...(movedRows?.slices ?? []), ...rows.slices];
+    const fragments = toFragments({ slices }, (slices, count, index) =>
       encodeSnapshotFragment(isWhole && index === 0 ? { ...head, isWhole } : head, slices, count),
     );
     // A table that is empty by now may have rows in a lane.
@@ -263,13 +269,9 @@ export class SnapshotRunner {
       );
     });
     if (!isRecorded) return;
-    this.#appended.set(keyOf(uncopied), progress);
     this.#report({ ...task, progress }, table, { state: isLast ? 'done' : 'copying' });
     this.#logProgress(uncopied, isLast);
-    if (isLast) {
-      this.#appended.delete(keyOf(uncopied));
-      logger.info('snapshot.table_done', { table: nameOf(uncopied), rowCount: progress.rowCount });
-    }
+    if (isLast) logger.info('snapshot.table_done', { table: nameOf(uncopied), rowCount: progress.rowCount });
   }
 
   #report(task: CopyTask, table: CopyTable | undefined, outcome: Pick<CopyReport, 'state' | 'reason'>): void {
@@ -318,6 +320,9 @@ interface Chunk {
   readonly task: CopyTask;
   readonly table: CopyTable;
   readonly rows: CopiedRows;
+  /** Rows that were moved to where the copy has been. */
+  readonly movedRows: CopiedRows | undefined;
+  readonly movedLater: readonly (readonly string[])[];
   readonly isLast: boolean;
 }
 

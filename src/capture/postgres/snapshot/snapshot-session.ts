@@ -55,6 +55,8 @@ export interface SnapshotSession {
   describe(names: readonly string[], publicationNames: readonly string[]): Promise<ReadonlyMap<string, CopyTable>>;
   /** Rows behind `lastKey` in the order of the key, at most `limit`. */
   copy(table: CopyTable, lastKey: readonly string[], limit: number): Promise<CopiedRows>;
+  /** The rows with these keys that are still there. Keys as in `CopyProgress.movedKeys`. */
+  copyByKeys(table: CopyTable, keys: readonly (readonly string[])[]): Promise<CopiedRows>;
   /** Ends the transaction. Idempotent. */
   end(): Promise<void>;
   /** Idempotent. */

@@ -140,6 +140,44 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       assert.ok(copy.rowCount < rowCount / 2, 'it did not go on');
     });
 
+    test('begins again when more rows were moved than progress can carry, with keys of several columns', async () => {
+      await using database = await createTestDatabase({ major });
+      await database.query(
+        'create table t (big text, part text, version bigint not null, id bigint, primary key (id, part))',
+      );
+      await database.query('alter table t alter column big set storage external');
+      await database.query(
+        `insert into t select repeat(i::text || '-', 1000), 'it''s \\ ' || i, 0, i from generate_series(1, 12000) i`,
+      );
+      await database.query('create publication headwater for table t');
+      const url = await database.grantRole('capture', { copiedTables: ['public.t'] });
+      const recorder = new MemoryRecorder();
+      const options = { url, slotName: `${database.name}_slot`, recorder, copies: true, chunkRowsMax: 50 };
+      await using source = await startTestSource(options);
+      await waitUntil(() => (source.report().copies[0]?.rowCount ?? 0) > 100, 'the copy is under way');
+      await database.query('update t set id = -id, version = 1 where id % 1000 = 999');
+      await database.query('update t set id = -id, version = 1 where id > 500 and id % 1000 <> 999');
+      await waitUntil(() => source.report().copies[0]?.state === 'done', 'the copy is done', 120_000);
+      const rows = new Map<string, string>();
+      const keyOf = (row: readonly unknown[]): string => `${String(row[3])} ${String(row[1])}`;
+      let read = 0;
+      for (const record of decodeTransactions(recorder).flat()) {
+        if (record.kind !== 'read' && record.kind !== 'update') continue;
+        if (record.kind === 'read') read += 1;
+        const before =
+          record.kind === 'update' && record.before !== undefined ? rows.get(keyOf(record.before)) : undefined;
+        if (record.kind === 'update' && record.before !== undefined) rows.delete(keyOf(record.before));
+        const [big] = record.after;
+        if (big !== unchanged) rows.set(keyOf(record.after), md5(String(big)));
+        else if (before !== undefined) rows.set(keyOf(record.after), before);
+      }
+      const expected = await database.query<{ key: string; big: string }>(
+        `select id || ' ' || part as key, md5(big) as big from t`,
+      );
+      assert.deepEqual(Object.fromEntries(rows), Object.fromEntries(expected.map(({ big, key }) => [key, big])));
+      assert.ok(read > 12_000, `${read} rows were read: it began again`);
+    });
+
     test('goes on behind its last chunk when it is killed, again and again', async () => {
       await using database = await createTestDatabase({ major });
       const url = await prepareTable(database);
@@ -224,6 +262,8 @@ function pickStatement(random: Random, id: number, next: number): string {
   const chance = random.next();
   if (chance < 0.15) return `insert into t values (${next}, 1, 'new', 'big')`;
   if (chance < 0.2) return `delete from t where id = ${id}`;
+  // To a place that may be copied already, from one that may not.
+  if (chance < 0.3) return `update t set id = ${-next}, version = version + 1 where id = ${id}`;
   return `update t set version = version + 1, small = 'changed' where id = ${id}`;
 }
 
@@ -262,7 +302,9 @@ function foldChecked(transactions: readonly (readonly JournalRecord[])[]): Recor
       const version = Number(record.after[1]);
       assert.ok(version >= (versions.get(id) ?? 0), `row ${id} went back to version ${version} by ${record.kind}`);
       versions.set(id, version);
-      const known = rows.get(id);
+      const previousId = record.kind === 'update' && record.before !== undefined ? String(record.before[0]) : id;
+      const known = rows.get(previousId);
+      if (previousId !== id) rows.delete(previousId);
       // A row that is not copied yet comes whole later on.
       if (record.kind === 'update' && known === undefined) continue;
       rows.set(

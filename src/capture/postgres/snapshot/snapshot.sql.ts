@@ -61,16 +61,28 @@ select n.nspname, c.relname, c.oid::text, c.relreplident::text, (c.relkind = 'p'
 
 /** The next rows of a table in the order of its key, as COPY writes them. */
 export function copyRowsSql(table: CopyTable, lastKey: readonly string[], limit: number): string {
-  const { columns, schemaName, tableName } = table.table;
   const keys = table.keyColumns.map(({ name }) => quoteIdentifier(name));
-  const behind = table.keyColumns.map(({ typeName }, index) => `${quoteLiteral(lastKey[index] ?? '')}::${typeName}`);
-  const conditions = [
-    ...(lastKey.length === 0 ? [] : [`(${keys.join(', ')}) > (${behind.join(', ')})`]),
-    ...(table.rowFilter === undefined ? [] : [`(${table.rowFilter})`]),
-  ];
-  const where = conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`;
+  const values = table.keyColumns.map(({ typeName }, index) => `${quoteLiteral(lastKey[index] ?? '')}::${typeName}`);
+  const behind = lastKey.length === 0 ? [] : [`(${keys.join(', ')}) > (${values.join(', ')})`];
+  const order = keys.length === 0 ? '' : ` order by ${keys.join(', ')}`;
+  return copySql(table, behind, `${order} limit ${limit}`);
+}
+
+/** The rows of some keys, values in the order of the table's columns. */
+export function copyKeysSql(table: CopyTable, keys: readonly (readonly string[])[]): string {
+  const columns = table.keyColumns.toSorted((left, right) => left.index - right.index);
+  const names = columns.map(({ name }) => quoteIdentifier(name)).join(', ');
+  const rows = keys.map((key) =>
+    columns.map(({ typeName }, index) => `${quoteLiteral(key[index] ?? '')}::${typeName}`).join(', '),
+  );
+  return copySql(table, [`(${names}) in (${rows.map((row) => `(${row})`).join(', ')})`], '');
+}
+
+function copySql(table: CopyTable, conditions: readonly string[], end: string): string {
+  const { columns, schemaName, tableName } = table.table;
+  const all = table.rowFilter === undefined ? conditions : [...conditions, `(${table.rowFilter})`];
+  const where = all.length === 0 ? '' : ` where ${all.join(' and ')}`;
   const list = columns.map(({ name }) => quoteIdentifier(name)).join(', ');
   const from = `${table.isPartitioned ? '' : 'only '}${quoteQualified(schemaName, tableName)}`;
-  const order = keys.length === 0 ? '' : ` order by ${keys.join(', ')}`;
-  return `copy (select ${list} from ${from}${where}${order} limit ${limit}) to stdout`;
+  return `copy (select ${list} from ${from}${where}${end}) to stdout`;
 }
