@@ -20,7 +20,10 @@ export {
   type EventInput,
   type EventOptions,
   type EventPayload,
+  type JsonSchema,
+  type Upcaster,
 } from './application/events.ts';
+export { type CatalogueEvent, type ReadEvent, readEvent } from './application/read-event.ts';
 export type { EventSchema, SchemaIssue, SchemaResult } from './application/event-schema.ts';
 export { HeadwaterError } from './foundation/error.ts';
 export type {

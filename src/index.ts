@@ -19,13 +19,17 @@ export {
   type EventInput,
   type EventOptions,
   type EventPayload,
+  type JsonSchema,
+  type Upcaster,
 } from './application/events.ts';
+export { type CatalogueEvent, type ReadEvent, readEvent } from './application/read-event.ts';
 export type { BatchLimits, LaneOptions, LaneStart } from './delivery/lane-options.ts';
 export { HeadwaterError } from './foundation/error.ts';
 export type { ErrorCode } from './foundation/error-codes.ts';
 export type { Logger, LogFields } from './foundation/logger.ts';
 export { explain, statementIds } from './guarantees/explain.ts';
 export type { DomainEvent } from './model/domain-event.ts';
+export type { EventKinds } from './model/event-kinds.ts';
 export type { BoundaryGuarantee, Claim, EffectGuarantee, GuaranteeStatement } from './model/guarantee.ts';
 export type {
   Change,

@@ -1,4 +1,5 @@
 import { HeadwaterError } from '../foundation/error.ts';
+import { isJsonType } from './content-type.ts';
 import type { EventDefinition } from './events.ts';
 import { formatIssuePath, type SchemaResult } from './event-schema.ts';
 
@@ -30,14 +31,9 @@ function takeValue(definition: EventDefinition, result: SchemaResult<unknown>): 
  */
 export function encodePayload(definition: EventDefinition, value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
-  if (isJson(definition.contentType)) return encoder.encode(writeJson(definition, value));
+  if (isJsonType(definition.contentType)) return encoder.encode(writeJson(definition, value));
   if (typeof value === 'string' && value.isWellFormed()) return encoder.encode(value);
   throw unwritable(definition, '(whole)', `${nameKind(value)} is neither bytes nor well-formed text`);
-}
-
-function isJson(contentType: string): boolean {
-  const essence = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  return essence === 'application/json' || essence.endsWith('+json');
 }
 
 function writeJson(definition: EventDefinition, value: unknown): string {

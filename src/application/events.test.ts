@@ -30,8 +30,11 @@ describe('a catalogue of events', () => {
   it('knows its events, with their defaults, and nothing else', () => {
     const schema = z.object({ id: z.string() });
     const events = defineEvents({ 'a.b': schema, even: { schema: even, schemaVersion: 2, contentType: 'text/plain' } });
-    assert.deepEqual({ ...events['a.b'] }, { type: 'a.b', schema, schemaVersion: 1, contentType: 'application/json' });
-    assert.deepEqual({ ...events.even }, { type: 'even', schema: even, schemaVersion: 2, contentType: 'text/plain' });
+    const rest = { upcasters: {}, jsonSchema: undefined, description: undefined };
+    const json = { type: 'a.b', schema, storedSchema: schema, schemaVersion: 1, contentType: 'application/json' };
+    assert.deepEqual({ ...events['a.b'] }, { ...json, ...rest });
+    const text = { type: 'even', schema: even, storedSchema: even, schemaVersion: 2, contentType: 'text/plain' };
+    assert.deepEqual({ ...events.even }, { ...text, ...rest });
     assert.deepEqual(Object.keys(events), ['a.b', 'even']);
     assert.equal(Reflect.get(events, 'toString'), undefined);
   });

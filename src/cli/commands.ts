@@ -4,6 +4,7 @@ import { demoCommand } from './commands/demo.ts';
 import { destroyCommand } from './commands/destroy.ts';
 import { devCommand } from './commands/dev.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { eventsCommand } from './commands/events.ts';
 import { explainCommand } from './commands/explain.ts';
 import { healthcheckCommand } from './commands/healthcheck.ts';
 import { initCommand } from './commands/init.ts';
@@ -30,6 +31,7 @@ export const commands: readonly Command[] = [
   traceCommand,
   replayCommand,
   journalCommand,
+  eventsCommand,
   sqlCommand,
   migrateCommand,
   destroyCommand,

@@ -1,3 +1,4 @@
+import type { EventKinds } from '../model/event-kinds.ts';
 import type { JournalRecord } from '../model/journal-record.ts';
 import type { TransactionHeader } from '../model/transaction.ts';
 import { defaultRetryPolicy, type RetryPolicy } from '../foundation/retry.ts';
@@ -47,6 +48,11 @@ export interface LaneOptions {
   readonly route?: RecordRoute;
   readonly map?: RecordMap;
   readonly key?: RecordKey;
+  /**
+   * The kinds of events that the receivers know: one of another kind, or of a later version, is refused and not delivered
+   * (`onPoisoned`). Default: the `events` of the configuration; without those, every kind is delivered.
+   */
+  readonly events?: EventKinds;
   /** Changing the filter, route, map or key changes what the store holds: raise this number when it does. Default 1. */
   readonly revision?: number;
   /**
@@ -89,6 +95,7 @@ export interface ResolvedLaneOptions {
   readonly route?: RecordRoute | undefined;
   readonly map?: RecordMap | undefined;
   readonly key?: RecordKey | undefined;
+  readonly events?: EventKinds | undefined;
   readonly revision: number;
   readonly replaces?: string | undefined;
   readonly renamedFrom?: string | undefined;

@@ -1,5 +1,6 @@
 import { unreachable } from '../foundation/assert.ts';
 import { HeadwaterError } from '../foundation/error.ts';
+import { describeUnknownKind, type EventKinds } from '../model/event-kinds.ts';
 import type { JournalRecord, RowChange } from '../model/journal-record.ts';
 import { formatLsn } from '../model/lsn.ts';
 import { type Row, unchanged } from '../model/row.ts';
@@ -15,11 +16,13 @@ export interface RecordFunctions {
   readonly route?: RecordRoute | undefined;
   readonly map?: RecordMap | undefined;
   readonly key?: RecordKey | undefined;
+  readonly events?: EventKinds | undefined;
 }
 
 /**
  * What a record is on its way to the sink; undefined when the lane's filter leaves it out.
- * @throws HW-LANE-010 when a function throws, HW-LANE-011 when it returns something unusable.
+ * @throws HW-LANE-010 when a function throws, HW-LANE-011 when it returns something unusable, HW-EVENTS-001 for an event of a
+ *   kind that the catalogue does not know.
  */
 export function toOutboundRecord(
   record: JournalRecord,
@@ -37,6 +40,7 @@ export function toOutboundRecord(
     }
   };
   if (functions.filter !== undefined && !requireBoolean(call('filter', functions.filter))) return undefined;
+  assertKnownKind(record, header, functions.events);
   return {
     id: recordId(record, header),
     key: functions.key === undefined ? defaultKey(record) : requireText('key', call('key', functions.key), null),
@@ -47,6 +51,13 @@ export function toOutboundRecord(
     header,
     byteCount: estimateByteCount(record),
   };
+}
+
+function assertKnownKind(record: JournalRecord, header: TransactionHeader, kinds: EventKinds | undefined): void {
+  if (record.kind !== 'event' || kinds === undefined) return;
+  const reason = describeUnknownKind(record.event, kinds);
+  if (reason === undefined) return;
+  throw new HeadwaterError('HW-EVENTS-001', `${reason}: record ${recordPlace(record, header)}`);
 }
 
 /** What the record must not overtake: its own key, and with the default key also the one it had before. */

@@ -22,6 +22,7 @@ const placeCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 /** What concerns single records, so that the other records of a batch may well be fit for the sink. */
 const recordCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'HW-EVENTS-001',
   'HW-SINK-005',
   'HW-SINK-007',
   'HW-SINK-021',

@@ -4,6 +4,7 @@ import { demoErrorCodes } from './error-codes/demo.ts';
 import { devErrorCodes } from './error-codes/dev.ts';
 import { embeddedErrorCodes } from './error-codes/embedded.ts';
 import { emitErrorCodes } from './error-codes/emit.ts';
+import { eventsErrorCodes } from './error-codes/events.ts';
 import { fileErrorCodes } from './error-codes/file.ts';
 import { internalErrorCodes } from './error-codes/internal.ts';
 import { journalErrorCodes } from './error-codes/journal.ts';
@@ -40,6 +41,7 @@ export type ErrorCode =
   | keyof typeof sqliteErrorCodes
   | keyof typeof viewErrorCodes
   | keyof typeof emitErrorCodes
+  | keyof typeof eventsErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
   | keyof typeof setupErrorCodes
@@ -65,6 +67,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...sqliteErrorCodes,
   ...viewErrorCodes,
   ...emitErrorCodes,
+  ...eventsErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,
   ...setupErrorCodes,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import type { LaneOptions, RecordFilter, RecordKey, RecordMap, RecordRoute } from '../delivery/lane-options.ts';
+import type { EventKinds } from '../model/event-kinds.ts';
 import type { Logger } from '../foundation/logger.ts';
 import type { ResolvedConfig } from './config-types.ts';
 import { about, identifierSchema, secretSchema } from './schema-parts.ts';
@@ -92,6 +93,17 @@ function functionSchema<Fn>(): z.ZodType<Fn> {
   return z.custom<Fn>((value) => typeof value === 'function', 'expected a function');
 }
 
+const eventsSchema = z.custom<EventKinds>(
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every(
+      (kind: unknown) =>
+        typeof kind === 'object' && kind !== null && 'schemaVersion' in kind && Number.isInteger(kind.schemaVersion),
+    ),
+  'expected a catalogue, made by defineEvents()',
+);
+
 const laneSchema = z.strictObject({
   sink: z.custom<LaneOptions['sink']>(
     (value) => typeof value === 'object' && value !== null && 'kind' in value && 'open' in value,
@@ -118,6 +130,11 @@ const laneSchema = z.strictObject({
   key: functionSchema<RecordKey>()
     .optional()
     .describe('The key whose order must hold. Default: the event key, or table and primary key.'),
+  events: eventsSchema
+    .optional()
+    .describe(
+      'The kinds of events that the receivers of this lane know; others are refused. Default: `events` of the configuration.',
+    ),
   revision: z
     .int()
     .min(1)
@@ -299,6 +316,11 @@ export const configSchema: z.ZodType<ResolvedConfig> = z
       .record(laneNameSchema, usefulLaneSchema)
       .default({})
       .meta(about('One lane for each sink, by name.', 'Capture alone is useful too: the journal fills.')),
+    events: eventsSchema
+      .optional()
+      .describe(
+        'The catalogue of events, made by `defineEvents`. An event of another kind, or of a later version, is refused and not delivered. `headwater events` checks it against what was released.',
+      ),
     http: httpSchema
       .prefault({})
       .meta(about('Status and metrics over HTTP. false: none.', 'Health and metrics are there from the first start.')),

@@ -1,4 +1,5 @@
 import type { LaneOptions, ResolvedLaneOptions } from '../delivery/lane-options.ts';
+import type { EventKinds } from '../model/event-kinds.ts';
 import type { Logger } from '../foundation/logger.ts';
 
 /** A secret by value, by file (first line, trimmed), or by a callback that is asked when it is needed. */
@@ -46,6 +47,8 @@ export interface HeadwaterConfig {
   readonly journal?: Partial<JournalOptions>;
   /** One lane for each sink, by name. */
   readonly lanes?: Readonly<Record<string, LaneOptions>>;
+  /** The catalogue of `defineEvents`. */
+  readonly events?: EventKinds;
   readonly http?: false | Partial<HttpOptions>;
   readonly stopTimeoutMs?: number;
   readonly logger?: Logger;
@@ -57,6 +60,7 @@ export interface ResolvedConfig {
   readonly source: SourceOptions;
   readonly journal: JournalOptions;
   readonly lanes: Readonly<Record<string, ResolvedLaneOptions>>;
+  readonly events?: EventKinds | undefined;
   readonly http: false | HttpOptions;
   readonly stopTimeoutMs: number;
   readonly logger?: Logger | undefined;

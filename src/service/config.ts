@@ -1,3 +1,4 @@
+import type { ResolvedLaneOptions } from '../delivery/lane-options.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { configSchema } from './config-schema.ts';
 import type { ResolvedConfig } from './config-types.ts';
@@ -9,11 +10,22 @@ import type { ResolvedConfig } from './config-types.ts';
 export function resolveConfig(config: unknown): ResolvedConfig {
   const parsed = configSchema.safeParse(config);
   if (!parsed.success) throw invalidConfig(parsed.error.issues);
-  const resolved = parsed.data;
+  const resolved = withCatalogue(parsed.data);
   if (resolved.http !== false && resolved.http.token === undefined && !isLoopback(resolved.http.host)) {
     throw invalidConfig([{ path: ['http', 'token'], message: `needed when listening on "${resolved.http.host}"` }]);
   }
   return resolved;
+}
+
+/** Lanes without a catalogue of their own have the one of the configuration. */
+function withCatalogue(config: ResolvedConfig): ResolvedConfig {
+  const { events, lanes } = config;
+  if (events === undefined) return config;
+  const known = Object.entries(lanes).map(([name, lane]): [string, ResolvedLaneOptions] => [
+    name,
+    { ...lane, events: lane.events ?? events },
+  ]);
+  return { ...config, lanes: Object.fromEntries(known) };
 }
 
 /** Whether an address can be reached from this machine only. */

@@ -61,6 +61,29 @@ function nextTurn(): Promise<void> {
 }
 
 describe('a parked key', () => {
+  test('is one of an event that the catalogue does not know, until it does', async () => {
+    await using stage = new LaneStage();
+    const store = new RecordingStore({ unit: 'batch', checkpointIn: 'lane' });
+    const lost = testEvent('b', 'b1');
+    assert.ok(lost.kind === 'event');
+    const unknown = { ...lost, event: { ...lost.event, type: 'order.lost' } };
+    stage.journal.append([testEvent('a', 'a1'), unknown, testEvent('b', 'b2'), testEvent('c', 'c1')]);
+    const known = { 'test.happened': { schemaVersion: 1 } };
+    const lane = await startLane(stage, store, { events: known });
+    await lane.drain();
+    assert.deepEqual(new Set(store.ids), new Set(['a1', 'c1']));
+    assert.deepEqual(
+      lane.parked.keys.map(({ code, id, waitingCount }) => ({ code, id, waitingCount })),
+      [{ code: 'HW-EVENTS-001', id: 'b1', waitingCount: 1 }],
+    );
+    await lane.stop();
+    const informed = stage.lane({ sink: store.definition, events: { ...known, 'order.lost': { schemaVersion: 1 } } });
+    await informed.start();
+    informed.retryParked();
+    await moveUntil(stage, () => store.ids.includes('b2'));
+    assert.deepEqual(store.ids.slice(-2), ['b1', 'b2']);
+  });
+
   for (const capability of capabilities) {
     const sink = `with unit ${capability.unit} and the checkpoint in the ${capability.checkpointIn}`;
 
