@@ -33,6 +33,10 @@ const TEST_TIMEOUT_MS = { unit: 20_000, everyday: 120_000, long: 1_800_000, tuto
   TestSuite,
   number
 >;
+/** Half of a file's time passes in waiting for servers and processes, so one more runs than there are processors. */
+function filesAtOnce(): number {
+  return Math.min(3, availableParallelism() + 1);
+}
 const SETUP = 'scripts/services/test-setup.ts';
 
 const { values, positionals } = parseArgs({
@@ -41,7 +45,7 @@ const { values, positionals } = parseArgs({
     suite: { type: 'string', default: 'everyday' },
     root: { type: 'string', default: process.cwd() },
     name: { type: 'string' },
-    concurrency: { type: 'string', default: String(Math.min(2, availableParallelism())) },
+    concurrency: { type: 'string', default: String(filesAtOnce()) },
     'timeout-ms': { type: 'string' },
     results: { type: 'string' },
     verbose: { type: 'boolean', default: false },

@@ -22,11 +22,12 @@ export function readNeeds(path: string): string[] {
     .slice(1);
 }
 
-/** The files of a run, those that need servers first, because they take longest and would otherwise end the run alone. */
+/** The files of a run, those of the lab and those that need servers first: they take longest, and would otherwise end the run alone. */
 export function selectTestFiles(paths: readonly string[], { suite, pathParts }: Selection): string[] {
   const isWanted = (path: string): boolean => pathParts.length === 0 || pathParts.some((part) => path.includes(part));
   const selected = paths.filter((path) => belongsTo(suite, readNeeds(path)) && isWanted(path));
-  return selected.toSorted((a, b) => readNeeds(b).length - readNeeds(a).length || (a < b ? -1 : 1));
+  const weigh = (path: string): number => (path.startsWith('lab/') ? 1 : 0) + readNeeds(path).length;
+  return selected.toSorted((a, b) => weigh(b) - weigh(a) || (a < b ? -1 : 1));
 }
 
 function belongsTo(suite: TestSuite, needs: readonly string[]): boolean {
