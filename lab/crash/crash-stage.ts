@@ -69,20 +69,27 @@ export class CrashStage implements AsyncDisposable {
     // A third of it is the longest time between two confirmations.
     await source.query(`alter database ${source.name} set wal_sender_timeout = '3s'`);
     await target.query(effectSql);
+    // As the printed roles have it: none of them makes a publication or a table.
+    await target.query(shopSql);
+    const slot = `${source.name}_crash`;
+    await source.query(`create publication ${slot} for table ${shopTables.join(', ')}`);
+    const applicationUrl = await source.grantRole('application');
+    const application = new URL(applicationUrl).username;
+    await source.query(`grant select, insert, update, delete on ${shopTables.join(', ')} to ${application}`);
     const brokers = await kafkaBrokers();
     const topics = await TestTopics.open(brokers);
     const topic = await topics.create('crash', partitionCount);
     const directory = await mkdtemp(join(tmpdir(), 'headwater-crash-'));
     const settings: CrashSettings = {
-      sourceUrl: source.url,
-      targetUrl: target.url,
-      slot: `${source.name}_crash`,
+      sourceUrl: await source.grantRole('capture'),
+      targetUrl: await target.grantRole('sink', { targetTables: [...shopTables, 'public.effect'] }),
+      slot,
       brokers,
       topic,
       journalDirectory: join(directory, 'journal'),
       httpPort: await findLoopbackPort(),
     };
-    const shop = new Shop(await source.connect(), random);
+    const shop = new Shop(await source.connect(applicationUrl), random);
     const stage = new CrashStage({ source, target, topics, directory, settings, shop, random });
     await stage.#start();
     return stage;

@@ -19,15 +19,7 @@ create table visit (number integer primary key, account integer not null)`;
 
 /** What the handler writes in the target; `place` tells the order. */
 export const effectSql = `
-create table effect (place bigserial primary key, event_id text not null, account integer not null, version integer not null);
-create schema if not exists headwater;
-create table headwater.inbox (
-  installation text not null,
-  consumer text not null,
-  message_id text not null,
-  received_at timestamptz not null default now(),
-  primary key (installation, consumer, message_id)
-)`;
+create table effect (place bigserial primary key, event_id text not null, account integer not null, version integer not null)`;
 
 /** What an event says: this account has this version now. Versions of an account count from 1 without a gap. */
 export interface AccountVersion {

@@ -1,3 +1,4 @@
+import { printSql } from '../../../src/postgres/database-objects.ts';
 import { effectSql } from '../../crash/shop.ts';
 import type { PgbenchTable } from '../pgbench-tables.ts';
 
@@ -23,7 +24,8 @@ create table soak_batch (id bigint primary key, note text);
 create table soak_sent (id text primary key, type text not null)`;
 
 /** What the handler writes beside its inbox, in the server of the mirror. */
-export const handlerSql: string = `${effectSql};
+export const handlerSql: string = `${printSql()}
+${effectSql};
 create table soak_effect (place bigserial primary key, id text not null unique, subject text not null, value text not null)`;
 
 /** The type of events that receiver and handler refuse until the mend. */
