@@ -39,6 +39,8 @@ const skip = await skipReason('postgres18');
 describe('a running Headwater', { skip }, () => {
   let scratch: string;
   let database: TestDatabase;
+  let captureUrl: string;
+  let applicationUrl: string;
   let seen: string[];
   let logger: RecordingLogger;
 
@@ -50,12 +52,16 @@ describe('a running Headwater', { skip }, () => {
     database = await createTestDatabase({ major: 18 });
     await database.query('create table orders (id text primary key)');
     await applyMigrations((text) => database.query(text));
+    await database.query('create publication headwater for table orders, headwater.outbox');
+    captureUrl = await database.grantRole('capture', { copiedTables: ['public.orders'] });
+    applicationUrl = await database.grantRole('application');
+    await database.query(`grant insert on orders to ${new URL(applicationUrl).username}`);
     seen = [];
     logger = createRecordingLogger();
   });
   afterEach(() => database[Symbol.asyncDispose]());
 
-  function configure(more: Partial<HeadwaterConfig> = {}, url = database.url): HeadwaterConfig {
+  function configure(more: Partial<HeadwaterConfig> = {}, url = captureUrl): HeadwaterConfig {
     return {
       source: { url, slot: database.name, tables: ['orders', 'headwater.outbox'], ...more.source },
       journal: { directory: join(scratch, database.name) },
@@ -82,7 +88,7 @@ describe('a running Headwater', { skip }, () => {
     mode: 'message' | 'outbox',
     end: 'commit' | 'rollback' = 'commit',
   ): Promise<void> {
-    const client = await database.connect();
+    const client = await database.connect(applicationUrl);
     await client.query('begin');
     await client.query('insert into orders values ($1)', [orderId]);
     await emit(client, catalogue['order.placed'], { orderId }, { key: orderId, mode });
@@ -134,6 +140,8 @@ describe('a running Headwater', { skip }, () => {
   it('cleans an adopted outbox only of rows whose events are in the journal, and counts its own deletes', async () => {
     await database.query(`create table outbox (id uuid primary key, event_type text not null, payload jsonb not null,
       created_at timestamp default now(), published boolean default false)`);
+    await database.query('alter publication headwater add table outbox');
+    await database.grantRole('capture', { adoptedOutboxes: [{ table: 'outbox', cleanUp: 'delete' }] });
     const config = configure();
     await using headwater = await startHeadwater({
       ...config,
@@ -152,8 +160,9 @@ describe('a running Headwater', { skip }, () => {
 
   it('shows a secret nowhere: not in logs, errors, metrics, status or the journal’s file names', async () => {
     const secret = 'hunter2-planted-secret';
-    await database.query(`create role ${database.name}_owner login superuser password '${secret}'`);
-    const url = database.urlFor(`${database.name}_owner`, secret);
+    const role = new URL(captureUrl).username;
+    await database.query(`alter role ${role} password '${secret}'`);
+    const url = database.urlFor(role, secret);
     const shown: string[] = [];
     {
       await using headwater = await startHeadwater(configure({}, url));
@@ -186,7 +195,7 @@ describe('a running Headwater', { skip }, () => {
   it('calls no copy complete of a table that held rows before', async () => {
     await database.query(`insert into orders select 'old' || n from generate_series(1, 50) n`);
     await database.query('analyze orders');
-    await using headwater = await startHeadwater(configure({ source: { url: database.url, snapshot: false } }));
+    await using headwater = await startHeadwater(configure({ source: { url: captureUrl, snapshot: false } }));
     const report = await headwater.status();
     assert.deepEqual(report.source.incompleteTables, [
       { table: 'public.orders', rowEstimate: 50, reason: 'held-rows-at-start', lanes: null },

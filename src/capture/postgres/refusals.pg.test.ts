@@ -118,7 +118,6 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
 
     test('a missing slot that may not be created is refused with the SQL', async () => {
       await using database = await createCapturedDatabase(major);
-      await database.query('create publication headwater for table t');
       const error = await failToStart({ ...sourceOptions(database), recorder: new MemoryRecorder(), create: 'never' });
       assert.equal(error.code, 'HW-SOURCE-010');
       assert.match(error.hint, /pg_create_logical_replication_slot\('.*_slot', 'pgoutput'\)/);
@@ -141,6 +140,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
     test('a publication that is younger than a slot nobody read yet is refused', async () => {
       await using database = await createCapturedDatabase(major);
       const { slotName } = sourceOptions(database);
+      await database.query('drop publication headwater');
       await database.query(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [slotName]);
       await database.query('insert into t values (1)');
       await database.query('create publication headwater for table t');
@@ -152,28 +152,24 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       await using database = await createCapturedDatabase(major);
       await database.query('create table no_key (id bigint)');
       const tables = ['public.t', 'public.no_key'];
-      const error = await failToStart({ ...sourceOptions(database), recorder: new MemoryRecorder(), tables });
+      const options = await ownerOptions(database);
+      const error = await failToStart({ ...options, recorder: new MemoryRecorder(), tables });
       assert.equal(error.code, 'HW-SOURCE-019');
       assert.match(error.message, /public\.no_key/);
       // A publication that stayed behind would make PostgreSQL refuse the application's own writes.
       await database.query('insert into no_key values (1)');
       await database.query('update no_key set id = 2');
       await database.query('alter table no_key replica identity full');
-      await using source = await startTestSource({
-        ...sourceOptions(database),
-        recorder: new MemoryRecorder(),
-        tables,
-      });
+      await using source = await startTestSource({ ...options, recorder: new MemoryRecorder(), tables });
       assert.equal(source.report().state, 'streaming');
     });
 
     test('an adopted outbox that is not published is refused with the SQL, and outboxes join a publication that is made', async () => {
       await using database = await createCapturedDatabase(major);
       await database.query('create table adopted (id uuid primary key)');
-      await database.query('create schema headwater create table outbox (id uuid primary key)');
       await database.query('create publication present for table t');
       const options = {
-        ...sourceOptions(database),
+        ...(await ownerOptions(database)),
         recorder: new MemoryRecorder(),
         requiredTables: ['public.adopted'],
       };
@@ -220,7 +216,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
     test('a pooler in between is detected by the process it makes up, and refused', async () => {
       await using database = await createCapturedDatabase(major);
       await using pooler = await startPooler(Number(new URL(database.url).port));
-      const url = new URL(database.url);
+      const url = new URL(database.urlOf('capture'));
       url.port = String(pooler.port);
       const error = await failToStart({ ...sourceOptions(database), url: url.href, recorder: new MemoryRecorder() });
       assert.equal(error.code, 'HW-SOURCE-006');
@@ -228,7 +224,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
 
     test('an unreachable server is tried for a while, then named', async () => {
       await using database = await createCapturedDatabase(major);
-      const url = new URL(database.url);
+      const url = new URL(database.urlOf('capture'));
       url.port = '1';
       const options = {
         ...sourceOptions(database),
@@ -247,8 +243,10 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       await database.query('create table emptied as select 1::bigint as id');
       await database.query('alter table emptied add primary key (id)');
       await database.query('delete from emptied');
+      await database.query('alter publication headwater add table filled, emptied');
       const recorder = new MemoryRecorder();
       const tables = ['public.t', 'public.filled', 'public.emptied'];
+      await database.grantRole('capture', { copiedTables: tables });
       await using source = await startTestSource({ ...sourceOptions(database), recorder, tables });
       const expected = { schemaName: 'public', tableName: 'filled', rowEstimate: 1000, reason: 'held-rows-at-start' };
       assert.deepEqual(source.report().uncopiedTables, [expected]);
@@ -291,14 +289,23 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
   });
 }
 
+/** A published table, and the role that captures, with the rights that `headwater sql` prints. */
 async function createCapturedDatabase(major: PostgresMajor): Promise<TestDatabase> {
   const database = await createTestDatabase({ major });
   await database.query('create table t (id bigint primary key)');
+  await database.query('create publication headwater for table t');
+  await database.grantRole('capture', { copiedTables: ['public.t'] });
   return database;
 }
 
 function sourceOptions(database: TestDatabase): { url: string; slotName: string; tables: string[] } {
-  return { url: database.url, slotName: `${database.name}_slot`, tables: ['public.t'] };
+  return { url: database.urlOf('capture'), slotName: `${database.name}_slot`, tables: ['public.t'] };
+}
+
+/** As the owner, who alone may make a publication; there is none. */
+async function ownerOptions(database: TestDatabase): Promise<ReturnType<typeof sourceOptions>> {
+  await database.query('drop publication headwater');
+  return { ...sourceOptions(database), url: database.url };
 }
 
 /** A recorder that holds one transaction, and no source running any more. */

@@ -27,13 +27,15 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       const authority = await enableTls(server);
       await using database = await createTestDatabase({ server });
       await database.query('create table t (id bigint primary key, body text)');
+      await database.query('create publication headwater for table t');
+      const captureUrl = await database.grantRole('capture');
       const distrusted = await failToStart({
-        ...sourceOptions(`${database.url}?sslmode=verify-full`),
+        ...sourceOptions(`${captureUrl}?sslmode=verify-full`),
         recorder: new MemoryRecorder(),
       });
       assert.equal(distrusted.code, 'HW-SOURCE-005');
       const recorder = new MemoryRecorder();
-      const url = `${database.url}?sslmode=verify-full&sslrootcert=${encodeURIComponent(authority)}`;
+      const url = `${captureUrl}?sslmode=verify-full&sslrootcert=${encodeURIComponent(authority)}`;
       await using _ = await startTestSource({ ...sourceOptions(url), recorder });
       const [session] = await database.query(
         `select bool_and(s.ssl) as is_secured from pg_stat_ssl s join pg_stat_replication r using (pid)`,

@@ -18,7 +18,8 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
         'create table good (id int primary key, n int, twice int generated always as (n * 2) stored)',
       );
       await database.query(`create publication p for table no_key, good with (publish = 'insert, update')`);
-      const checks = await inspect(database.url);
+      const url = await database.grantRole('capture');
+      const checks = await inspect(url);
       const results = new Map(checks.map((check) => [check.id, check]));
       assert.equal(results.get('source.connection')?.result, 'ok');
       assert.equal(results.get('source.replication')?.result, 'ok');
@@ -33,7 +34,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
         assert.ok(check.result === 'ok' || check.fix !== undefined || check.id === 'source.generated-columns');
       await database.query('alter table no_key replica identity full');
       await database.query(results.get('source.published-changes')?.fix?.replace(';', '') ?? '');
-      const mended = new Map((await inspect(database.url)).map((check) => [check.id, check.result]));
+      const mended = new Map((await inspect(url)).map((check) => [check.id, check.result]));
       assert.equal(mended.get('source.replica-identity'), 'ok');
       assert.equal(mended.get('source.published-changes'), 'ok');
     });
@@ -44,8 +45,9 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       await database.query('create table listed (id int primary key)');
       await database.query('create table parted (id int primary key) partition by range (id)');
       await database.query('create table parted_1 partition of parted for values from (0) to (9)');
+      const url = await database.grantRole('capture');
       const find = async (tables: readonly string[], id: string): Promise<SourceCheck | undefined> =>
-        (await inspect(database.url, tables)).find((check) => check.id === id);
+        (await inspect(url, tables)).find((check) => check.id === id);
       const missing = await find(['listed', 'public.not_there'], 'source.publication');
       assert.equal(missing?.result, 'failed');
       assert.match(missing.why, /public\.not_there/);
