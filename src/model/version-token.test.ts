@@ -90,7 +90,10 @@ describe('merged version tokens', () => {
           const isSame = after.timeline === before.timeline;
           assert.ok(isSame ? after.lsn >= before.lsn : after.timeline > before.timeline);
         }
-        assert.deepEqual(places(mergeVersionTokens(merged, c)), places(mergeVersionTokens(c, mergeVersionTokens(b, a))));
+        assert.deepEqual(
+          places(mergeVersionTokens(merged, c)),
+          places(mergeVersionTokens(c, mergeVersionTokens(b, a))),
+        );
         assert.equal(mergeVersionTokens(merged, a, b), merged);
       }),
     );
