@@ -233,7 +233,7 @@ for (const major of [15, 18] as const) {
         it('begins nothing once it was cancelled, and rolls back when it is before COMMIT', async () => {
           const reason = new Error('the client went away');
           await assertUntouched(
-            () => transact(database.root, order, { signal: AbortSignal.abort(reason) }),
+            () => transact(database.root, (tx) => order(tx), { signal: AbortSignal.abort(reason) }),
             /went away/,
           );
           const controller = new AbortController();
