@@ -1,4 +1,5 @@
 import type { Clock } from '../foundation/clock.ts';
+import { withDeadline } from '../foundation/deadline.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import type { JournalReader } from '../journal/journal-reader.ts';
 import { formatLsn, type Lsn } from '../model/lsn.ts';
@@ -102,11 +103,6 @@ export class TokenPlaces {
 
   async #wait(entry: TokenEntry, { signal, timeoutMs = tokenTimeoutMsDefault }: TokenWaitOptions): Promise<Sequence> {
     const { clock, reader, requestProgress } = this.#options;
-    const ended = new AbortController();
-    const abort = (): void => ended.abort(signal?.reason);
-    if (signal?.aborted === true) throw signal.reason;
-    signal?.addEventListener('abort', abort, { once: true });
-    const deadline = clock.setTimer(timeoutMs, () => ended.abort(this.#notRecorded(entry, timeoutMs)));
     let delayMs = patienceMs;
     const request = (): void => {
       requestProgress(entry.lsn);
@@ -114,12 +110,14 @@ export class TokenPlaces {
       next = clock.setTimer(delayMs, request);
     };
     let next = clock.setTimer(delayMs, request);
+    const onTimeout = (): HeadwaterError => this.#notRecorded(entry, timeoutMs);
     try {
-      return (await reader.waitRecorded(entry.lsn, ended.signal)).sequence;
+      const end = await withDeadline({ clock, timeoutMs, signal, onTimeout }, (ended) =>
+        reader.waitRecorded(entry.lsn, ended),
+      );
+      return end.sequence;
     } finally {
-      deadline.clear();
       next.clear();
-      signal?.removeEventListener('abort', abort);
     }
   }
 

@@ -3,12 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { inspect } from 'node:util';
 
 import { Pool, type PoolClient } from 'pg';
 
 import { createTestDatabase, skipReason, type TestDatabase } from '../../scripts/services/testing.ts';
 import { createFreshClient } from '../application/fresh-client.ts';
 import { transact } from '../application/transact.ts';
+import { HeadwaterError } from '../foundation/error.ts';
 import { handlerSink } from '../delivery/sinks/handler/handler-sink.ts';
 import { toLsn } from '../model/lsn.ts';
 import { columnValue } from '../model/row.ts';
@@ -110,5 +112,143 @@ for (const major of [15, 18] as const) {
         await view.readyFor(token, { timeoutMs: 1500 });
       }
     });
+
+    it('end promptly although the token lies right behind the header of an empty page of the log', async () => {
+      const { token } = await endOfPage(pool);
+      await headwater.readyFor('seen', token, { timeoutMs: 1500 });
+    });
+
+    it('end promptly although another transaction has written behind the commit, and is open', async () => {
+      const other = await pool.connect();
+      try {
+        await other.query('begin');
+        for (let round = 0; round < 10; round += 1) {
+          const id = `asynchronous-${major}-${round}`;
+          const { token } = await transact(pool, async (tx) => {
+            await tx.query('set local synchronous_commit = off');
+            await tx.query('insert into orders values ($1)', [id]);
+          });
+          await other.query(`insert into unpublished values ('open-${round}')`);
+          // As a reader takes it: behind what is in the memory of the server alone.
+          const { token: read } = await transact(pool, (tx) => tx.query('select 1'));
+          await headwater.readyFor('seen', mergeVersionTokens(token, read), { timeoutMs: 1500 });
+          assert.ok(seen.has(id), id);
+        }
+      } finally {
+        await other.query('rollback');
+        other.release();
+      }
+    });
+
+    it('are told by name that they wait for too much, with the lag, and never get an older answer', async () => {
+      const held = Promise.withResolvers<void>();
+      gate = held.promise;
+      try {
+        const { id, token } = await insert();
+        const error = await rejected(headwater.readyFor('seen', token, { timeoutMs: 100 }), 'HW-TOKEN-005');
+        assert.deepEqual([error.details['lane'], error.details['lagTransactions']], ['seen', 1]);
+        assert.ok(!seen.has(id));
+        const client = createFreshClient({ url: headwater.httpUrl ?? '' });
+        await rejected(client.readyFor('seen', token, { timeoutMs: 10 }), 'HW-TOKEN-005');
+        assert.deepEqual((await headwater.readBoundaries(token)).lanes[1], {
+          lane: 'seen',
+          sink: 'handler',
+          state: 'pending',
+        });
+        const reason = new Error('the client went away');
+        await assert.rejects(headwater.readyFor('seen', token, { signal: AbortSignal.abort(reason) }), reason);
+        const controller = new AbortController();
+        const waiting = headwater.readyFor('seen', token, { signal: controller.signal });
+        controller.abort(reason);
+        await assert.rejects(waiting, reason);
+        held.resolve();
+        await headwater.readyFor('seen', token);
+        assert.ok(seen.has(id));
+      } finally {
+        held.resolve();
+        gate = Promise.resolve();
+      }
+    });
+
+    it('are told at once that a lane does not run', async () => {
+      await headwater.lane('seen').pause();
+      const { token } = await insert();
+      await rejected(headwater.readyFor('seen', token, { timeoutMs: 60_000 }), 'HW-LANE-012');
+      await headwater.lane('seen').resume();
+      await headwater.readyFor('seen', token);
+    });
+
+    it('refuse a token of another system, of another timeline, and what is no token', async () => {
+      const { token } = await insert();
+      const [entry] = decodeVersionToken(token);
+      assert.ok(entry !== undefined);
+      const refusals = [
+        [encodeVersionToken([{ ...entry, systemId: '1' }]), 'HW-TOKEN-003'],
+        [encodeVersionToken([{ ...entry, timeline: entry.timeline + 1 }]), 'HW-TOKEN-004'],
+        ['rubbish', 'HW-TOKEN-001'],
+      ] as const;
+      for (const [refused, code] of refusals) {
+        await rejected(headwater.readyFor('seen', refused), code);
+        await rejected(view.readyFor(refused), code);
+        await rejected(headwater.readBoundaries(refused), code);
+      }
+      const response = await fetch(`${headwater.httpUrl}/fresh?lane=seen&token=rubbish`);
+      assert.equal(response.status, 400);
+      // Of several sources the one that is asked.
+      const vector = encodeVersionToken([entry, { ...entry, systemId: '1', lsn: toLsn(2n ** 63n) }]);
+      await headwater.readyFor('seen', vector);
+    });
+
+    it('wait for the journal no longer than they may, and are told how far it is', async () => {
+      const { token } = await insert();
+      const [entry] = decodeVersionToken(token);
+      assert.ok(entry !== undefined);
+      const future = encodeVersionToken([{ ...entry, lsn: toLsn(entry.lsn + 2n ** 40n) }]);
+      for (const wait of [
+        headwater.readyFor('seen', future, { timeoutMs: 50 }),
+        view.readyFor(future, { timeoutMs: 50 }),
+      ]) {
+        const error = await rejected(wait, 'HW-TOKEN-005');
+        assert.equal(error.details['boundary'], 'journal');
+        assert.ok(Number(error.details['lagBytes']) > 0);
+      }
+      assert.equal((await headwater.readBoundaries(future)).journal, 'pending');
+    });
   });
+}
+
+/** Writes until the insert location lies right behind the header of a page, and takes a token there. */
+async function endOfPage(pool: Pool): Promise<{ token: VersionToken }> {
+  const [block, header] = [8192n, 24n];
+  const client = await pool.connect();
+  try {
+    const locate = async (): Promise<bigint> => {
+      const { rows } = await client.query<{ lsn: string }>(`select pg_current_wal_insert_lsn() - '0/0' as lsn`);
+      return BigInt(rows[0]?.lsn ?? 0);
+    };
+    for (let round = 0; round < 1000; round += 1) {
+      const left = block - ((await locate()) % block);
+      // A message of no transaction takes its content and some bytes more; what is left over is tried again on the next page.
+      const content = 'x'.repeat(Number(left > 120n ? left - 80n : block + left - 80n) - (round % 10) * 8);
+      await client.query(`select pg_logical_emit_message(false, '', $1::text)`, [content]);
+      const lsn = await locate();
+      if (lsn % block !== header || lsn % 0x100_0000n < block) continue;
+      const { token } = await transact(pool, (tx) => tx.query('select 1'));
+      // Else somebody on the shared server has written meanwhile.
+      if (decodeVersionToken(token)[0]?.lsn === lsn - header) return { token };
+    }
+    throw new Error('no page ended where a message did');
+  } finally {
+    client.release();
+  }
+}
+
+async function rejected(work: Promise<unknown>, code: string): Promise<HeadwaterError> {
+  const error = await work.then(
+    () => assert.fail('it resolved'),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof HeadwaterError, inspect(error));
+  assert.equal(error.code, code, error.message);
+  return error;
 }

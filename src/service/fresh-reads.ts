@@ -8,6 +8,7 @@ import {
   type TokenWaitOptions,
 } from '../delivery/token-places.ts';
 import type { Clock } from '../foundation/clock.ts';
+import { withDeadline } from '../foundation/deadline.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import type { BoundaryReport, Freshness, LaneBoundary, ReadyOptions } from '../model/freshness.ts';
 import type { Sequence } from '../model/position.ts';
@@ -59,16 +60,9 @@ export class FreshReads {
   }
 
   async #reach(lane: FollowedLane, sequence: Sequence, { signal, timeoutMs = 0 }: TokenWaitOptions): Promise<void> {
-    const ended = new AbortController();
-    const abort = (): void => ended.abort(signal?.reason);
-    signal?.addEventListener('abort', abort, { once: true });
-    const deadline = this.#options.clock.setTimer(timeoutMs, () => ended.abort(notFresh(lane, sequence)));
-    try {
-      await lane.reach(sequence, ended.signal);
-    } finally {
-      deadline.clear();
-      signal?.removeEventListener('abort', abort);
-    }
+    const { clock } = this.#options;
+    const onTimeout = (): HeadwaterError => notFresh(lane, sequence);
+    await withDeadline({ clock, timeoutMs, signal, onTimeout }, (ended) => lane.reach(sequence, ended));
   }
 }
 
