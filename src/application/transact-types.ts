@@ -1,6 +1,8 @@
+import type { BoundaryLadder } from './boundary-ladder.ts';
 import type { EmittedEvent, EmitOptions, EmitterOptions } from './emit.ts';
 import type { EventDefinition, EventInput } from './events.ts';
 import type { IsolationLevel } from '../postgres/database-handle.ts';
+import type { BoundaryReader } from '../model/freshness.ts';
 import type { VersionToken } from '../model/version-token.ts';
 
 /** `Pool` of pg, by what a client lacks. */
@@ -90,4 +92,6 @@ export interface Receipt<Result> {
   readonly attempts: number;
   /** By which the receipt can be taken up later, in another process too; undefined for a unit that wrote nothing. */
   readonly text: string | undefined;
+  /** How far the unit has come behind its commit. Asked anew at each call; waits for nothing. @throws as `readLadder` */
+  status(service: BoundaryReader, signal?: AbortSignal): Promise<BoundaryLadder>;
 }

@@ -10,6 +10,7 @@ import { recognizeTransactionHandle } from '../postgres/recognize-transaction.ts
 import { commitLocationStatement } from '../postgres/source-place.sql.ts';
 import { explainPlaceError, readSourceFacts, type SourceFacts, toTokenEntry } from '../postgres/source-place.ts';
 import { isConflict, isDefiniteRefusal, readSqlState } from '../postgres/sql-state.ts';
+import { readLadder } from './boundary-ladder.ts';
 import { createEventPreparer, type PrepareEvent } from './emit.ts';
 import { GatheredEvents } from './gathered-events.ts';
 import { encodeReceipt, type ReceiptRecord } from './receipt-text.ts';
@@ -251,13 +252,15 @@ function createReceipt<Database, Result>(
   { events, facts, result, xid }: Prepared<Result>,
   entry: TokenEntry,
 ): Receipt<Result> {
+  const token = encodeVersionToken([entry]);
   return {
     outcome: 'committed',
     result,
-    token: encodeVersionToken([entry]),
+    token,
     xid,
     events: events.map((id) => ({ id })),
     attempts: attempt,
     text: xid === undefined ? undefined : encodeReceipt({ ...facts, xid, events }),
+    status: (service, signal) => readLadder(token, service, signal),
   };
 }
