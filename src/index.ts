@@ -23,6 +23,54 @@ export {
   type Upcaster,
 } from './application/events.ts';
 export { type CatalogueEvent, type ReadEvent, readEvent } from './application/read-event.ts';
+export { readLadder, type BoundaryLadder, type BoundaryStatus } from './application/boundary-ladder.ts';
+export type { DoubtReason } from './application/commit-outcome.ts';
+export {
+  createFreshClient,
+  type FreshClient,
+  type FreshClientOptions,
+  type FreshRequestInit,
+} from './application/fresh-client.ts';
+export {
+  readFresh,
+  type FreshAnswer,
+  type FreshPolicy,
+  type FreshSource,
+  type ReadFreshOptions,
+} from './application/read-fresh.ts';
+export { readOutcome, type FailedOutcome } from './application/read-outcome.ts';
+export { resumeReceipt, type ResumedReceipt, type ResumeOptions } from './application/resume-receipt.ts';
+export { standbyReadyFor, type StandbyFreshness, type StandbyReadyOptions } from './application/standby-ready.ts';
+export {
+  isVersionToken,
+  readRequestToken,
+  tokenHeaderName,
+  toTokenProblem,
+  withVersionToken,
+  type RequestTokens,
+  type TokenAwareHandler,
+  type TokenCarriers,
+  type TokenStore,
+} from './application/token-handler.ts';
+export { createTransactor, transact, type Transact } from './application/transact.ts';
+export type {
+  DrizzleDatabaseLike,
+  KyselyDatabaseLike,
+  PgPoolLike,
+  Receipt,
+  TransactionOf,
+  TransactOptions,
+  TransactorOptions,
+  TransactRetry,
+  UnitOfWork,
+} from './application/transact-types.ts';
+export {
+  isVersionConflict,
+  writeExpected,
+  type ExpectedValue,
+  type ExpectedWrite,
+  type VersionConflict,
+} from './application/write-expected.ts';
 export type { BatchLimits, LaneOptions, LaneStart } from './delivery/lane-options.ts';
 export { HeadwaterError } from './foundation/error.ts';
 export type { ErrorCode } from './foundation/error-codes.ts';
@@ -31,6 +79,15 @@ export { explain, statementIds } from './guarantees/explain.ts';
 export type { DomainEvent } from './model/domain-event.ts';
 export type { EventKinds } from './model/event-kinds.ts';
 export type { BoundaryGuarantee, Claim, EffectGuarantee, GuaranteeStatement } from './model/guarantee.ts';
+export type {
+  BoundaryReader,
+  BoundaryReport,
+  Freshness,
+  FreshnessLag,
+  FreshnessPosition,
+  LaneBoundary,
+  ReadyOptions,
+} from './model/freshness.ts';
 export type {
   Change,
   DeleteChange,
@@ -44,5 +101,14 @@ export type {
 export { columnValue, rowEntries, unchanged, type ColumnValue, type Row } from './model/row.ts';
 export type { ColumnSchema, TableSchema } from './model/table-schema.ts';
 export type { TransactionHeader } from './model/transaction.ts';
+export { decodeVersionToken, mergeVersionTokens, type TokenEntry, type VersionToken } from './model/version-token.ts';
+export type { Lsn } from './model/lsn.ts';
+export type { IsolationLevel } from './postgres/database-handle.ts';
+export type {
+  DrizzleTransactionLike,
+  KyselyTransactionLike,
+  PgClientLike,
+  TransactionLike,
+} from './postgres/transaction-handle.ts';
 export type { HeadwaterConfig, SecretSource } from './service/config-types.ts';
 export { defineConfig } from './service/define-config.ts';

@@ -8,6 +8,7 @@ export {
   type ViewPlace,
   type ViewPosition,
   type ViewReadOptions,
+  type ViewTokenOptions,
 } from './reading/view/define-view.ts';
 export {
   viewTable,

@@ -79,56 +79,95 @@ export interface EmitterOptions {
 /** Default of `payloadBytesMax`. */
 export const payloadBytesMaxDefault = 1_048_576;
 
-interface EmitterSettings {
+interface EventSettings {
   readonly installation: string;
   readonly mode: EmitMode;
   readonly payloadBytesMax: number;
   readonly traceparent: () => string | undefined;
   readonly clock: Clock;
   readonly random: Random;
+}
+
+interface EmitterSettings extends EventSettings {
   readonly outboxStatement: string;
   readonly writer: EventWriter;
 }
 
-/** Makes an `emit` of its own settings. Reads nothing and starts nothing. */
-export function createEmitter(options: EmitterOptions = {}): Emit {
-  const settings: EmitterSettings = {
+function resolveSettings(options: EmitterOptions): EventSettings {
+  return {
     installation: options.installation ?? 'main',
     mode: options.mode ?? 'message',
     payloadBytesMax: options.payloadBytesMax ?? payloadBytesMaxDefault,
     traceparent: options.traceparent ?? (() => undefined),
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
+  };
+}
+
+/** Makes an `emit` of its own settings. Reads nothing and starts nothing. */
+export function createEmitter(options: EmitterOptions = {}): Emit {
+  const settings = {
+    ...resolveSettings(options),
     outboxStatement: emitOutboxStatement(options.schemaName ?? 'headwater'),
     writer: createEventWriter(),
   };
   return (tx, event, payload, emitOptions) => emitWith(settings, { tx, event, payload, options: emitOptions });
 }
 
+/** An event that was checked and is not written yet. */
+export interface PreparedEvent {
+  readonly event: DomainEvent;
+  readonly mode: EmitMode;
+}
+
+/** Checks an event as `emit` does, and writes nothing. @throws HW-EMIT-007…011 */
+export type PrepareEvent = <Definition extends EventDefinition>(
+  event: Definition,
+  payload: EventInput<Definition>,
+  options: EmitOptions,
+) => Promise<PreparedEvent>;
+
+/** For those who write events later themselves. The settings are those of an emitter. */
+export function createEventPreparer(options: EmitterOptions = {}): PrepareEvent {
+  const settings = resolveSettings(options);
+  return async (event, payload, emitOptions) => prepare(settings, { event, payload, options: emitOptions });
+}
+
 /** Emits with every default: logical messages of the installation `main`. */
 export const emit: Emit = createEmitter();
 
-interface EmitCall {
-  readonly tx: unknown;
+interface EventCall {
   readonly event: unknown;
   readonly payload: unknown;
   readonly options: EmitOptions;
 }
 
+interface EmitCall extends EventCall {
+  readonly tx: unknown;
+}
+
 /** Waits for nothing before the statement unless the schema does: an `emit` without `await` still precedes the commit. */
 async function emitWith(settings: EmitterSettings, call: EmitCall): Promise<EmittedEvent> {
   const handle = assertTransaction(call.tx);
-  const definition = assertDefinition(call.event);
-  const validated = validatePayload(definition, call.payload);
-  const value: unknown = validated instanceof Promise ? await validated : validated;
-  const event = createEvent(settings, call.options, { definition, payload: encodePayload(definition, value) });
-  const mode = call.options.mode ?? settings.mode;
+  const prepared = prepare(settings, call);
+  const { event, mode } = prepared instanceof Promise ? await prepared : prepared;
   const statement =
     mode === 'message'
       ? { text: emitMessageStatement, parameters: [eventMessagePrefix, encodeEventEnvelope(event)] }
       : { text: settings.outboxStatement, parameters: toOutboxParameters(event) };
   await settings.writer.write({ handle, mode, ...statement });
   return { id: event.id };
+}
+
+/** A promise only where the schema gives one. */
+function prepare(settings: EventSettings, call: EventCall): PreparedEvent | Promise<PreparedEvent> {
+  const definition = assertDefinition(call.event);
+  const validated = validatePayload(definition, call.payload);
+  const complete = (value: unknown): PreparedEvent => ({
+    event: createEvent(settings, call.options, { definition, payload: encodePayload(definition, value) }),
+    mode: call.options.mode ?? settings.mode,
+  });
+  return validated instanceof Promise ? validated.then(complete) : complete(validated);
 }
 
 function assertTransaction(tx: unknown): TransactionHandle {
@@ -167,7 +206,7 @@ interface TypedPayload {
 }
 
 function createEvent(
-  settings: EmitterSettings,
+  settings: EventSettings,
   options: EmitOptions,
   { definition, payload }: TypedPayload,
 ): DomainEvent {
@@ -199,7 +238,7 @@ function createEvent(
 }
 
 /** In the order of `outboxColumns`. */
-function toOutboxParameters(event: DomainEvent): readonly (string | null | Uint8Array)[] {
+export function toOutboxParameters(event: DomainEvent): readonly (string | null | Uint8Array)[] {
   const fields = assertEventFields(event);
   return [
     fields.id,

@@ -2,6 +2,7 @@ import type { Sequence } from '../model/position.ts';
 
 interface DrainWaiter {
   readonly until: Sequence;
+  readonly isDrain: boolean;
   settle(): void;
   refuse(error: unknown): void;
 }
@@ -10,12 +11,23 @@ interface DrainWaiter {
 export class DrainQueue {
   readonly #waiters = new Set<DrainWaiter>();
 
+  /** Whether nobody drains the lane; those who follow it do not. */
   get isEmpty(): boolean {
-    return this.#waiters.size === 0;
+    for (const { isDrain } of this.#waiters) if (isDrain) return false;
+    return true;
+  }
+
+  /** As `add`, for those who want nothing of the lane but to hear of it. */
+  follow(until: Sequence, signal?: AbortSignal): Promise<void> {
+    return this.#wait({ until, isDrain: false }, signal);
   }
 
   /** Resolves once `until` is passed; rejects with `signal.reason` on cancel, or with what `refuse` is given. */
   add(until: Sequence, signal?: AbortSignal): Promise<void> {
+    return this.#wait({ until, isDrain: true }, signal);
+  }
+
+  #wait(wanted: Pick<DrainWaiter, 'until' | 'isDrain'>, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         signal?.removeEventListener('abort', abort);
@@ -23,7 +35,7 @@ export class DrainQueue {
       };
       const abort = (): void => waiter.refuse(signal?.reason);
       const waiter: DrainWaiter = {
-        until,
+        ...wanted,
         settle: () => {
           leave();
           resolve();

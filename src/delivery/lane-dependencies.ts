@@ -6,6 +6,7 @@ import type { StateStore } from '../journal/state-store.ts';
 import type { JournalTail } from './journal-tail.ts';
 import type { SourceCopies } from './lane-copy.ts';
 import type { ResolvedLaneOptions } from './lane-options.ts';
+import type { TokenPlaces } from './token-places.ts';
 
 /** What a lane needs. Everything is lent: the owner closes it after the lane has stopped. */
 export interface LaneDependencies {
@@ -19,6 +20,8 @@ export interface LaneDependencies {
   readonly states: StateStore;
   /** What the source says of the copies of older rows now. */
   readonly copies: () => SourceCopies;
+  /** Where the journal has what version tokens stand for. Default: nowhere. */
+  readonly tokens?: TokenPlaces | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

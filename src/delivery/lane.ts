@@ -119,6 +119,13 @@ export class Lane implements Component {
     }
   }
 
+  /** Resolves when everything up to `sequence` is acknowledged or parked. @throws as `drain`, which it delays nothing for */
+  async reach(sequence: Sequence, signal?: AbortSignal): Promise<void> {
+    if ((this.#checkpoint?.sequence ?? -1n) >= sequence) return;
+    if (/^(?:stopped|paused|failed)$/.test(this.#state.kind)) throw refusedDrain(this.name, this.#state);
+    await this.#drains.follow(sequence, signal);
+  }
+
   /** The name that its sink and its copies know it by: its own, unless it was renamed. */
   get originalName(): string {
     return this.#recorded?.identity.originalName ?? this.name;
@@ -345,8 +352,7 @@ export class Lane implements Component {
     };
     const hasEnded = await endOrGiveUp(work, { name: `lane "${laneName}"`, timeoutMs: stopTimeoutMs, clock });
     if (hasEnded !== 'in-time') {
-      const { kind } = this.#deps.options.sink;
-      logger.warn('lane gave up what was under way', { lane: laneName, sink: kind, ended: hasEnded === 'given-up' });
+      logger.warn('lane gave up what was under way', { lane: laneName, ended: hasEnded === 'given-up' });
     }
     this.#saveCheckpoint();
     const sink = this.#sink;

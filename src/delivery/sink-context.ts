@@ -11,7 +11,7 @@ export function createSinkContext(
   start: Checkpoint,
   signal: AbortSignal,
 ): SinkContext {
-  const { clock, copies, installation, laneName, logger, random, reader } = deps;
+  const { clock, copies, installation, laneName, logger, random, reader, tokens } = deps;
   return {
     installation,
     laneName,
@@ -21,6 +21,7 @@ export function createSinkContext(
     copiedThrough: () => copies().copiedThrough,
     beganLater: hasBegunLater(identity),
     journalEnd: () => reader.durableEnd.sequence,
+    locateToken: tokens === undefined ? undefined : (token, options) => tokens.locate(token, options),
     start,
     clock,
     random,

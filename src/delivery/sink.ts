@@ -7,6 +7,7 @@ import type { UncopiedTable } from '../model/source-identity.ts';
 import type { TableSchema } from '../model/table-schema.ts';
 import type { TransactionHeader } from '../model/transaction.ts';
 import type { Checkpoint } from './checkpoint.ts';
+import type { TokenWaitOptions } from './token-places.ts';
 
 /** One record on its way to a sink. */
 export interface OutboundRecord {
@@ -131,6 +132,8 @@ export interface SinkContext {
   readonly beganLater?: boolean | undefined;
   /** The newest durable transaction of the journal at the time of the call. */
   readonly journalEnd?: (() => Sequence) | undefined;
+  /** Resolves with the transaction up to which a store shows all that a version token stands for. @throws HW-TOKEN codes */
+  readonly locateToken?: ((token: string, options: TokenWaitOptions) => Promise<Sequence>) | undefined;
 }
 
 /** What the user's configuration holds: a description that opens nothing before the lane starts. */

@@ -18,6 +18,8 @@ import { serviceErrorCodes } from './error-codes/service.ts';
 import { setupErrorCodes } from './error-codes/setup.ts';
 import { sinkErrorCodes } from './error-codes/sink.ts';
 import { sourceErrorCodes } from './error-codes/source.ts';
+import { tokenErrorCodes } from './error-codes/token.ts';
+import { transactErrorCodes } from './error-codes/transact.ts';
 import { viewErrorCodes } from './error-codes/view.ts';
 import { webhookErrorCodes } from './error-codes/webhook.ts';
 import { sqliteErrorCodes } from './error-codes/sqlite.ts';
@@ -42,6 +44,8 @@ export type ErrorCode =
   | keyof typeof viewErrorCodes
   | keyof typeof emitErrorCodes
   | keyof typeof eventsErrorCodes
+  | keyof typeof transactErrorCodes
+  | keyof typeof tokenErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
   | keyof typeof setupErrorCodes
@@ -68,6 +72,8 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...viewErrorCodes,
   ...emitErrorCodes,
   ...eventsErrorCodes,
+  ...transactErrorCodes,
+  ...tokenErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,
   ...setupErrorCodes,

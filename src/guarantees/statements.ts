@@ -9,11 +9,13 @@ import { redisStatement } from './statements/sink-redis.ts';
 import { parkingStatement } from './statements/parking.ts';
 import { sqliteStatement } from './statements/sink-sqlite.ts';
 import { handlerStatement, kafkaStatement, postgresStatement } from './statements/sinks.ts';
+import { transactStatement, versionTokenStatement } from './statements/transact.ts';
 import { viewStatement } from './statements/view.ts';
 import { webhookStatement } from './statements/sink-webhook.ts';
 
 /** Every statement of the product, in the direction of a change. */
 export const statements: readonly GuaranteeStatement[] = [
+  transactStatement,
   emitMessageStatement,
   emitOutboxStatement,
   adoptedOutboxStatement,
@@ -30,4 +32,5 @@ export const statements: readonly GuaranteeStatement[] = [
   webhookStatement,
   parkingStatement,
   viewStatement,
+  versionTokenStatement,
 ];

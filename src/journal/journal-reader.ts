@@ -1,5 +1,6 @@
 import type { BodyEncoding, DurableEnd } from '../capture/change-recorder.ts';
 import type { Instant } from '../foundation/clock.ts';
+import type { Lsn } from '../model/lsn.ts';
 import type { Sequence } from '../model/position.ts';
 import type { TransactionHeader } from '../model/transaction.ts';
 
@@ -57,6 +58,11 @@ export interface JournalReader extends AsyncDisposable {
   read(options: ReadOptions): AsyncIterable<readonly StoredEntry[]>;
   /** Resolves when the durable end is behind `after`, at once if it already is. */
   waitBehind(after: Sequence, signal?: AbortSignal): Promise<DurableEnd>;
+  /**
+   * Resolves when everything of ours before `lsn` is durable, at once if it already is: whatever committed before it has a sequence
+   * up to that of the answer. Rejects with `signal.reason` on cancel.
+   */
+  waitRecorded(lsn: Lsn, signal?: AbortSignal): Promise<DurableEnd>;
   extent(): Promise<JournalExtent>;
   /** The last sequence that committed before `instant`: reading `after` it yields what committed at or later. */
   locateTime(instant: Instant): Promise<Sequence>;

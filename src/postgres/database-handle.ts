@@ -7,6 +7,11 @@ export type IsolationLevel = 'read committed' | 'repeatable read' | 'serializabl
 export interface TransactionRunOptions {
   /** Default: what the session has, `read committed` where nobody changed it. */
   readonly isolationLevel?: IsolationLevel | undefined;
+  /**
+   * A statement without parameters that runs first in the transaction, in one message with BEGIN. A client that cannot have
+   * that leaves it out; see `runsAfterBegin`.
+   */
+  readonly afterBegin?: string | undefined;
   /** A statement without parameters that is read behind the COMMIT on the same connection, where the client lets that be done. */
   readonly afterCommit: string;
 }
@@ -26,6 +31,8 @@ export interface TransactionRun<Result> {
  */
 export interface DatabaseHandle {
   readonly kind: TransactionHandleKind;
+  /** Whether `afterBegin` is run. Absent: whoever begins runs it as the first statement. */
+  readonly runsAfterBegin?: true;
   /** Runs one statement on any connection, outside of every transaction; `$1`-style parameters. */
   query(text: string, parameters: readonly (string | null | Uint8Array)[]): Promise<readonly ResultRow[]>;
   /**

@@ -5,6 +5,7 @@ import { HeadwaterError } from '../foundation/error.ts';
 import type { Logger } from '../foundation/logger.ts';
 import type { LaneCopyRequest } from '../capture/change-source.ts';
 import type { SourceReport } from '../capture/source-report.ts';
+import type { Lsn } from '../model/lsn.ts';
 import type { CaptureAnswer, CaptureRequest } from './capture-protocol.ts';
 import type { CaptureWorkerInput } from './capture-worker-input.ts';
 import { fromPlainError, toPlainError, type PlainError } from './plain-error.ts';
@@ -77,6 +78,11 @@ export class CaptureHost implements AsyncDisposable {
   /** Has the tables copied for these lanes. */
   requestCopies(requests: readonly LaneCopyRequest[]): void {
     this.#send({ kind: 'copies', requests });
+  }
+
+  /** Somebody waits until everything before `lsn` is recorded. */
+  requestProgress(lsn: Lsn): void {
+    this.#send({ kind: 'progress', lsn });
   }
 
   /** Ends capture: what was appended is flushed and confirmed first. After the timeout the thread is ended all the same. */

@@ -1,6 +1,7 @@
 import type { LaneCopyRequest } from '../capture/change-source.ts';
 import type { SourceReport } from '../capture/source-report.ts';
 import type { LogFields } from '../foundation/logger.ts';
+import type { Lsn } from '../model/lsn.ts';
 import type { PlainError } from './plain-error.ts';
 
 /** A source report on its way between threads: everything but the error is plain already. */
@@ -13,6 +14,7 @@ export type CaptureRequest =
   | { readonly kind: 'source-url-failed'; readonly id: number; readonly error: PlainError }
   /** Lanes that begin with a copy. The whole list, each time. */
   | { readonly kind: 'copies'; readonly requests: readonly LaneCopyRequest[] }
+  | { readonly kind: 'progress'; readonly lsn: Lsn }
   | { readonly kind: 'stop' };
 
 /** What the capture worker tells. */

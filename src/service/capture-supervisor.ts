@@ -3,6 +3,7 @@ import type { SourceReport } from '../capture/source-report.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import type { Random } from '../foundation/random.ts';
 import { defaultRetryPolicy, planRetryDelayMs } from '../foundation/retry.ts';
+import type { Lsn } from '../model/lsn.ts';
 import { CaptureHost, type CaptureHostOptions } from './capture-host.ts';
 
 /** What keeps capture running. */
@@ -63,6 +64,11 @@ export class CaptureSupervisor {
   requestCopies(requests: readonly LaneCopyRequest[]): void {
     this.#copyRequests = requests;
     this.#host?.requestCopies(requests);
+  }
+
+  /** Somebody waits until everything before `lsn` is recorded. */
+  requestProgress(lsn: Lsn): void {
+    this.#host?.requestProgress(lsn);
   }
 
   /** What capture says of itself, with the reason it is held for. */

@@ -63,6 +63,9 @@ function receive(request: CaptureRequest): void {
       copyRequests = request.requests;
       source?.requestCopies(copyRequests);
       return;
+    case 'progress':
+      source?.requestProgress(request.lsn);
+      return;
     case 'source-url':
       urls.get(request.id)?.resolve(request.url);
       return;

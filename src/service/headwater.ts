@@ -1,25 +1,29 @@
 import { JournalTail } from '../delivery/journal-tail.ts';
 import { Lane } from '../delivery/lane.ts';
 import { replayLane, type ReplayRange } from '../delivery/replay.ts';
+import { TokenPlaces } from '../delivery/token-places.ts';
 import type { ParkedReport } from '../delivery/parking/parked-report.ts';
 import type { LaneStatus } from '../delivery/lane-status.ts';
 import { type Instant, systemClock } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { silentLogger, type Logger } from '../foundation/logger.ts';
-import { nodeDisk } from '../foundation/node-disk.ts';
 import { systemRandom } from '../foundation/random.ts';
-import { openJournal, type OpenedJournal } from '../journal/embedded/open-journal.ts';
+import type { OpenedJournal } from '../journal/embedded/open-journal.ts';
+import type { BoundaryReader, BoundaryReport, Freshness, ReadyOptions } from '../model/freshness.ts';
 import { toSequence } from '../model/position.ts';
 import { buildStatus } from './build-status.ts';
 import { CopyWatch } from './copy-watch.ts';
-import { CaptureSupervisor } from './capture-supervisor.ts';
-import { qualifyTable, resolveConfig, slotNameOf } from './config.ts';
+import type { CaptureSupervisor } from './capture-supervisor.ts';
+import { resolveConfig } from './config.ts';
 import { cleanUpLaneName } from './config-schema.ts';
 import type { HeadwaterConfig, ResolvedConfig } from './config-types.ts';
+import { createCapture } from './create-capture.ts';
+import { FreshReads, sourcePlaceOf } from './fresh-reads.ts';
 import { createConfiguredDecoder } from './journal-access.ts';
 import { createCleanUpLane } from './outbox-clean-up.ts';
 import { startHttpServer, type HttpServer } from './http-server.ts';
 import { IndexLoop } from './index-loop.ts';
+import { openOwnJournal } from './open-own-journal.ts';
 import { RetentionLoop } from './retention-loop.ts';
 import { readSecret } from './secret.ts';
 import { type AwaitedJournal, awaitJournal, type StandbyOptions } from './standby.ts';
@@ -46,7 +50,7 @@ export interface LaneControl {
 }
 
 /** A running Headwater. Its disposal is `stop`. */
-export interface Headwater extends AsyncDisposable {
+export interface Headwater extends AsyncDisposable, BoundaryReader {
   /** Where HTTP is served; undefined with `http: false`. */
   readonly httpUrl: string | undefined;
   readonly lanes: readonly LaneControl[];
@@ -63,6 +67,12 @@ export interface Headwater extends AsyncDisposable {
    * @throws HW-SERVICE-005 for a name that no lane has, HW-LANE-012, -020, -021; the lane is then as it was
    */
   replay(laneName: string, from: bigint | 'beginning'): Promise<ReplayRange>;
+  /**
+   * Resolves when the store behind the lane shows everything that a version token stands for, also when nothing of it concerns the
+   * lane and nothing follows.
+   * @throws HW-TOKEN-001…005 and 007, HW-LANE-012 when the lane does not run, HW-SERVICE-005. Rejects with `signal.reason` on cancel.
+   */
+  readyFor(laneName: string, token: string, options?: ReadyOptions): Promise<Freshness>;
   /** Resolves when every lane has acknowledged what was durable at the call. */
   drain(signal?: AbortSignal): Promise<void>;
   /**
@@ -113,21 +123,6 @@ export async function startResolved(config: ResolvedConfig, options: StartOption
   }
 }
 
-function openOwnJournal(config: ResolvedConfig): Promise<OpenedJournal> {
-  const { journal, logger } = config;
-  return openJournal({
-    directory: journal.directory,
-    segmentByteCount: journal.segmentBytes,
-    disk: nodeDisk,
-    clock: systemClock,
-    random: systemRandom,
-    logger: logger ?? silentLogger,
-    createDecoder: () => createConfiguredDecoder(config),
-  });
-}
-
-/** How often the source is asked about copies that are not finished, for lanes whose stores say whether they are complete. */
-
 /** Joins the parts. It decides nothing itself. */
 class RunningHeadwater implements Headwater {
   readonly #config: ResolvedConfig;
@@ -138,6 +133,8 @@ class RunningHeadwater implements Headwater {
   readonly #capture: CaptureSupervisor;
   readonly #retention: RetentionLoop;
   readonly #indexing: IndexLoop;
+  readonly #tokens: TokenPlaces;
+  readonly #fresh: FreshReads;
   readonly #before: AwaitedJournal['before'];
   readonly #stoppingSince: Instant | undefined;
   #takeover: TakeoverReport | undefined;
@@ -152,8 +149,10 @@ class RunningHeadwater implements Headwater {
     this.#stoppingSince = takeStopMark(journal.state);
     this.#journal = journal;
     this.#logger = config.logger ?? silentLogger;
+    this.#tokens = this.#createTokenPlaces();
     this.#lanes = this.#createLanes();
-    this.#capture = this.#createCapture();
+    this.#fresh = new FreshReads({ tokens: this.#tokens, lanes: this.#lanes, clock: systemClock });
+    this.#capture = createCapture(config, journal, this.#logger);
     const { journal: settings } = config;
     const parts = { journal, lanes: this.#lanes, capture: this.#capture, clock: systemClock, logger: this.#logger };
     this.#retention = new RetentionLoop({ ...parts, config: settings });
@@ -239,6 +238,14 @@ class RunningHeadwater implements Headwater {
     return range;
   }
 
+  async readyFor(laneName: string, token: string, options?: ReadyOptions): Promise<Freshness> {
+    return await this.#fresh.readyFor(this.#findLane(laneName), token, options);
+  }
+
+  readBoundaries(token: string): Promise<BoundaryReport> {
+    return this.#fresh.readBoundaries(token);
+  }
+
   async drain(signal?: AbortSignal): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.drain(signal)));
   }
@@ -297,6 +304,7 @@ class RunningHeadwater implements Headwater {
       status: () => this.status(),
       lanes: this.#lanes,
       replay: (name, from) => this.replay(name, from),
+      fresh: this.#fresh,
     });
   }
 
@@ -347,6 +355,15 @@ class RunningHeadwater implements Headwater {
     this.#logger.error('source.failed', { code: error.code, error: error.message, hint: error.hint });
   }
 
+  #createTokenPlaces(): TokenPlaces {
+    return new TokenPlaces({
+      reader: this.#journal.reader,
+      source: async () => sourcePlaceOf(await this.#capture.report()),
+      requestProgress: (lsn) => this.#capture.requestProgress(lsn),
+      clock: systemClock,
+    });
+  }
+
   #createLanes(): readonly Lane[] {
     const { installation, stopTimeoutMs } = this.#config;
     const cleanUp = createCleanUpLane(this.#config);
@@ -366,35 +383,12 @@ class RunningHeadwater implements Headwater {
           tail,
           states: this.#journal.state,
           copies: () => this.#copies.latest,
+          tokens: this.#tokens,
           clock: systemClock,
           random: systemRandom,
           logger: this.#logger,
           stopTimeoutMs,
         }),
     );
-  }
-
-  #createCapture(): CaptureSupervisor {
-    const { installation, source, stopTimeoutMs } = this.#config;
-    return new CaptureSupervisor({
-      input: {
-        installation,
-        slotName: slotNameOf(this.#config),
-        publicationName: source.publication,
-        tables: source.tables,
-        requiredTables: source.adoptedOutboxes.map(({ table }) => qualifyTable(table)),
-        outboxTable: `${source.outboxSchema}.outbox`,
-        create: source.create,
-        canaryIntervalMs: source.canaryIntervalMs,
-        flushIntervalMs: source.flushIntervalMs,
-        snapshot: source.snapshot,
-        journal: this.#journal.writerInput,
-      },
-      sourceUrl: () => readSecret(source.url, 'source.url'),
-      clock: systemClock,
-      random: systemRandom,
-      logger: this.#logger,
-      stopTimeoutMs,
-    });
   }
 }

@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 
 import { HeadwaterError } from '../foundation/error.ts';
 import { isLoopback } from './config.ts';
+import { answerFresh, type FreshAnswers } from './fresh-api.ts';
+import type { FollowedLane } from './fresh-reads.ts';
 import { formatMetrics } from './metrics-text.ts';
 import { actOnParked, listParkedLanes, type ParkedLane, readParkedAction } from './parked-api.ts';
 import { beginReplay, type BeginReplay } from './replay-api.ts';
@@ -17,8 +19,10 @@ export interface HttpServerOptions {
   readonly allowedHosts: readonly string[];
   readonly status: () => Promise<StatusReport | StandbyReport>;
   /** The lanes whose parked records are listed, retried and dropped. */
-  readonly lanes: readonly ParkedLane[];
+  readonly lanes: readonly (ParkedLane & FollowedLane)[];
   readonly replay: BeginReplay;
+  /** Undefined: there are no lanes yet that could be asked. */
+  readonly fresh?: FreshAnswers | undefined;
 }
 
 /** A listening server. Disposal closes it and every connection. */
@@ -33,7 +37,7 @@ interface Answer {
 }
 
 /**
- * Serves `/livez`, `/readyz`, `/status`, `/metrics` and `/parked` by GET, and `/parked/retry`, `/parked/drop` and `/replay` by POST of JSON,
+ * Serves `/livez`, `/readyz`, `/status`, `/metrics`, `/parked` and `/fresh` by GET, and `/parked/retry`, `/parked/drop` and `/replay` by POST of JSON,
  * a type that a page of another origin cannot send unasked. A Host header that is not loopback or allowed, and any
  * Origin but our own, is refused, so that a page in a browser can read nothing (DNS rebinding). With a token, everything but
  * `/livez` and `/readyz` needs it.
@@ -41,7 +45,9 @@ interface Answer {
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const server = createServer((request, response) => {
-    answer(request, options).then(
+    const gone = new AbortController();
+    response.once('close', () => gone.abort(new HeadwaterError('HW-INTERNAL-003', 'the client went away')));
+    answer(request, options, gone.signal).then(
       (answered) => respond(response, answered),
       (thrown: unknown) => respond(response, answerError(thrown)),
     );
@@ -73,7 +79,7 @@ function listen(server: Server, options: HttpServerOptions): Promise<void> {
   });
 }
 
-async function answer(request: IncomingMessage, options: HttpServerOptions): Promise<Answer> {
+async function answer(request: IncomingMessage, options: HttpServerOptions, signal: AbortSignal): Promise<Answer> {
   const refusal = refuse(request, options);
   if (refusal !== undefined) return refusal;
   switch (pathOf(request)) {
@@ -95,6 +101,8 @@ async function answer(request: IncomingMessage, options: HttpServerOptions): Pro
       };
     case '/parked':
       return json(200, listParkedLanes(options.lanes));
+    case '/fresh':
+      return json(200, await answerFresh(searchOf(request), { ...options, signal }));
     case '/parked/retry':
       return json(200, actOnParked(options.lanes, await readParkedAction(request, 'retry')));
     case '/parked/drop':
@@ -106,15 +114,17 @@ async function answer(request: IncomingMessage, options: HttpServerOptions): Pro
   }
 }
 
+/** Not found, not understood, not reachable, not in time; everything else is a conflict with what is. */
+const statusCodes: Readonly<Record<number, number>> = { 2: 400, 4: 404, 6: 503, 7: 503 };
+
 /** A refusal that has a code is told with it, as the command tells it; anything else is ours to look into. */
 function answerError(thrown: unknown): Answer {
   if (!(thrown instanceof HeadwaterError)) return json(500, { error: 'the answer could not be put together' });
   const { code, message, hint, details, exitCode } = thrown;
-  const statusCode = exitCode === 4 ? 404 : exitCode === 2 ? 400 : 409;
-  return json(statusCode, { version: 1, error: { code, message, hint, details } });
+  return json(statusCodes[exitCode] ?? 409, { version: 1, error: { code, message, hint, details } });
 }
 
-const readPaths = ['/livez', '/readyz', '/status', '/metrics', '/parked'];
+const readPaths = ['/livez', '/readyz', '/status', '/metrics', '/parked', '/fresh'];
 const writePaths = ['/parked/retry', '/parked/drop', '/replay'];
 
 function refuseMethod(request: IncomingMessage): Answer | undefined {
@@ -163,6 +173,10 @@ function hasToken(header: string | undefined, token: string): boolean {
 
 function pathOf(request: IncomingMessage): string {
   return (request.url ?? '/').split('?', 1)[0] ?? '/';
+}
+
+function searchOf(request: IncomingMessage): URLSearchParams {
+  return new URLSearchParams((request.url ?? '').split('?').slice(1).join('?'));
 }
 
 function json(statusCode: number, value: unknown): Answer {

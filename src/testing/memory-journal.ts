@@ -11,7 +11,7 @@ import type {
 } from '../journal/journal-reader.ts';
 import type { StateStore } from '../journal/state-store.ts';
 import type { JournalRecord } from '../model/journal-record.ts';
-import { toLsn } from '../model/lsn.ts';
+import { type Lsn, toLsn } from '../model/lsn.ts';
 import { type Sequence, toSequence } from '../model/position.ts';
 import { commitInstant, type TransactionHeader } from '../model/transaction.ts';
 
@@ -113,9 +113,17 @@ export class MemoryJournal implements JournalReader {
   }
 
   waitBehind(after: Sequence, signal?: AbortSignal): Promise<DurableEnd> {
+    return this.#waitFor(() => this.durableEnd.sequence > after, signal);
+  }
+
+  waitRecorded(lsn: Lsn, signal?: AbortSignal): Promise<DurableEnd> {
+    return this.#waitFor(() => this.durableEnd.recordedLsn >= lsn, signal);
+  }
+
+  #waitFor(isReached: () => boolean, signal: AbortSignal | undefined): Promise<DurableEnd> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
-        if (signal?.aborted !== true && this.#failure === undefined && this.durableEnd.sequence <= after) return;
+        if (signal?.aborted !== true && this.#failure === undefined && !isReached()) return;
         this.#waiting.delete(look);
         signal?.removeEventListener('abort', look);
         if (signal?.aborted === true) reject(signal.reason);

@@ -1,6 +1,6 @@
 import { HeadwaterError } from '../../foundation/error.ts';
 import { planRetryDelayMs } from '../../foundation/retry.ts';
-import { formatLsn } from '../../model/lsn.ts';
+import { formatLsn, type Lsn, lsnZero } from '../../model/lsn.ts';
 import type { ChangeSource, LaneCopyRequest } from '../change-source.ts';
 import type { SourceReport, SourceState } from '../source-report.ts';
 import type { ReplicationConnection } from './replication/replication-connection.ts';
@@ -39,6 +39,9 @@ class PostgresChangeSource implements ChangeSource {
   #prepared: PreparedSource | undefined;
   #positions: StreamPositions | undefined;
   #reconnectCount = 0;
+  /** What was waited for last. */
+  #wantedLsn: Lsn = lsnZero;
+  #isMarking = false;
   #counts: StreamCounts = noStreamCounts;
 
   constructor(options: PostgresSourceOptions) {
@@ -86,6 +89,26 @@ class PostgresChangeSource implements ChangeSource {
 
   requestCopies(requests: readonly LaneCopyRequest[]): void {
     this.#snapshots?.request(requests);
+  }
+
+  requestProgress(lsn: Lsn): void {
+    this.#session?.requestProgress(lsn);
+    if (lsn <= this.#wantedLsn) void this.#writeMark();
+    else this.#wantedLsn = lsn;
+  }
+
+  /** One at a time. A mark that cannot be written is no error: what is waited for comes with the next flush of the server. */
+  async #writeMark(): Promise<void> {
+    const catalog = this.#catalog;
+    if (this.#isMarking || catalog?.isOpen !== true || this.#prepared?.server.mayEmit !== true) return;
+    this.#isMarking = true;
+    try {
+      await catalog.writeMark();
+    } catch (thrown) {
+      const error = HeadwaterError.from(thrown);
+      this.#options.logger.warn('source mark not written', { code: error.code, error: error.message });
+    }
+    this.#isMarking = false;
   }
 
   report(): SourceReport {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { DurableEnd } from '../../capture/change-recorder.ts';
 import type { Instant } from '../../foundation/clock.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
+import type { Lsn } from '../../model/lsn.ts';
 import { type Sequence, toSequence } from '../../model/position.ts';
 import type { JournalExtent, JournalReader, ReadOptions, StoredEntry, WriterPresence } from '../journal-reader.ts';
 import type { EventTerm, JournalNarrowing, SequenceRange } from '../journal-search.ts';
@@ -66,13 +67,21 @@ export class EmbeddedJournalReader implements JournalReader, JournalNarrowing {
     }
   }
 
-  async waitBehind(after: Sequence, signal?: AbortSignal): Promise<DurableEnd> {
+  waitBehind(after: Sequence, signal?: AbortSignal): Promise<DurableEnd> {
+    return this.#waitFor(({ sequence }) => sequence > after, signal);
+  }
+
+  waitRecorded(lsn: Lsn, signal?: AbortSignal): Promise<DurableEnd> {
+    return this.#waitFor(({ recordedLsn }) => recordedLsn >= lsn, signal);
+  }
+
+  async #waitFor(isReached: (end: DurableEnd) => boolean, signal: AbortSignal | undefined): Promise<DurableEnd> {
     const either = this.#signal(signal);
     either.throwIfAborted();
     for (;;) {
       const { version } = this.#end;
-      const { sequence, recordedLsn } = this.#end.place;
-      if (sequence > after) return { sequence, recordedLsn };
+      const end = this.durableEnd;
+      if (isReached(end)) return end;
       await this.#end.changedSince(version, either);
     }
   }

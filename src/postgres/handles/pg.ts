@@ -53,6 +53,8 @@ export function readPgState(client: object): TransactionState {
 /** A client that a pool has lent. */
 interface PgPoolClient extends PgQueryable {
   release(destroy: boolean): void;
+  on(event: 'error', listener: () => void): unknown;
+  off(event: 'error', listener: () => void): unknown;
 }
 
 interface PgPool extends PgQueryable {
@@ -64,22 +66,32 @@ export function recognizePgDatabase(candidate: object): DatabaseHandle | undefin
   if (!isPgPoolObject(candidate)) return undefined;
   return {
     kind: 'pg',
+    runsAfterBegin: true,
     query: async (text, parameters) => readRows(await candidate.query(text, parameters)),
     async transaction(options, work) {
       const client = await candidate.connect();
+      // A connection that ends tells of it twice: by the statement that fails, and by an event that would end the process.
+      client.on('error', ignore);
       let isBroken = false;
       try {
-        await client.query(beginStatement(options.isolationLevel));
+        const { afterBegin, isolationLevel } = options;
+        const begin = beginStatement(isolationLevel);
+        await client.query(afterBegin === undefined ? begin : `${begin}; ${afterBegin}`);
         const result = await runOrRollBack(client, work);
         return await commitPg(client, options.afterCommit, result);
       } catch (thrown) {
         isBroken = readPgState(client) !== 'not-in-transaction';
         throw thrown;
       } finally {
+        client.off('error', ignore);
         client.release(isBroken);
       }
     },
   };
+}
+
+function ignore(): void {
+  // Told by the statement.
 }
 
 function isPgPoolObject(candidate: object): candidate is PgPool {

@@ -1,4 +1,6 @@
 import type { SinkCapabilities, SinkDefinition } from '../../delivery/sink.ts';
+import { tokenTimeoutMsDefault } from '../../delivery/token-places.ts';
+import { systemClock } from '../../foundation/clock.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import { formatLsn, type Lsn, lsnZero } from '../../model/lsn.ts';
 import { type Sequence, sequenceZero } from '../../model/position.ts';
@@ -80,6 +82,20 @@ export interface View<Definitions> extends AsyncDisposable {
    * @throws as `ready`
    */
   waitFor(place: ViewPlace, options?: ViewWaitOptions): Promise<void>;
+  /**
+   * Resolves when the view shows everything that a version token stands for, also when nothing of it concerns the view and nothing
+   * follows. The condition is that of this moment; what is read next is at least as fresh.
+   * @throws HW-TOKEN-001…004, HW-TOKEN-005 with the lag after `timeoutMs`, HW-TOKEN-008 as long as no lane feeds the view, HW-VIEW-010,
+   * or what stopped the lane. Rejects with `signal.reason` on cancel.
+   */
+  readyFor(token: string, options?: ViewTokenOptions): Promise<ViewCondition>;
+}
+
+/** How a view waits for a version token. */
+export interface ViewTokenOptions {
+  /** Default 2000 ms. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What can be waited for. */
@@ -160,6 +176,34 @@ class MemoryView<Definitions extends Readonly<Record<string, ViewTableDefinition
     }
     const lsn = place.commitEndLsn;
     return this.#wait(() => this.condition().position.commitEndLsn >= lsn, `a commit at or behind ${lsn}`, options);
+  }
+
+  async readyFor(token: string, options: ViewTokenOptions = {}): Promise<ViewCondition> {
+    const { signal, timeoutMs = tokenTimeoutMsDefault } = options;
+    if (this.#state.isClosed) throw new HeadwaterError('HW-VIEW-010', `view "${this.name}" is closed`);
+    const { failure, locateToken } = this.#state;
+    if (locateToken === undefined) {
+      throw failure ?? new HeadwaterError('HW-TOKEN-008', `no lane feeds view "${this.name}"`);
+    }
+    const startedMs = systemClock.monotonicMs();
+    const sequence = await locateToken(token, { timeoutMs, signal });
+    const leftMs = Math.max(0, timeoutMs - (systemClock.monotonicMs() - startedMs));
+    await this.#state.waits.wait(
+      {
+        isReached: () => this.condition().position.sequence >= sequence,
+        describeTimeout: () => this.#notFresh(sequence, timeoutMs),
+      },
+      { timeoutMs: leftMs, signal },
+    );
+    return this.condition();
+  }
+
+  #notFresh(sequence: Sequence, timeoutMs: number): HeadwaterError {
+    const missing = sequence - this.condition().position.sequence;
+    const message = `${this.#whereabouts()}, ${missing} transactions before the token, after ${timeoutMs} ms`;
+    return new HeadwaterError('HW-TOKEN-005', message, {
+      details: { boundary: 'view', view: this.name, lagTransactions: Number(missing) },
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

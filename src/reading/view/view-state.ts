@@ -18,7 +18,7 @@ interface HeldTable {
 }
 
 /** What an open lane tells of its journal. */
-type Feed = Pick<SinkContext, 'journalEnd' | 'laneName'> & CopyFacts;
+type Feed = Pick<SinkContext, 'journalEnd' | 'laneName' | 'locateToken'> & CopyFacts;
 
 /**
  * The memory of a view: what readers see, and beside it what is on its way.
@@ -72,6 +72,11 @@ export class ViewState {
     return this.#feed !== undefined;
   }
 
+  /** Undefined while no lane feeds the view. */
+  get locateToken(): SinkContext['locateToken'] {
+    return this.#feed?.locateToken;
+  }
+
   /** What stopped the lane, as long as it has not been overcome. */
   get failure(): HeadwaterError | undefined {
     return this.#failure;
@@ -110,7 +115,17 @@ export class ViewState {
 
   /** A lane feeds the view from now on. It goes on where it is in the same journal, and begins anew in another. */
   open(context: SinkContext): void {
-    const { beganLater, copiedThrough, journalEnd, journalId, lacksRows, laneName, start, uncopiedTables } = context;
+    const {
+      beganLater,
+      copiedThrough,
+      journalEnd,
+      journalId,
+      lacksRows,
+      laneName,
+      locateToken,
+      start,
+      uncopiedTables,
+    } = context;
     if (this.#isClosed) throw new HeadwaterError('HW-VIEW-010', `view "${this.name}" is closed`);
     if (this.#feed !== undefined) {
       throw new HeadwaterError(
@@ -119,7 +134,7 @@ export class ViewState {
       );
     }
     assertInvariant(start !== undefined && journalEnd !== undefined, 'a lane tells a view where it begins and ends');
-    this.#feed = { beganLater, copiedThrough, journalEnd, lacksRows, laneName, uncopiedTables };
+    this.#feed = { beganLater, copiedThrough, journalEnd, lacksRows, laneName, locateToken, uncopiedTables };
     this.#copies = this.#feed;
     if (this.#position?.journalId === journalId) return;
     this.#clear();

@@ -1,7 +1,7 @@
 import type { Clock, ClockTimer } from '../../../foundation/clock.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { Logger } from '../../../foundation/logger.ts';
-import type { Lsn } from '../../../model/lsn.ts';
+import { type Lsn, maxLsn } from '../../../model/lsn.ts';
 import type { ChangeRecorder } from '../../change-recorder.ts';
 import { decodeErrorResponse, decodeNotice } from './error-response.ts';
 import {
@@ -68,6 +68,8 @@ export class StreamSession {
   #isResting = false;
   #isCrowded = false;
   #isReplyWanted = false;
+  /** Somebody waits for it: what is passed is recorded as soon as the server tells of it. */
+  #wantedLsn: Lsn | undefined;
   #lastHeardMs: number;
   #cutStream: CutStream | undefined;
   #isEnded = false;
@@ -180,6 +182,20 @@ export class StreamSession {
     return true;
   }
 
+  /** Has what lies before `lsn` recorded as soon as the server tells that it has sent all of ours. */
+  requestProgress(lsn: Lsn): void {
+    if (this.#isEnded || this.#isStopping || this.#recording === undefined) return;
+    this.#wantedLsn = maxLsn(this.#wantedLsn ?? lsn, lsn);
+    this.#reportStatus();
+  }
+
+  #followProgress({ state }: StreamRecorder): void {
+    if (this.#wantedLsn === undefined) return;
+    const { appendedLsn, passedLsn } = state.positions;
+    if (appendedLsn >= this.#wantedLsn) this.#wantedLsn = undefined;
+    else if (state.kind === 'between' && passedLsn > appendedLsn) this.#reportStatus();
+  }
+
   /** Holds the stream where a snapshot's rows belong. Undefined before `run` and after the end. */
   get cutStream(): CutStream | undefined {
     return this.#isEnded || this.#isStopping ? undefined : this.#cutStream;
@@ -224,6 +240,7 @@ export class StreamSession {
       this.#isCrowded = recorder.pendingByteCount > limits.pendingByteCountMax;
       this.#planReading(nowMs, bytes.length, isFull);
       if (hasAppended) this.#stepFlush({ kind: 'appended', ...this.#pressure() });
+      this.#followProgress(this.#recording);
     } catch (thrown) {
       this.#finish(HeadwaterError.from(thrown));
     }

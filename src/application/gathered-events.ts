@@ -1,0 +1,105 @@
+import { HeadwaterError } from '../foundation/error.ts';
+import { encodeEventEnvelope, eventMessagePrefix } from '../model/event-envelope.ts';
+import type { ResultRow, TransactionHandle } from '../postgres/transaction-handle.ts';
+import {
+  type EmittedEvent,
+  type EmitOptions,
+  type PreparedEvent,
+  type PrepareEvent,
+  toOutboxParameters,
+} from './emit.ts';
+import { outboxColumns } from './emit.sql.ts';
+import type { EventDefinition, EventInput } from './events.ts';
+import { beforeCommitStatement, messagesBeforeCommit, outboxBeforeCommit } from './transact.sql.ts';
+
+/** PostgreSQL counts the parameters of a statement with 16 bits. */
+const parameterCountMax = 65_535;
+const messagesMax = parameterCountMax - 1;
+const rowsMax = Math.floor(parameterCountMax / outboxColumns.length);
+
+/**
+ * The events of one attempt. They are checked when they are given and written right before COMMIT, in the order in which they
+ * were given, by the statement that has to run there anyway. An attempt that is run again gathers anew.
+ */
+export class GatheredEvents {
+  readonly #prepare: PrepareEvent;
+  readonly #schemaName: string;
+  readonly #prepared: Promise<PreparedEvent>[] = [];
+  #isClosed = false;
+
+  constructor(prepare: PrepareEvent, schemaName: string) {
+    this.#prepare = prepare;
+    this.#schemaName = schemaName;
+  }
+
+  /** @throws HW-EMIT-007…011 at once, HW-TRANSACT-011 once the callback has ended */
+  async add<Definition extends EventDefinition>(
+    event: Definition,
+    payload: EventInput<Definition>,
+    options: EmitOptions,
+  ): Promise<EmittedEvent> {
+    if (this.#isClosed) {
+      throw new HeadwaterError(
+        'HW-TRANSACT-011',
+        'an event was given after the callback of its unit of work had ended',
+      );
+    }
+    const prepared = this.#prepare(event, payload, options);
+    this.#prepared.push(prepared);
+    return { id: (await prepared).event.id };
+  }
+
+  /**
+   * Writes all of them and reads what must be known before COMMIT.
+   * @throws what an event was refused for, the driver's own error; 25P02 in a transaction that has failed
+   */
+  async writeLast(
+    handle: TransactionHandle,
+  ): Promise<{ readonly row: ResultRow | undefined; readonly ids: readonly string[] }> {
+    this.#isClosed = true;
+    const events = await Promise.all(this.#prepared);
+    const statements = this.#plan(events);
+    let row: ResultRow | undefined;
+    for (const { text, parameters } of statements) [row] = await handle.query(text, parameters);
+    return { row, ids: events.map(({ event }) => event.id) };
+  }
+
+  /** The events that were refused are told by `add`; nobody else waits for them when the callback has failed. */
+  abandon(): void {
+    this.#isClosed = true;
+    for (const prepared of this.#prepared) prepared.catch(() => undefined);
+  }
+
+  #plan(events: readonly PreparedEvent[]): readonly Statement[] {
+    const statements: Statement[] = [];
+    for (const run of splitRuns(events)) {
+      const contents = run.map(({ event }) => event);
+      statements.push(
+        run[0]?.mode === 'outbox'
+          ? { text: outboxBeforeCommit(this.#schemaName, run.length), parameters: contents.flatMap(toOutboxParameters) }
+          : {
+              text: messagesBeforeCommit(run.length),
+              parameters: [eventMessagePrefix, ...contents.map(encodeEventEnvelope)],
+            },
+      );
+    }
+    return statements.length > 0 ? statements : [{ text: beforeCommitStatement, parameters: [] }];
+  }
+}
+
+interface Statement {
+  readonly text: string;
+  readonly parameters: readonly (string | null | Uint8Array)[];
+}
+
+/** As few statements as the order, the modes and the number of parameters allow: one, in practice. */
+function splitRuns(events: readonly PreparedEvent[]): readonly (readonly PreparedEvent[])[] {
+  const runs: PreparedEvent[][] = [];
+  for (const prepared of events) {
+    const last = runs.at(-1);
+    const isFull = last !== undefined && last.length >= (prepared.mode === 'outbox' ? rowsMax : messagesMax);
+    if (last === undefined || isFull || last[0]?.mode !== prepared.mode) runs.push([prepared]);
+    else last.push(prepared);
+  }
+  return runs;
+}

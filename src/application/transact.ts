@@ -1,0 +1,266 @@
+import { assertInvariant } from '../foundation/assert.ts';
+import { type Clock, systemClock } from '../foundation/clock.ts';
+import { HeadwaterError } from '../foundation/error.ts';
+import { type Random, systemRandom } from '../foundation/random.ts';
+import { planRetryDelayMs } from '../foundation/retry.ts';
+import { encodeVersionToken, type TokenEntry } from '../model/version-token.ts';
+import type { DatabaseHandle, TransactionRun } from '../postgres/database-handle.ts';
+import { recognizeDatabaseHandle } from '../postgres/recognize-database.ts';
+import { recognizeTransactionHandle } from '../postgres/recognize-transaction.ts';
+import { commitLocationStatement } from '../postgres/source-place.sql.ts';
+import { explainPlaceError, readSourceFacts, type SourceFacts, toTokenEntry } from '../postgres/source-place.ts';
+import { isConflict, isDefiniteRefusal, readSqlState } from '../postgres/sql-state.ts';
+import { readLadder } from './boundary-ladder.ts';
+import { createEventPreparer, type PrepareEvent } from './emit.ts';
+import { GatheredEvents } from './gathered-events.ts';
+import { encodeReceipt, type ReceiptRecord } from './receipt-text.ts';
+import { indeterminateError, settleOutcome } from './settle-outcome.ts';
+import { markStatement } from './transact.sql.ts';
+import { resolveTransactOptions, type ResolvedTransactOptions } from './transact-options.ts';
+import type { Receipt, TransactionOf, TransactOptions, TransactorOptions, UnitOfWork } from './transact-types.ts';
+import { assertNoUnit, runUnit } from './unit-scope.ts';
+
+/**
+ * Runs a unit of work in a transaction that is begun and committed for it, and says what became of it.
+ *
+ * Resolves only for what PostgreSQL has committed. A serialization failure or a deadlock (40001, 40P01) is run again, within
+ * `retry`; an error of the callback rolls back and is the error of the call. When the connection is lost during COMMIT, PostgreSQL is
+ * asked for the outcome; nothing is run again then. An error that knows says so: see `readOutcome`.
+ *
+ * @throws HW-TRANSACT codes, HW-TOKEN-006, what the callback throws, `signal.reason` on cancel
+ */
+export type Transact = <Database extends object, Result>(
+  database: Database,
+  work: (tx: TransactionOf<Database>, unit: UnitOfWork) => Promise<Result>,
+  options?: TransactOptions,
+) => Promise<Receipt<Result>>;
+
+interface Settings {
+  readonly prepare: PrepareEvent;
+  readonly schemaName: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly defaults: Omit<TransactOptions, 'signal'>;
+}
+
+/** Makes a `transact` of its own settings. Reads nothing and starts nothing. @throws HW-TRANSACT-013 */
+export function createTransactor(options: TransactorOptions = {}): Transact {
+  const settings: Settings = {
+    prepare: createEventPreparer(options),
+    schemaName: options.schemaName ?? 'headwater',
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+    defaults: options.defaults ?? {},
+  };
+  resolveTransactOptions(settings.defaults);
+  return (database, work, callOptions) => transactWith(settings, { database, work, options: callOptions ?? {} });
+}
+
+/** Runs units of work with every default: events as logical messages of the installation `main`. */
+export const transact: Transact = createTransactor();
+
+interface Call<Database, Result> {
+  readonly database: Database;
+  readonly work: (tx: TransactionOf<Database>, unit: UnitOfWork) => Promise<Result>;
+  readonly options: TransactOptions;
+}
+
+async function transactWith<Database extends object, Result>(
+  settings: Settings,
+  { database, options, work }: Call<Database, Result>,
+): Promise<Receipt<Result>> {
+  const handle = assertDatabase(database);
+  assertNoUnit(database);
+  const resolved = resolveTransactOptions({ ...settings.defaults, ...options });
+  const { clock, random } = settings;
+  const { retry, signal } = resolved;
+  const startedMs = clock.monotonicMs();
+  for (let attempt = 1; ; attempt += 1) {
+    signal?.throwIfAborted();
+    const outcome = await runOnce({ settings, handle, database, work, options: resolved, attempt });
+    if (outcome.kind === 'committed') return outcome.receipt;
+    const delayMs = planRetryDelayMs({ ...retry, maxAttempts: retry.attemptsMax }, attempt, random.next());
+    const isOver = clock.monotonicMs() + delayMs - startedMs >= retry.budgetMs;
+    if (attempt >= retry.attemptsMax || isOver) throw usedUp(outcome.conflict, attempt);
+    await clock.sleep(delayMs, signal);
+  }
+}
+
+function usedUp(cause: unknown, attempts: number): HeadwaterError {
+  const message = `the transaction met others at each of ${attempts} attempts`;
+  return new HeadwaterError('HW-TRANSACT-006', message, { details: { outcome: 'not-applied', attempts }, cause });
+}
+
+function assertDatabase(database: object): DatabaseHandle {
+  const handle = recognizeDatabaseHandle(database);
+  if (handle !== undefined) return handle;
+  const transaction = recognizeTransactionHandle(database);
+  if (transaction !== undefined && !transaction.isRoot) {
+    throw new HeadwaterError(
+      'HW-TRANSACT-001',
+      `transact was given a transaction or a single connection (${transaction.kind})`,
+    );
+  }
+  const name = database?.constructor?.name ?? typeof database;
+  throw new HeadwaterError('HW-TRANSACT-002', `transact cannot begin a transaction on this object (${name})`);
+}
+
+interface Attempt<Database, Result> {
+  readonly settings: Settings;
+  readonly handle: DatabaseHandle;
+  readonly database: Database;
+  readonly work: (tx: TransactionOf<Database>, unit: UnitOfWork) => Promise<Result>;
+  readonly options: ResolvedTransactOptions;
+  readonly attempt: number;
+}
+
+type AttemptOutcome<Result> =
+  | { readonly kind: 'committed'; readonly receipt: Receipt<Result> }
+  | { readonly kind: 'conflict'; readonly conflict: unknown };
+
+/** What was read right before COMMIT. From then on the outcome is for the server to tell. */
+interface Prepared<Result> {
+  readonly result: Result;
+  readonly facts: SourceFacts;
+  readonly xid: bigint | undefined;
+  readonly events: readonly string[];
+  /** Enough for a transaction that wrote nothing. */
+  readonly before: TokenEntry;
+}
+
+async function runOnce<Database extends object, Result>(
+  run: Attempt<Database, Result>,
+): Promise<AttemptOutcome<Result>> {
+  const { handle, options } = run;
+  const seen: { prepared?: Prepared<Result> } = {};
+  try {
+    const ended = await handle.transaction(
+      { isolationLevel: options.isolationLevel, afterBegin: markStatement, afterCommit: commitLocationStatement },
+      async (tx) => {
+        const prepared = await runWork(run, tx);
+        seen.prepared = prepared;
+        return prepared;
+      },
+    );
+    return { kind: 'committed', receipt: createReceipt(run, ended.result, await verifyCommit(run, ended)) };
+  } catch (thrown) {
+    const { prepared } = seen;
+    if (prepared !== undefined) return await explainCommit(run, prepared, thrown);
+    if (isConflict(thrown)) return { kind: 'conflict', conflict: thrown };
+    throw thrown;
+  }
+}
+
+async function runWork<Database extends object, Result>(
+  { attempt, database, handle, options, settings, work }: Attempt<Database, Result>,
+  tx: unknown,
+): Promise<Prepared<Result>> {
+  const transaction = recognizeTransactionHandle(tx);
+  assertInvariant(transaction !== undefined, 'the transaction of a known database is known');
+  if (handle.runsAfterBegin !== true) await transaction.query(markStatement, []);
+  const events = new GatheredEvents(settings.prepare, settings.schemaName);
+  try {
+    const unit: UnitOfWork = { emit: (...event) => events.add(...event), attempt, signal: options.signal };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the library gives is what its type says of it.
+    const result = await runUnit(database, () => work(tx as TransactionOf<Database>, unit));
+    options.signal?.throwIfAborted();
+    const { ids, row } = await events.writeLast(transaction);
+    const facts = readSourceFacts(row);
+    if (row?.['open'] !== 'true') throw endedInside();
+    if (facts === undefined)
+      throw new HeadwaterError('HW-TOKEN-006', 'a standby commits nothing and gives no version token');
+    const xid = typeof row['xid'] === 'string' ? BigInt(row['xid']) : undefined;
+    return { result, facts, xid, events: ids, before: toTokenEntry(row, facts, undefined) };
+  } catch (thrown) {
+    events.abandon();
+    throw explainWork(thrown);
+  }
+}
+
+/** An error of the last statement that has a code of its own here. The callback's own errors pass. */
+function explainWork(thrown: unknown): unknown {
+  if (thrown instanceof HeadwaterError) return thrown;
+  if (readSqlState(thrown) === '25P02') {
+    const message = 'the transaction had failed: an error of one of its statements was swallowed';
+    return new HeadwaterError('HW-TRANSACT-003', message, { details: { outcome: 'not-applied' }, cause: thrown });
+  }
+  return explainPlaceError(thrown);
+}
+
+function endedInside(): HeadwaterError {
+  return new HeadwaterError('HW-TRANSACT-005', 'the transaction was ended inside the callback', {
+    details: { outcome: 'indeterminate' },
+  });
+}
+
+/** The answer to COMMIT may have been ROLLBACK; where the client hides it, the server is asked for the transaction. */
+async function verifyCommit<Database, Result>(
+  run: Attempt<Database, Result>,
+  { after, commitTag, result: prepared }: TransactionRun<Prepared<Result>>,
+): Promise<TokenEntry> {
+  const { facts, xid } = prepared;
+  if (commitTag !== undefined && commitTag !== 'COMMIT') throw answeredRollback(commitTag);
+  if (xid === undefined) return prepared.before;
+  if (commitTag === 'COMMIT' && after?.[0] !== undefined) return toTokenEntry(after[0], facts, xid);
+  const settlement = await settle(run, { ...facts, xid, events: prepared.events });
+  if (settlement.kind === 'committed') return settlement.entry;
+  throw answeredRollback('ROLLBACK');
+}
+
+function answeredRollback(commitTag: string): HeadwaterError {
+  return new HeadwaterError('HW-TRANSACT-004', `COMMIT was answered with ${commitTag}`, {
+    details: { outcome: 'not-applied' },
+  });
+}
+
+/** The error came behind the callback: out of COMMIT, or out of what was asked behind it. */
+async function explainCommit<Database, Result>(
+  run: Attempt<Database, Result>,
+  prepared: Prepared<Result>,
+  thrown: unknown,
+): Promise<AttemptOutcome<Result>> {
+  if (thrown instanceof HeadwaterError) throw thrown;
+  const { facts, xid, events } = prepared;
+  if (isDefiniteRefusal(thrown) || xid === undefined) {
+    if (isConflict(thrown)) return { kind: 'conflict', conflict: thrown };
+    throw notCommitted(thrown);
+  }
+  const settlement = await settle(run, { ...facts, xid, events }, thrown);
+  if (settlement.kind === 'not-applied') throw notCommitted(thrown);
+  return { kind: 'committed', receipt: createReceipt(run, prepared, settlement.entry) };
+}
+
+function notCommitted(cause: unknown): HeadwaterError {
+  const message = `the transaction was not committed: ${cause instanceof Error ? cause.message : String(cause)}`;
+  return new HeadwaterError('HW-TRANSACT-009', message, { details: { outcome: 'not-applied' }, cause });
+}
+
+/** @throws HW-TRANSACT-007. A cancelled call, too, ends with what is known: an outcome is worth more than some time. */
+async function settle<Database, Result>(
+  { handle, options, settings }: Attempt<Database, Result>,
+  record: ReceiptRecord,
+  cause?: unknown,
+): Promise<{ readonly kind: 'committed'; readonly entry: TokenEntry } | { readonly kind: 'not-applied' }> {
+  const { clock, random } = settings;
+  const settlement = await settleOutcome({ handle, record, timeoutMs: options.settleTimeoutMs, clock, random });
+  if (settlement.kind !== 'indeterminate') return settlement;
+  throw indeterminateError(record, { reason: settlement.reason, cause: cause ?? settlement.cause });
+}
+
+function createReceipt<Database, Result>(
+  { attempt }: Attempt<Database, Result>,
+  { events, facts, result, xid }: Prepared<Result>,
+  entry: TokenEntry,
+): Receipt<Result> {
+  const token = encodeVersionToken([entry]);
+  return {
+    outcome: 'committed',
+    result,
+    token,
+    xid,
+    events: events.map((id) => ({ id })),
+    attempts: attempt,
+    text: xid === undefined ? undefined : encodeReceipt({ ...facts, xid, events }),
+    status: (service, signal) => readLadder(token, service, signal),
+  };
+}

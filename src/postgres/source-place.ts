@@ -1,0 +1,63 @@
+import { HeadwaterError } from '../foundation/error.ts';
+import { type Lsn, parseLsn, toLsn } from '../model/lsn.ts';
+import type { TokenEntry } from '../model/version-token.ts';
+import { readSqlState } from './sql-state.ts';
+import type { ResultRow } from './transaction-handle.ts';
+
+/** Which server a statement ran on, and since which crash. */
+export interface SourceFacts {
+  readonly systemId: string;
+  readonly timeline: number;
+  /** Another value: it has recovered from a crash since, or its statistics were reset. */
+  readonly crashMark: string;
+  readonly walBlockByteCount: bigint;
+  readonly walSegmentByteCount: bigint;
+}
+
+/** The columns of `sourceFactColumns`; undefined on a standby. */
+export function readSourceFacts(row: ResultRow | undefined): SourceFacts | undefined {
+  const { block, crash, segment, system, timeline } = row ?? {};
+  if (typeof timeline !== 'string' || typeof system !== 'string') return undefined;
+  return {
+    systemId: system,
+    timeline: Number.parseInt(timeline, 16),
+    crashMark: String(crash),
+    walBlockByteCount: BigInt(String(block)),
+    walSegmentByteCount: BigInt(String(segment)),
+  };
+}
+
+/** What a token says of a place that was read behind a commit. @throws HW-TOKEN-006 on a standby */
+export function toTokenEntry(
+  row: ResultRow | undefined,
+  facts: SourceFacts | undefined,
+  xid: bigint | undefined,
+): TokenEntry {
+  const lsn = row?.['lsn'];
+  if (facts === undefined || typeof lsn !== 'string') {
+    throw new HeadwaterError('HW-TOKEN-006', 'no version token can be taken on a standby');
+  }
+  return { systemId: facts.systemId, timeline: facts.timeline, xid, lsn: settleLsn(parseLsn(lsn), facts) };
+}
+
+const pageHeaderByteCount = 24n;
+const segmentHeaderByteCount = 40n;
+
+/**
+ * The insert location without the header of a page that holds nothing else: no record ends between the two, and a server that
+ * has sent everything tells of the beginning of the page only, until somebody writes.
+ * https://github.com/postgres/postgres/blob/REL_18_STABLE/src/include/access/xlog_internal.h, XLogPageHeaderData
+ */
+export function settleLsn(
+  lsn: Lsn,
+  { walBlockByteCount, walSegmentByteCount }: Pick<SourceFacts, 'walBlockByteCount' | 'walSegmentByteCount'>,
+): Lsn {
+  if (lsn % walSegmentByteCount === segmentHeaderByteCount) return toLsn(lsn - segmentHeaderByteCount);
+  return lsn % walBlockByteCount === pageHeaderByteCount ? toLsn(lsn - pageHeaderByteCount) : lsn;
+}
+
+/** Gives the error of a missing right its own code. */
+export function explainPlaceError(thrown: unknown): unknown {
+  if (readSqlState(thrown) !== '42501') return thrown;
+  return new HeadwaterError('HW-TOKEN-006', 'the role may not ask where the server is', { cause: thrown });
+}

@@ -1,0 +1,21 @@
+import { systemClock } from '../foundation/clock.ts';
+import { silentLogger } from '../foundation/logger.ts';
+import { nodeDisk } from '../foundation/node-disk.ts';
+import { systemRandom } from '../foundation/random.ts';
+import { openJournal, type OpenedJournal } from '../journal/embedded/open-journal.ts';
+import type { ResolvedConfig } from './config-types.ts';
+import { createConfiguredDecoder } from './journal-access.ts';
+
+/** Opens the configured journal as its owner. @throws HW-JOURNAL codes; another owner is a refusal */
+export function openOwnJournal(config: ResolvedConfig): Promise<OpenedJournal> {
+  const { journal, logger } = config;
+  return openJournal({
+    directory: journal.directory,
+    segmentByteCount: journal.segmentBytes,
+    disk: nodeDisk,
+    clock: systemClock,
+    random: systemRandom,
+    logger: logger ?? silentLogger,
+    createDecoder: () => createConfiguredDecoder(config),
+  });
+}
