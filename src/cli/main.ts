@@ -3,6 +3,7 @@ import { HeadwaterError } from '../foundation/error.ts';
 import { productVersion } from '../foundation/product-version.ts';
 import { formatCommandHelp, formatOverview, parseCommandInput } from './command.ts';
 import { keepCompiledCode } from './compile-cache.ts';
+import { endProcess } from './end-of-process.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
 
 /** Runs the command that the words name. Resolves with the exit code; never throws. */
@@ -55,4 +56,4 @@ function reportFailure(error: HeadwaterError, terminal: Terminal, json: boolean)
   return error.exitCode;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+endProcess(await main(process.argv.slice(2)), (line) => process.stderr.write(`${line}\n`));

@@ -72,6 +72,11 @@ export class FaultProxy implements AsyncDisposable {
     return this.#connectionCount;
   }
 
+  /** Connections that stand at this moment. */
+  get openCount(): number {
+    return this.#pairs.size;
+  }
+
   /** The same address with the path through this proxy. */
   reroute(url: string): string {
     const rerouted = new URL(url);

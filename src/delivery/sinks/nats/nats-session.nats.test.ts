@@ -5,8 +5,10 @@ import { describe, test } from 'node:test';
 import { nkeys } from '@nats-io/transport-node';
 import { nameScratchDirectory } from '../../../../scripts/services/scratch.ts';
 import { skipReason, startPrivateNats } from '../../../../scripts/services/testing.ts';
+import { waitUntil } from '../../../../scripts/services/wait-until.ts';
 import { testCertificate, testCertificateKey } from '../../../capture/testing/test-certificate.ts';
 import type { ErrorCode } from '../../../foundation/error-codes.ts';
+import { FaultProxy } from '../../../testing/fault-proxy.ts';
 import { findLoopbackPort } from '../../../postgres/loopback-port.ts';
 import { sampleBatch } from '../kafka/testing/sample-records.ts';
 import type { NatsSinkOptions } from './nats-options.ts';
@@ -61,6 +63,25 @@ describe('a connection to NATS', { skip: await skipReason('privateNats') }, () =
     const stranger = createOperator().credentials;
     const auth = { kind: 'credentials', credentials: stranger } as const;
     await refuses({ ...place, servers: nats.address, auth }, 'HW-NATS-004');
+  });
+
+  test('leaves nothing behind that would keep a process alive when the server was too slow', async () => {
+    await using nats = await startPrivateNats();
+    const [host = '', port] = nats.address.split(':');
+    await using proxy = await FaultProxy.start({ host, port: Number(port) });
+    const servers = `127.0.0.1:${proxy.port}`;
+    await deliver({ ...place, servers });
+    proxy.hold();
+    await refuses({ ...place, servers, connectTimeoutMs: 200 }, 'HW-NATS-003');
+    const cancel = new AbortController();
+    const opening = openNatsSink({ ...place, servers, connectTimeoutMs: 60_000 }, lane, { signal: cancel.signal });
+    opening.catch(() => undefined);
+    await waitUntil('the second connection', () => proxy.connectionCount === 3);
+    cancel.abort(new Error('enough'));
+    await assert.rejects(opening, /enough/);
+    proxy.release();
+    await waitUntil('no connection any more', () => proxy.openCount === 0);
+    await deliver({ ...place, servers });
   });
 
   test('checks the certificate of the server, and never goes on without', async () => {

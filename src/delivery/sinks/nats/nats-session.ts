@@ -6,6 +6,7 @@ import type { PlannedMessage } from './batch-plan.ts';
 import type { NatsClient } from './load-client.ts';
 import { isElsewhere, isMissingStream, toNatsError } from './nats-error.ts';
 import type { NatsAuth, NatsSecret, ResolvedNatsOptions } from './nats-options.ts';
+import { keepSockets } from './opened-sockets.ts';
 
 /** What must be so in the stream for a message to be taken. */
 export interface Expectation {
@@ -51,22 +52,25 @@ export class NatsSession implements AsyncDisposable {
   static async open(client: NatsClient, options: ResolvedNatsOptions, signal: AbortSignal): Promise<NatsSession> {
     const { auth, clientName, connectTimeoutMs, inboxPrefix, requestTimeoutMs, servers, tls } = options;
     const authenticator = auth === undefined ? undefined : await openAuthenticator(client, auth);
-    const connecting = client.transport.connect({
-      servers: [...servers],
-      name: clientName,
-      timeout: connectTimeoutMs,
-      reconnect: false,
-      noAsyncTraces: true,
-      ...(authenticator === undefined ? {} : { authenticator }),
-      ...(tls === undefined ? {} : { tls }),
-      ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
-    });
+    const connecting = keepSockets(() =>
+      client.transport.connect({
+        servers: [...servers],
+        name: clientName,
+        timeout: connectTimeoutMs,
+        reconnect: false,
+        noAsyncTraces: true,
+        ...(authenticator === undefined ? {} : { authenticator }),
+        ...(tls === undefined ? {} : { tls }),
+        ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
+      }),
+    );
     let connection: NatsConnection;
     try {
-      connection = await untilAborted(connecting, signal);
+      connection = await untilAborted(connecting.result, signal);
     } catch (thrown) {
       // Nobody waits for it any more; it must not stay open.
-      void connecting.then((late) => late.close()).catch(() => undefined);
+      connecting.destroy();
+      void connecting.result.then((late) => late.close()).catch(() => undefined);
       signal.throwIfAborted();
       throw toNatsError(thrown, `no connection to ${servers.join(',')}`);
     }
