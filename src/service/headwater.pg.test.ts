@@ -120,6 +120,24 @@ describe('a running Headwater', { skip }, () => {
     assert.deepEqual(seen, ['insert a', 'event a', 'insert b', 'event b']);
   });
 
+  it('catches up with what was committed before the call, also when nobody publishes it', async () => {
+    await place('early', 'message');
+    await database.query('create table unpublished (id integer)');
+    await using headwater = await startHeadwater(configure());
+    for (let number = 0; number < 20; number += 1) {
+      await place(`n${number}`, number % 2 === 0 ? 'message' : 'outbox');
+      await headwater.catchUp();
+      assert.equal(seen.at(-1), `event n${number}`);
+    }
+    await database.query('insert into unpublished values (1)');
+    await headwater.catchUp();
+    const cancel = new AbortController();
+    cancel.abort(new Error('enough'));
+    await assert.rejects(headwater.catchUp(cancel.signal), /enough/);
+    await headwater.stop();
+    await assert.rejects(headwater.catchUp(), { code: 'HW-INTERNAL-003' });
+  });
+
   it('refuses a second start on the same journal by name', async () => {
     await using _ = await startHeadwater(configure());
     await assert.rejects(startHeadwater(configure()), { code: 'HW-JOURNAL-001' });

@@ -14,6 +14,7 @@ import { toSequence } from '../model/position.ts';
 import { buildStatus } from './build-status.ts';
 import { CopyWatch } from './copy-watch.ts';
 import type { CaptureSupervisor } from './capture-supervisor.ts';
+import { waitForCommitted } from './committed-place.ts';
 import { resolveConfig } from './config.ts';
 import { cleanUpLaneName } from './config-schema.ts';
 import type { HeadwaterConfig, ResolvedConfig } from './config-types.ts';
@@ -75,6 +76,8 @@ export interface Headwater extends AsyncDisposable, BoundaryReader {
   readyFor(laneName: string, token: string, options?: ReadyOptions): Promise<Freshness>;
   /** Resolves when every lane has acknowledged what was durable at the call. */
   drain(signal?: AbortSignal): Promise<void>;
+  /** Resolves when every lane has acknowledged what the source had committed at the call. @throws HW-SOURCE codes, as capture ends */
+  catchUp(signal?: AbortSignal): Promise<void>;
   /**
    * Ends capture, then the lanes, then the rest. Idempotent. What was not acknowledged is delivered again at the next start.
    */
@@ -153,10 +156,9 @@ class RunningHeadwater implements Headwater {
     this.#lanes = this.#createLanes();
     this.#fresh = new FreshReads({ tokens: this.#tokens, lanes: this.#lanes, clock: systemClock });
     this.#capture = createCapture(config, journal, this.#logger);
-    const { journal: settings } = config;
     const parts = { journal, lanes: this.#lanes, capture: this.#capture, clock: systemClock, logger: this.#logger };
-    this.#retention = new RetentionLoop({ ...parts, config: settings });
-    this.#indexing = new IndexLoop({ ...parts, quietByteCountMax: settings.segmentBytes });
+    this.#retention = new RetentionLoop({ ...parts, config: config.journal });
+    this.#indexing = new IndexLoop({ ...parts, quietByteCountMax: config.journal.segmentBytes });
   }
 
   get httpUrl(): string | undefined {
@@ -173,7 +175,6 @@ class RunningHeadwater implements Headwater {
   get takeover(): TakeoverReport | undefined {
     return this.#takeover;
   }
-
   lane(name: string): LaneControl {
     return this.#findLane(name);
   }
@@ -248,6 +249,11 @@ class RunningHeadwater implements Headwater {
 
   async drain(signal?: AbortSignal): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.drain(signal)));
+  }
+
+  async catchUp(signal?: AbortSignal): Promise<void> {
+    await waitForCommitted(this.#config, { tokens: this.#tokens, captureEnd: this.#capture.finished }, signal);
+    await this.drain(signal);
   }
 
   stop(): Promise<void> {

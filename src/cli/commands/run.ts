@@ -19,7 +19,10 @@ export const runCommand: Command = {
     'one ends: by SIGTERM for a rolling restart, or by a kill. Both may have the option; whoever comes first runs.',
   options: {
     ...configOptions,
-    drain: { type: 'boolean', description: 'Deliver what is in the journal, then end. For jobs and tests.' },
+    drain: {
+      type: 'boolean',
+      description: 'Deliver everything that is committed by now, then end. For jobs and tests.',
+    },
     standby: { type: 'boolean', description: 'While another process holds the journal: wait, then take over.' },
     'standby-port': {
       type: 'string',
@@ -31,6 +34,7 @@ export const runCommand: Command = {
   examples: [
     'headwater run',
     'headwater run --config shop.config.ts --log-json',
+    'headwater run --drain && echo delivered',
     'headwater run --standby --standby-port 7071',
   ],
   async run(input) {
@@ -46,7 +50,7 @@ export const runCommand: Command = {
       terminal.out(JSON.stringify({ version: 1, event: 'started', http: httpUrl ?? null, takeover: takeover ?? null }));
     }
     if (input.flag('drain')) {
-      await headwater.drain(input.signal);
+      await headwater.catchUp(input.signal);
       return 0;
     }
     return await waitForEnd(headwater, input);
