@@ -2,8 +2,11 @@ import type { DatabaseHandle } from './database-handle.ts';
 import { recognizeDrizzleDatabase } from './handles/drizzle.ts';
 import { recognizeKnexDatabase } from './handles/knex.ts';
 import { recognizeKyselyDatabase } from './handles/kysely.ts';
+import { recognizeMikroOrmDatabase } from './handles/mikro-orm.ts';
 import { recognizePgDatabase } from './handles/pg.ts';
 import { recognizePostgresJsDatabase } from './handles/postgres-js.ts';
+import { recognizePrismaDatabase } from './handles/prisma.ts';
+import { recognizeSequelizeDatabase } from './handles/sequelize.ts';
 import { isObjectOrFunction } from './handles/structure.ts';
 import { recognizeTypeOrmDatabase } from './handles/typeorm.ts';
 
@@ -15,6 +18,9 @@ const recognizers: readonly ((candidate: object) => DatabaseHandle | undefined)[
   recognizePostgresJsDatabase,
   recognizeKnexDatabase,
   recognizeTypeOrmDatabase,
+  recognizeSequelizeDatabase,
+  recognizeMikroOrmDatabase,
+  recognizePrismaDatabase,
 ];
 
 /** Undefined: no pool or root object of a kind that is known here, a transaction for one. Runs nothing. */

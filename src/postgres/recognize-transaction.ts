@@ -1,8 +1,11 @@
 import { recognizeDrizzleTransaction } from './handles/drizzle.ts';
 import { recognizeKnexTransaction } from './handles/knex.ts';
 import { recognizeKyselyTransaction } from './handles/kysely.ts';
+import { recognizeMikroOrmTransaction } from './handles/mikro-orm.ts';
 import { recognizePgTransaction } from './handles/pg.ts';
 import { recognizePostgresJsTransaction } from './handles/postgres-js.ts';
+import { recognizePrismaTransaction } from './handles/prisma.ts';
+import { recognizeSequelizeTransaction } from './handles/sequelize.ts';
 import { isObjectOrFunction } from './handles/structure.ts';
 import { recognizeTypeOrmTransaction } from './handles/typeorm.ts';
 import type { TransactionHandle } from './transaction-handle.ts';
@@ -15,6 +18,9 @@ const recognizers: readonly ((candidate: object) => TransactionHandle | undefine
   recognizePostgresJsTransaction,
   recognizeKnexTransaction,
   recognizeTypeOrmTransaction,
+  recognizeSequelizeTransaction,
+  recognizeMikroOrmTransaction,
+  recognizePrismaTransaction,
 ];
 
 /** Undefined: no object of a kind that is known here. Runs nothing. */

@@ -13,8 +13,11 @@ export type TransactionWork = (tx: TransactionLike, query: RunStatement) => Prom
 export interface DriverKnowledge {
   /** Whether a transaction is open right now. Without it, the first event of a transaction takes a second statement. */
   readonly isOpen: boolean;
-  /** How a transaction ended: by itself, by the id that an event before remembered, or not at all. */
-  readonly end: 'itself' | 'by-an-event' | 'never';
+  /**
+   * How a transaction ended: by itself, by the id that an event before remembered, or not at all. `as-a-root`: what was its
+   * object is a root object again.
+   */
+  readonly end: 'itself' | 'by-an-event' | 'never' | 'as-a-root';
 }
 
 /** One client library, driven as its users drive it. */
@@ -44,6 +47,13 @@ export interface DrivenLibrary {
   readonly knows: DriverKnowledge;
   /** What `emit` refuses its object for a single connection with, where it has one. */
   readonly autocommitCode?: 'HW-EMIT-001' | 'HW-EMIT-004';
+}
+
+/** What `emit` refuses an event with that comes after the end of a transaction. */
+export function lateEventCode({ end }: DriverKnowledge, ending: TransactionEnding, hadEvents: boolean): string {
+  if (end === 'as-a-root') return 'HW-EMIT-001';
+  if (end === 'never' || (end === 'by-an-event' && !hadEvents)) return 'HW-EMIT-004';
+  return ending === 'commit' ? 'HW-EMIT-002' : 'HW-EMIT-003';
 }
 
 /** Rolls back the transaction of a library whose transactions are functions. */

@@ -1,8 +1,11 @@
 import { driveDrizzle, driveDrizzleOnPostgresJs } from './drivers/drizzle.ts';
 import { driveKnex } from './drivers/knex.ts';
 import { driveKysely, driveKyselyControlled } from './drivers/kysely.ts';
+import { driveMikroOrm, driveMikroOrmGlobal } from './drivers/mikro-orm.ts';
 import { drivePg } from './drivers/pg.ts';
 import { drivePostgresJs } from './drivers/postgres-js.ts';
+import { drivePrisma } from './drivers/prisma.ts';
+import { driveSequelize } from './drivers/sequelize.ts';
 import { driveTypeOrm, driveTypeOrmRunner } from './drivers/typeorm.ts';
 import type { DrivenLibrary, DriverKnowledge } from './transaction-driver.ts';
 
@@ -23,5 +26,9 @@ export const drivenLibraries: Readonly<Record<string, DrivenLibrary>> = {
   'Kysely, controlled': { open: driveKyselyControlled, knows: knowsEnd, autocommitCode: 'HW-EMIT-001' },
   Knex: { open: driveKnex, knows: { isOpen: false, end: 'never' } },
   TypeORM: { open: driveTypeOrm, knows: remembersEnd, autocommitCode: 'HW-EMIT-004' },
+  Sequelize: { open: driveSequelize, knows: knowsEnd },
+  MikroORM: { open: driveMikroOrm, knows: knowsEnd },
+  'MikroORM, global manager': { open: driveMikroOrmGlobal, knows: { isOpen: false, end: 'as-a-root' } },
+  Prisma: { open: drivePrisma, knows: knowsEnd },
   'TypeORM, query runner': { open: driveTypeOrmRunner, knows: remembersEnd, autocommitCode: 'HW-EMIT-004' },
 };
