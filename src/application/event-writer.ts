@@ -91,7 +91,7 @@ async function explainClosed(handle: TransactionHandle, knownXid: string | undef
 /** PostgreSQL keeps the outcome of a transaction id for a long time. Undefined when it cannot be had. */
 async function readRememberedEnd(handle: TransactionHandle, xid: string): Promise<TransactionEnd | undefined> {
   try {
-    const [row] = await (handle.queryAnywhere ?? handle.query)(transactionStatusStatement, [xid]);
+    const [row] = await handle.query(transactionStatusStatement, [xid]);
     if (row?.['status'] === 'committed') return 'committed';
     return row?.['status'] === 'aborted' ? 'rolled-back' : undefined;
   } catch (thrown) {

@@ -56,11 +56,6 @@ export interface TransactionHandle {
    * Rejects with the driver's own error; wrappers that quote the parameters are taken off.
    */
   query(text: string, parameters: readonly (string | null | Uint8Array)[]): Promise<readonly ResultRow[]>;
-  /**
-   * Runs one statement on any connection, for what is asked of a transaction that has ended. Absent: `query` does it, or
-   * nothing can.
-   */
-  readonly queryAnywhere?: TransactionHandle['query'];
   /** How the transaction ended, if that is what `thrown` by `query` says. */
   readEnd(thrown: unknown): TransactionEnd | undefined;
 }
@@ -106,7 +101,7 @@ export interface KnexTransactionLike {
 }
 
 /** `EntityManager` of TypeORM. Its type does not tell the one of a transaction from `dataSource.manager`; a `DataSource` does not fit. */
-export interface TypeOrmManagerLike {
+export interface TypeOrmTransactionLike {
   readonly query: AnyFunction;
   readonly transaction: AnyFunction;
   readonly withRepository: AnyFunction;
@@ -127,7 +122,7 @@ export interface SequelizeTransactionLike {
 }
 
 /** `EntityManager` of MikroORM. Its type does not tell the one of a transaction from `orm.em`. */
-export interface MikroOrmManagerLike {
+export interface MikroOrmTransactionLike {
   readonly transactional: AnyFunction;
   readonly isInTransaction: AnyFunction;
   readonly getTransactionContext: AnyFunction;
@@ -148,8 +143,8 @@ export type TransactionLike =
   | DrizzleTransactionLike
   | KyselyTransactionLike
   | KnexTransactionLike
-  | TypeOrmManagerLike
+  | TypeOrmTransactionLike
   | TypeOrmQueryRunnerLike
   | SequelizeTransactionLike
-  | MikroOrmManagerLike
+  | MikroOrmTransactionLike
   | PrismaTransactionLike;

@@ -43,10 +43,17 @@ export interface DriverOptions {
 /** A client library in one of the ways that its users begin transactions. */
 export interface DrivenLibrary {
   /** Opens it with a pool of its own. */
-  open(options: DriverOptions): TransactionDriver | Promise<TransactionDriver>;
+  open(options: DriverOptions): Promise<TransactionDriver>;
   readonly knows: DriverKnowledge;
   /** What `emit` refuses its object for a single connection with, where it has one. */
   readonly autocommitCode?: 'HW-EMIT-001' | 'HW-EMIT-004';
+  /** The entry whose library handles its connections: what their loss does is tried there. */
+  readonly connectionsOf?: string;
+  /**
+   * What a connection that is lost inside a transaction spoils for good: postgres.js throws where nobody can catch it
+   * (https://github.com/porsager/postgres/issues/1208), MikroORM never gives back a connection that could not roll back.
+   */
+  readonly lossSpoils?: 'the process' | 'a place in the pool';
 }
 
 /** What `emit` refuses an event with that comes after the end of a transaction. */

@@ -37,7 +37,6 @@ export function recognizeSequelizeTransaction(candidate: object): TransactionHan
       return isOuterFinished(candidate) ? 'not-in-transaction' : 'unknown';
     },
     query: (text, parameters) => executeText(sequelize, { text, parameters, transaction: isRoot ? null : candidate }),
-    queryAnywhere: (text, parameters) => executeText(sequelize, { text, parameters, transaction: null }),
     readEnd: readSequelizeEnd,
   };
 }

@@ -26,8 +26,7 @@ export function recognizeTypeOrmTransaction(candidate: object): TransactionHandl
 }
 
 function createHandle(queryable: TypeOrmQueryable, runner: TypeOrmRunner | undefined): TransactionHandle | undefined {
-  const dataSource = readDataSource(queryable);
-  if (dataSource === undefined) return undefined;
+  if (!isOfPostgres(queryable)) return undefined;
   return {
     kind: 'typeorm',
     isRoot: runner === undefined,
@@ -38,27 +37,22 @@ function createHandle(queryable: TypeOrmQueryable, runner: TypeOrmRunner | undef
       return runner !== undefined && !runner.isTransactionActive ? 'not-in-transaction' : 'unknown';
     },
     query: (text, parameters) => executeText(runner ?? queryable, text, parameters),
-    queryAnywhere: (text, parameters) => executeText(dataSource, text, parameters),
     readEnd: (thrown) =>
       thrown instanceof Error && thrown.name.endsWith('AlreadyReleasedError') ? 'ended' : undefined,
   };
 }
 
-/** The data source of a manager or a runner, or the object itself; undefined where it is none of PostgreSQL. */
-function readDataSource(queryable: TypeOrmQueryable): TypeOrmQueryable | undefined {
+/** By the options of the data source of a manager or a runner, or of the object itself. */
+function isOfPostgres(queryable: TypeOrmQueryable): boolean {
   // Before version 1 its name was `connection`.
-  const candidates: readonly unknown[] = [
+  const owners: readonly unknown[] = [
     Reflect.get(queryable, 'dataSource'),
     Reflect.get(queryable, 'connection'),
     queryable,
   ];
-  return candidates.find(isTypeOrmDataSource);
-}
-
-function isTypeOrmDataSource(candidate: unknown): candidate is TypeOrmRoot {
-  if (!isObject(candidate) || !hasFunction(candidate, 'createQueryRunner') || !hasFunction(candidate, 'query'))
-    return false;
-  return 'options' in candidate && isObject(candidate.options) && Reflect.get(candidate.options, 'type') === 'postgres';
+  const owner = owners.find((candidate) => isObject(candidate) && hasFunction(candidate, 'createQueryRunner'));
+  const options: unknown = isObject(owner) ? Reflect.get(owner, 'options') : undefined;
+  return isObject(options) && 'type' in options && options.type === 'postgres';
 }
 
 function isTypeOrmRunner(candidate: object): candidate is TypeOrmRunner {

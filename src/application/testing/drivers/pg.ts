@@ -6,6 +6,8 @@ import { type DriverOptions, StatementCounter, type TransactionDriver } from '..
 export function openPool({ url, connections = 2 }: DriverOptions): Pool {
   const pool = new Pool({ connectionString: url, max: connections });
   pool.on('error', () => undefined);
+  // While a client is lent, its errors are its own.
+  pool.on('connect', (client) => void client.on('error', () => undefined));
   return pool;
 }
 
