@@ -4,6 +4,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { CamelCasePlugin, CompiledQuery, Kysely, PostgresDialect } from 'kysely';
 import { Pool, type PoolClient } from 'pg';
+import { DataSource } from 'typeorm';
 import { z } from 'zod';
 
 import { skipReason } from '../../scripts/services/testing.ts';
@@ -45,6 +46,21 @@ describe('an event and the statements around it', { skip }, () => {
     await assertRefused(emit(client, events.noted, {}, { key: null }), 'HW-EMIT-004');
     await committed;
     assert.deepEqual(await stage.readEvents(), []);
+  });
+
+  it('is refused behind a COMMIT of TypeORM that was not awaited, although its runner still shows the transaction', async () => {
+    await using dataSource = await openDataSource(stage.applicationUrl);
+    const runner = dataSource.createQueryRunner();
+    await runner.startTransaction();
+    await runner.query('insert into public.orders select gen_random_uuid()::text');
+    const committed = runner.commitTransaction();
+    const emitted = outcomeOf(emit(runner, events.noted, {}, { key: null }));
+    assert.ok(runner.isTransactionActive);
+    await committed;
+    const outcome = await emitted;
+    await runner.release();
+    assert.equal((await stage.readEvents()).length, outcome === 'written' ? 1 : 0);
+    assert.match(outcome, /^HW-EMIT-00[24]$/);
   });
 
   it('is written behind a BEGIN that was sent and not awaited, although the client shows none yet', async () => {
@@ -227,6 +243,11 @@ for (const [name, library] of Object.entries(drivenLibraries)) {
       assert.deepEqual(rows, [{ id: 'lazy commit' }]);
     });
   });
+}
+
+async function openDataSource(url: string): Promise<DataSource & AsyncDisposable> {
+  const dataSource = await new DataSource({ type: 'postgres', url }).initialize();
+  return Object.assign(dataSource, { [Symbol.asyncDispose]: () => dataSource.destroy() });
 }
 
 function outcomeOf(emitted: Promise<unknown>): Promise<string> {

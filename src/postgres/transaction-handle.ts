@@ -7,7 +7,7 @@
  *   Kysely 0.29  `Transaction.isTransaction` is true; after the end its queries throw, naming how it ended.
  *   postgres.js 3  `sql.begin(tx => …)`: the tx alone has `savepoint`, what `sql.reserve()` gives has `release`, the root has
  *                `begin`. A tx kept after its end runs on its former connection, whoever has that by then.
- *   Knex 3       `isTransaction` is true of a transaction; `isCompleted()` turns true when COMMIT is sent, and later queries throw.
+ *   Knex 3       `isTransaction` is true of a transaction; once COMMIT is sent its queries throw, without saying how it ends.
  *   TypeORM 1    an EntityManager has a `queryRunner` in a transaction; its `isTransactionActive` turns false behind COMMIT.
  *   Sequelize 6  `Transaction.finished` is set when COMMIT or ROLLBACK is sent; later queries throw, naming it.
  *   MikroORM 7   `em.getTransactionContext()` is a transaction of Kysely, found through AsyncLocalStorage for the global `em`.

@@ -21,10 +21,7 @@ export function recognizeKnexTransaction(candidate: object): TransactionHandle |
     isRoot,
     isSingleTransaction: !isRoot,
     identity: candidate,
-    get transactionState() {
-      const isCompleted = hasFunction(candidate, 'isCompleted') && candidate.isCompleted() === true;
-      return isCompleted ? 'not-in-transaction' : 'unknown';
-    },
+    transactionState: 'unknown',
     query: (text, parameters) => executeText(candidate, text, parameters),
     readEnd: (thrown) =>
       thrown instanceof Error && thrown.message.startsWith('Transaction query already complete') ? 'ended' : undefined,

@@ -32,10 +32,7 @@ export function recognizeSequelizeTransaction(candidate: object): TransactionHan
     isRoot,
     isSingleTransaction: !isRoot,
     identity: candidate,
-    get transactionState() {
-      // Of its own end, Sequelize says how when it is asked to run something; of an outer one's, it says nothing.
-      return isOuterFinished(candidate) ? 'not-in-transaction' : 'unknown';
-    },
+    transactionState: 'unknown',
     query: (text, parameters) => executeText(sequelize, { text, parameters, transaction: isRoot ? null : candidate }),
     readEnd: readSequelizeEnd,
   };
@@ -49,17 +46,6 @@ function isSequelize(candidate: object): candidate is Sequelize {
 function isSequelizeTransaction(candidate: object): candidate is SequelizeTransaction {
   if (!hasFunction(candidate, 'commit') || !hasFunction(candidate, 'afterCommit')) return false;
   return 'sequelize' in candidate && isObject(candidate.sequelize) && isSequelize(candidate.sequelize);
-}
-
-function isOuterFinished(transaction: object): boolean {
-  for (let outer = parentOf(transaction); outer !== undefined; outer = parentOf(outer)) {
-    if ('finished' in outer && outer.finished !== undefined) return true;
-  }
-  return false;
-}
-
-function parentOf(transaction: object): object | undefined {
-  return 'parent' in transaction && isObject(transaction.parent) ? transaction.parent : undefined;
 }
 
 function readSequelizeEnd(thrown: unknown): TransactionEnd | undefined {
