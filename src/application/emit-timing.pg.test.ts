@@ -53,14 +53,13 @@ describe('an event and the statements around it', { skip }, () => {
     const runner = dataSource.createQueryRunner();
     await runner.startTransaction();
     await runner.query('insert into public.orders select gen_random_uuid()::text');
-    const committed = runner.commitTransaction();
+    const committed = runner.query('commit');
     const emitted = outcomeOf(emit(runner, events.noted, {}, { key: null }));
     assert.ok(runner.isTransactionActive);
     await committed;
-    const outcome = await emitted;
+    assert.equal(await emitted, 'HW-EMIT-004');
     await runner.release();
-    assert.equal((await stage.readEvents()).length, outcome === 'written' ? 1 : 0);
-    assert.match(outcome, /^HW-EMIT-00[24]$/);
+    assert.deepEqual(await stage.readEvents(), []);
   });
 
   it('is written behind a BEGIN that was sent and not awaited, although the client shows none yet', async () => {
