@@ -4,6 +4,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { CamelCasePlugin, CompiledQuery, Kysely, PostgresDialect } from 'kysely';
 import { Pool, type PoolClient } from 'pg';
+import { DataSource } from 'typeorm';
 import { z } from 'zod';
 
 import { skipReason } from '../../scripts/services/testing.ts';
@@ -12,6 +13,8 @@ import type { TransactionLike } from '../postgres/transaction-handle.ts';
 import { createEmitter } from './emit.ts';
 import { defineEvents } from './events.ts';
 import { createEventDatabase, type EventDatabase } from './testing/event-database.ts';
+import type { TransactionDriver } from './testing/transaction-driver.ts';
+import { drivenLibraries } from './testing/transaction-drivers.ts';
 
 const events = defineEvents({
   noted: z.object({}),
@@ -42,6 +45,20 @@ describe('an event and the statements around it', { skip }, () => {
     const committed = client.query('commit');
     await assertRefused(emit(client, events.noted, {}, { key: null }), 'HW-EMIT-004');
     await committed;
+    assert.deepEqual(await stage.readEvents(), []);
+  });
+
+  it('is refused behind a COMMIT of TypeORM that was not awaited, although its runner still shows the transaction', async () => {
+    await using dataSource = await openDataSource(stage.applicationUrl);
+    const runner = dataSource.createQueryRunner();
+    await runner.startTransaction();
+    await runner.query('insert into public.orders select gen_random_uuid()::text');
+    const committed = runner.query('commit');
+    const emitted = outcomeOf(emit(runner, events.noted, {}, { key: null }));
+    assert.ok(runner.isTransactionActive);
+    await committed;
+    assert.equal(await emitted, 'HW-EMIT-004');
+    await runner.release();
     assert.deepEqual(await stage.readEvents(), []);
   });
 
@@ -145,6 +162,99 @@ describe('an event and the statements around it', { skip }, () => {
     return (await stage.readEvents()).map((event) => event.key);
   }
 });
+
+for (const [name, library] of Object.entries(drivenLibraries)) {
+  describe(`events and transactions of ${name} that follow each other on one connection`, { skip }, () => {
+    let stage: EventDatabase;
+    let driver: TransactionDriver;
+    before(async () => {
+      stage = await createEventDatabase(18);
+      driver = await library.open({ url: stage.applicationUrl, connections: 1 });
+    });
+    after(async () => {
+      await driver[Symbol.asyncDispose]();
+      await stage[Symbol.asyncDispose]();
+    });
+    const isPostgresJs = name.endsWith('postgres.js');
+    const keys = async (): Promise<(string | null)[]> => (await stage.readEvents()).map((event) => event.key);
+
+    for (const hasRow of [true, false]) {
+      const place = hasRow ? 'behind a row' : 'as the first';
+      it(`an event that nobody awaited, ${place}, is part of the commit or refused`, async () => {
+        let emitted: Promise<string> | undefined;
+        await driver.run(async (tx, query) => {
+          if (hasRow) await query('insert into public.orders select gen_random_uuid()::text');
+          emitted = outcomeOf(emit(tx, events.noted, {}, { key: 'not awaited' }));
+        }, 'commit');
+        const outcome = String(await Promise.race([emitted, useConnection()]));
+        // Below postgres.js, a statement that comes as its transaction ends can be one that is never sent.
+        const outcomes = ['written', 'HW-EMIT-002', 'HW-EMIT-004', ...(isPostgresJs ? ['unanswered'] : [])];
+        assert.ok(outcomes.includes(outcome), outcome);
+        assert.deepEqual(await keys(), outcome === 'written' ? ['not awaited'] : []);
+      });
+
+      it(`an event that nobody awaited, ${place}, goes with the rollback`, async () => {
+        let emitted: Promise<string> | undefined;
+        await driver.run(async (tx, query) => {
+          if (hasRow) await query('insert into public.orders select gen_random_uuid()::text');
+          emitted = outcomeOf(emit(tx, events.noted, {}, { key: 'not awaited' }));
+        }, 'rollback');
+        await Promise.race([emitted, useConnection()]);
+        assert.deepEqual(await keys(), []);
+      });
+    }
+
+    /** Resolves when the connection, of which there is one, has served another transaction. */
+    async function useConnection(): Promise<string> {
+      await driver.run(async (_, query) => void (await query('select 1')), 'commit');
+      return 'unanswered';
+    }
+
+    it('the object of an ended transaction is refused while another one runs on its connection', async () => {
+      const ended = await driver.run(
+        async (tx) => void (await emit(tx, events.noted, {}, { key: 'in time' })),
+        'commit',
+      );
+      let late = 'never tried';
+      await driver.run(async (_, query) => {
+        await query('insert into public.orders select gen_random_uuid()::text');
+        late = await outcomeOf(emit(ended, events.noted, {}, { key: 'too late' }));
+      }, 'commit');
+      // Some objects stand for whatever transaction runs around the call: no mistake then.
+      const standsForTheSecond = library.knows.end === 'as-a-root' || name === 'pg';
+      if (standsForTheSecond) assert.equal(late, 'written');
+      else assert.match(late, /^HW-EMIT-00[24]$/);
+      assert.deepEqual(await keys(), standsForTheSecond ? ['in time', 'too late'] : ['in time']);
+    });
+
+    it('synchronous_commit = off changes nothing of what belongs together', async () => {
+      for (const ending of ['commit', 'rollback'] as const) {
+        await driver.run(async (tx, query) => {
+          await query('set local synchronous_commit = off');
+          await query(`insert into public.orders values ('lazy ${ending}')`);
+          await emit(tx, events.noted, {}, { key: `lazy ${ending}` });
+        }, ending);
+      }
+      // A commit that does wait: those before it are in the WAL then.
+      await stage.database.query(`insert into public.orders values ('flushed')`);
+      assert.deepEqual(await keys(), ['lazy commit']);
+      const rows = await stage.database.query(`select id from public.orders where id like 'lazy %'`);
+      assert.deepEqual(rows, [{ id: 'lazy commit' }]);
+    });
+  });
+}
+
+async function openDataSource(url: string): Promise<DataSource & AsyncDisposable> {
+  const dataSource = await new DataSource({ type: 'postgres', url }).initialize();
+  return Object.assign(dataSource, { [Symbol.asyncDispose]: () => dataSource.destroy() });
+}
+
+function outcomeOf(emitted: Promise<unknown>): Promise<string> {
+  return emitted.then(
+    () => 'written',
+    (error: unknown) => (error instanceof HeadwaterError ? error.code : `not ours: ${String(error)}`),
+  );
+}
 
 async function assertRefused(emitted: Promise<unknown>, code: string): Promise<void> {
   await assert.rejects(emitted, (error) => {

@@ -14,7 +14,8 @@ import { quoteQualified } from '../postgres/quote.ts';
  * A closed gate makes the setting, so that the same statement, sent again, finds it open inside a transaction block. Outside
  * of one the setting ends with the statement, and the gate stays closed.
  *
- * Names of columns are single words: a plugin of the query builder may rewrite others.
+ * Names of columns are single words: a plugin of the query builder may rewrite others. Parameters are texts (or bytes) and
+ * results are texts: what a library knows of other types does not matter then.
  */
 const gate = `gate as materialized (
   select case
@@ -31,7 +32,7 @@ const verdict = `open::text as written,
 
 /** $3 prefix, $4 content. Always transactional: nothing of it is decoded when the transaction rolls back. */
 export const emitMessageStatement: string = `with ${gate}
-select case when open then pg_catalog.pg_logical_emit_message(true, $3::text, $4::bytea) end as lsn,
+select case when open then pg_catalog.pg_logical_emit_message(true, $3::text, $4::bytea)::text end as lsn,
   ${verdict}
 from gate`;
 
@@ -57,12 +58,17 @@ export const outboxColumns: readonly { readonly name: string; readonly type: str
 /** Needs INSERT on the table and nothing else: no SELECT, no sequence. */
 export function emitOutboxStatement(schemaName: string): string {
   const names = outboxColumns.map((column) => column.name).join(', ');
-  const values = outboxColumns.map((column, index) => `$${index + 3}::${column.type}`).join(', ');
+  const values = outboxColumns.map((column, index) => placeholder(index + 3, column.type)).join(', ');
   return `with ${gate},
 written as (insert into ${quoteQualified(schemaName, 'outbox')} (${names}) select ${values} from gate where open)
 select ${verdict}
 from gate`;
 }
 
+/** A text in front of the cast: libraries that ask the server for the type of a parameter would rewrite a date or JSON. */
+function placeholder(number: number, type: string): string {
+  return type === 'bytea' ? `$${number}::bytea` : `$${number}::text::${type}`;
+}
+
 /** How the transaction of an earlier event ended. */
-export const transactionStatusStatement = 'select pg_catalog.pg_xact_status($1::xid8) as status';
+export const transactionStatusStatement = 'select pg_catalog.pg_xact_status($1::text::xid8) as status';

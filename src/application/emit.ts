@@ -187,6 +187,12 @@ const rootNames: Readonly<Record<TransactionHandle['kind'], string>> = {
   pg: 'a Pool of pg',
   drizzle: "Drizzle's database object",
   kysely: 'the Kysely object itself',
+  'postgres.js': 'the sql object of postgres.js itself',
+  knex: 'the Knex object itself',
+  typeorm: 'a DataSource of TypeORM, or an EntityManager without a transaction',
+  sequelize: 'the Sequelize object itself',
+  'mikro-orm': 'an EntityManager of MikroORM without a transaction',
+  prisma: 'the PrismaClient itself',
 };
 
 function nameClass(value: unknown): string {

@@ -1,14 +1,21 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 
+import type { EntityManager as MikroOrmManager, SqlEntityManager } from '@mikro-orm/postgresql';
 import type { NodePgDatabase, NodePgTransaction } from 'drizzle-orm/node-postgres';
+import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import type { Knex } from 'knex';
 import type { ControlledTransaction, Kysely, Transaction } from 'kysely';
 import type { Client, Pool, PoolClient } from 'pg';
+import type { ReservedSql, Sql, TransactionSql } from 'postgres';
+import type { Sequelize, Transaction as SequelizeTransaction } from 'sequelize';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { z } from 'zod';
 
 import type { Emit } from './emit.ts';
 import type { EventSchema } from './event-schema.ts';
 import { defineEvents, type EventInput, type EventPayload } from './events.ts';
+import type { PrismaClient, PrismaTransaction } from './testing/drivers/prisma-client.ts';
 
 /*
  * What the compiler refuses before anything runs. A line below `@ts-expect-error` that compiles is an error of the type check,
@@ -31,6 +38,21 @@ interface Objects {
   readonly kysely: Kysely<unknown>;
   readonly kyselyTx: Transaction<{ readonly orders: { readonly id: string } }>;
   readonly controlledTx: ControlledTransaction<unknown, ['inner']>;
+  readonly sql: Sql;
+  readonly sqlTx: TransactionSql<{ readonly point: string }>;
+  readonly reservedSql: ReservedSql;
+  readonly postgresJsDb: PostgresJsDatabase<Schema>;
+  readonly knex: Knex;
+  readonly knexTx: Knex.Transaction<Schema>;
+  readonly dataSource: DataSource;
+  readonly manager: EntityManager;
+  readonly runner: QueryRunner;
+  readonly sequelize: Sequelize;
+  readonly sequelizeTx: SequelizeTransaction;
+  readonly em: MikroOrmManager;
+  readonly sqlEm: SqlEntityManager;
+  readonly prisma: PrismaClient;
+  readonly prismaTx: PrismaTransaction;
 }
 
 export async function acceptsTransactions(emit: Emit, objects: Objects): Promise<void> {
@@ -45,6 +67,23 @@ export async function acceptsTransactions(emit: Emit, objects: Objects): Promise
     emit(tx, events['order.shipped'], { orderId: '1' }, { key: '1' }),
   );
   await objects.kysely.transaction().execute((tx) => emit(tx, events['order.shipped'], { orderId: '1' }, { key: '1' }));
+  await emit(objects.sqlTx, events['order.placed'], payload, { key: '1' });
+  await objects.sql.begin((tx) => tx.savepoint((inner) => emit(inner, events['order.placed'], payload, { key: '1' })));
+  await emit(objects.reservedSql, events['order.placed'], payload, { key: '1' });
+  await objects.postgresJsDb.transaction((tx) => emit(tx, events['order.placed'], payload, { key: '1' }));
+  await emit(objects.knexTx, events['order.placed'], payload, { key: '1' });
+  await objects.knex.transaction((tx) => emit(tx, events['order.placed'], payload, { key: '1' }));
+  await objects.dataSource.transaction((tx) => emit(tx, events['order.placed'], payload, { key: '1' }));
+  await emit(objects.runner, events['order.placed'], payload, { key: '1' });
+  await emit(objects.sequelizeTx, events['order.placed'], payload, { key: '1' });
+  await objects.sequelize.transaction((tx) => emit(tx, events['order.placed'], payload, { key: '1' }));
+  await objects.em.transactional((tx) => emit(tx, events['order.placed'], payload, { key: '1' }));
+  await emit(objects.prismaTx, events['order.placed'], payload, { key: '1' });
+  await objects.prisma.$transaction((tx) => emit(tx, events['order.placed'], payload, { key: '1' }));
+  // Only the run can refuse a manager outside of a transaction: its type is that of the one inside.
+  await emit(objects.em, events['order.placed'], payload, { key: '1' });
+  await emit(objects.sqlEm, events['order.placed'], payload, { key: '1' });
+  await emit(objects.manager, events['order.placed'], payload, { key: '1' });
 }
 
 export async function refusesRoots(emit: Emit, objects: Objects): Promise<void> {
@@ -58,6 +97,18 @@ export async function refusesRoots(emit: Emit, objects: Objects): Promise<void> 
   await emit(objects.drizzleDbWithSchema, event, payload, { key: '1' });
   // @ts-expect-error Kysely itself is no transaction
   await emit(objects.kysely, event, payload, { key: '1' });
+  // @ts-expect-error the root of postgres.js is no transaction
+  await emit(objects.sql, event, payload, { key: '1' });
+  // @ts-expect-error nor is Drizzle's on postgres.js
+  await emit(objects.postgresJsDb, event, payload, { key: '1' });
+  // @ts-expect-error Knex itself is no transaction
+  await emit(objects.knex, event, payload, { key: '1' });
+  // @ts-expect-error a data source of TypeORM is no transaction
+  await emit(objects.dataSource, event, payload, { key: '1' });
+  // @ts-expect-error Sequelize itself is no transaction
+  await emit(objects.sequelize, event, payload, { key: '1' });
+  // @ts-expect-error a PrismaClient is no transaction
+  await emit(objects.prisma, event, payload, { key: '1' });
   // @ts-expect-error nothing is no transaction
   await emit(undefined, event, payload, { key: '1' });
 }

@@ -1,4 +1,6 @@
+import { unreachable } from '../foundation/assert.ts';
 import { HeadwaterError } from '../foundation/error.ts';
+import { sqlStateOf } from '../postgres/connection-error.ts';
 import type { ResultRow, TransactionEnd, TransactionHandle } from '../postgres/transaction-handle.ts';
 import { transactionStatusStatement } from './emit.sql.ts';
 
@@ -54,13 +56,13 @@ async function runStatement(
     return await handle.query(text, parameters);
   } catch (thrown) {
     const end = handle.readEnd(thrown);
-    throw end === undefined ? toEmitError(thrown, mode) : endedTransaction(end);
+    throw end === undefined ? toEmitError(thrown, mode) : endedTransaction(handle, end);
   }
 }
 
 /** An error with a code of its own where PostgreSQL says that; else the driver's, so that retries on a SQLSTATE go on working. */
 function toEmitError(thrown: unknown, mode: 'message' | 'outbox'): unknown {
-  const sqlState = readSqlState(thrown);
+  const sqlState = sqlStateOf(thrown);
   if (sqlState === '25P02') return failedTransaction(thrown);
   if (sqlState === '42501') {
     return new HeadwaterError('HW-EMIT-013', `the role may not write events in mode ${mode}`, { cause: thrown });
@@ -78,17 +80,11 @@ function toEmitError(thrown: unknown, mode: 'message' | 'outbox'): unknown {
 /** No such table, column or schema. */
 const missingObjectStates: ReadonlySet<string> = new Set(['42P01', '42703', '3F000']);
 
-function readSqlState(thrown: unknown): string | undefined {
-  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
-}
-
 /** Which of the misuses left the gate closed. */
 async function explainClosed(handle: TransactionHandle, knownXid: string | undefined): Promise<HeadwaterError> {
   const end = knownXid === undefined ? undefined : await readRememberedEnd(handle, knownXid);
-  if (end !== undefined) return endedTransaction(end);
-  const message = handle.isSingleTransaction
-    ? `the ${handle.kind} transaction that emit was given has ended`
-    : 'no transaction is open on the connection that emit was given';
+  if (end !== undefined || handle.isSingleTransaction) return endedTransaction(handle, end ?? 'ended');
+  const message = 'no transaction is open on the connection that emit was given';
   return new HeadwaterError('HW-EMIT-004', message, { details: { kind: handle.kind } });
 }
 
@@ -104,10 +100,19 @@ async function readRememberedEnd(handle: TransactionHandle, xid: string): Promis
   }
 }
 
-function endedTransaction(end: TransactionEnd): HeadwaterError {
-  return end === 'committed'
-    ? new HeadwaterError('HW-EMIT-002', 'emit was called after the transaction had committed')
-    : new HeadwaterError('HW-EMIT-003', 'emit was called after the transaction had been rolled back');
+function endedTransaction({ kind }: TransactionHandle, end: TransactionEnd): HeadwaterError {
+  switch (end) {
+    case 'committed':
+      return new HeadwaterError('HW-EMIT-002', 'emit was called after the transaction had committed');
+    case 'rolled-back':
+      return new HeadwaterError('HW-EMIT-003', 'emit was called after the transaction had been rolled back');
+    case 'ended':
+      return new HeadwaterError('HW-EMIT-004', `the ${kind} transaction that emit was given has ended`, {
+        details: { kind },
+      });
+    default:
+      return unreachable(end);
+  }
 }
 
 function failedTransaction(cause?: unknown): HeadwaterError {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { toConnectionError } from './connection-error.ts';
+import { sqlStateOf, toConnectionError } from './connection-error.ts';
 
 function serverError(code: string, message = 'text of the server'): Error {
   return Object.assign(new Error(message), { code, severity: 'ERROR', detail: 'Key (id)=(planted-secret) exists' });
@@ -36,6 +36,13 @@ describe('errors of a connection', () => {
       assert.equal(toConnectionError(thrown, 'a statement').code, code);
     });
   }
+
+  test("the server's code is read where Prisma keeps it, and Prisma's own is not taken for one", () => {
+    const error = Object.assign(new Error('Raw query failed'), { code: 'P2010' });
+    assert.equal(sqlStateOf(error), undefined);
+    const meta = { driverAdapterError: { cause: { originalCode: '40001', kind: 'TransactionWriteConflict' } } };
+    assert.equal(sqlStateOf(Object.assign(error, { meta })), '40001');
+  });
 
   test('neither the detail of the server, which quotes rows, nor the driver error is passed on', () => {
     const error = toConnectionError(serverError('23505'), 'a statement');

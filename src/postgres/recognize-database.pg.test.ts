@@ -1,45 +1,37 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
-import { drizzle } from 'drizzle-orm/node-postgres';
-import { Kysely, PostgresDialect } from 'kysely';
-import { Client, Pool } from 'pg';
+import { Client } from 'pg';
 
 import { createTestDatabase, type TestDatabase } from '../../scripts/services/testing.ts';
+import type { TransactionDriver } from '../application/testing/transaction-driver.ts';
+import { drivenLibraries } from '../application/testing/transaction-drivers.ts';
 import { recognizeDatabaseHandle } from './recognize-database.ts';
 import { recognizeTransactionHandle } from './recognize-transaction.ts';
 import type { TransactionHandle } from './transaction-handle.ts';
 
-const roots: Readonly<Record<string, (pool: Pool) => unknown>> = {
-  pg: (pool) => pool,
-  drizzle: (pool) => drizzle(pool),
-  kysely: (pool) => new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) }),
-};
-
-for (const [kind, open] of Object.entries(roots)) {
-  describe(`the root object of ${kind}`, () => {
+for (const [name, library] of Object.entries(drivenLibraries)) {
+  describe(`the root object of ${name}`, () => {
     let database: TestDatabase;
-    let pool: Pool;
-    let root: unknown;
+    let driver: TransactionDriver;
 
     before(async () => {
       database = await createTestDatabase({});
-      await database.query('create table t (id integer primary key)');
-      pool = new Pool({ connectionString: database.url, max: 1 });
-      root = open(pool);
+      await database.query('create table t (id integer primary key, bytes bytea)');
+      driver = await library.open({ url: database.url, connections: 1 });
     });
 
     after(async () => {
-      await pool.end();
+      await driver[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();
     });
 
     const run = <Result>(work: (tx: TransactionHandle) => Promise<Result>) => {
-      const handle = recognizeDatabaseHandle(root);
-      assert.ok(handle !== undefined && handle.kind === kind);
+      const handle = recognizeDatabaseHandle(driver.root);
+      assert.ok(handle !== undefined);
       return handle.transaction({ isolationLevel: 'repeatable read', afterCommit: 'select 7::text as seven' }, (tx) => {
         const recognized = recognizeTransactionHandle(tx);
-        assert.ok(recognized !== undefined && !recognized.isRoot);
+        assert.ok(recognized !== undefined && !recognized.isRoot && recognized.kind === handle.kind);
         return work(recognized);
       });
     };
@@ -55,8 +47,8 @@ for (const [kind, open] of Object.entries(roots)) {
         return tx.query(`select current_setting('transaction_isolation') as level`, []);
       });
       assert.deepEqual(result, [{ level: 'repeatable read' }]);
-      assert.equal(commitTag, kind === 'pg' ? 'COMMIT' : undefined);
-      assert.deepEqual(behind, kind === 'pg' ? [{ seven: '7' }] : undefined);
+      assert.equal(commitTag, name === 'pg' ? 'COMMIT' : undefined);
+      assert.deepEqual(behind, name === 'pg' ? [{ seven: '7' }] : undefined);
       assert.equal(await countRows(), 1);
     });
 
@@ -73,9 +65,29 @@ for (const [kind, open] of Object.entries(roots)) {
       await run((tx) => tx.query('select 1', []));
     });
 
-    it('is told from a transaction', async () => {
-      await run(async () => undefined);
+    it('runs a statement outside of every transaction, with texts, nulls and bytes', async () => {
+      const handle = recognizeDatabaseHandle(driver.root);
+      const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
+      const parameters = ['9', bytes, null];
+      await handle?.query('insert into t select $1::text::integer, $2::bytea where $3::text is null', parameters);
+      const rows = await handle?.query(
+        `select id::text as id, encode(bytes, 'hex') as hex, $1::text as note from t where id::text = $2::text`,
+        [`it's ? "$2"`, '9'],
+      );
+      assert.deepEqual(
+        rows?.map((row) => ({ ...row })),
+        [{ id: '9', hex: Buffer.from(bytes).toString('hex'), note: `it's ? "$2"` }],
+      );
+      await database.query('delete from t where id = 9');
+    });
+
+    it('is told from a transaction and from a connection', async () => {
+      await driver.run(async (tx) => assert.equal(recognizeDatabaseHandle(tx), undefined), 'rollback');
       assert.equal(recognizeDatabaseHandle(new Client()), undefined);
+      await driver.autocommit?.(async (connection) => {
+        if (recognizeTransactionHandle(connection)?.isRoot === true) return;
+        assert.equal(recognizeDatabaseHandle(connection), undefined);
+      });
     });
   });
 }

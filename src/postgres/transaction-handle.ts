@@ -5,16 +5,34 @@
  *                byte of the last ReadyForQuery, so it is current only while no query is under way (`readyForQuery`).
  *   Drizzle 0.45 `db.transaction(tx => …)`: the tx alone has `rollback`; `session.client` is the pg client below it.
  *   Kysely 0.29  `Transaction.isTransaction` is true; after the end its queries throw, naming how it ended.
+ *   postgres.js 3  `sql.begin(tx => …)`: the tx alone has `savepoint`, what `sql.reserve()` gives has `release`, the root has
+ *                `begin`. A tx kept after its end runs on its former connection, whoever has that by then.
+ *   Knex 3       `isTransaction` is true of a transaction; once COMMIT is sent its queries throw, without saying how it ends.
+ *   TypeORM 1    an EntityManager has a `queryRunner` in a transaction; its `isTransactionActive` turns false behind COMMIT.
+ *   Sequelize 6  `Transaction.finished` is set when COMMIT or ROLLBACK is sent; later queries throw, naming it.
+ *   MikroORM 7   `em.getTransactionContext()` is a transaction of Kysely, found through AsyncLocalStorage for the global `em`.
+ *   Prisma 7     the tx of `prisma.$transaction(tx => …)` lacks `$connect`; after the end its queries throw, naming how it ended.
+ * None of these but pg sends a statement in the very turn of the call, so what its connection shows is stale when the
+ * statement arrives: all others say `unknown` of an open transaction and leave the proof to the statement itself.
  */
 
 /** Whose transaction object it is. */
-export type TransactionHandleKind = 'pg' | 'drizzle' | 'kysely';
+export type TransactionHandleKind =
+  | 'pg'
+  | 'postgres.js'
+  | 'drizzle'
+  | 'kysely'
+  | 'knex'
+  | 'typeorm'
+  | 'sequelize'
+  | 'mikro-orm'
+  | 'prisma';
 
 /** What the client itself knows at this moment. `unknown`: only the server can tell. */
 export type TransactionState = 'in-transaction' | 'not-in-transaction' | 'failed' | 'unknown';
 
-/** How a transaction ended. */
-export type TransactionEnd = 'committed' | 'rolled-back';
+/** How a transaction ended; `ended`: that it did, and the client does not say how. */
+export type TransactionEnd = 'committed' | 'rolled-back' | 'ended';
 
 /** A row of a result, by the names of its columns. */
 export type ResultRow = Readonly<Record<string, unknown>>;
@@ -63,5 +81,70 @@ export interface KyselyTransactionLike {
   readonly isTransaction: true;
 }
 
-/** What may be passed where a transaction is asked for. Pools and root objects do not fit this type. */
-export type TransactionLike = PgClientLike | DrizzleTransactionLike | KyselyTransactionLike;
+/** The `tx` of postgres.js's `sql.begin`, by what `sql` lacks. */
+export interface PostgresJsTransactionLike {
+  readonly unsafe: AnyFunction;
+  readonly savepoint: AnyFunction;
+}
+
+/** What `sql.reserve()` of postgres.js gives, by what `sql` lacks. */
+export interface PostgresJsReservedLike {
+  readonly unsafe: AnyFunction;
+  readonly release: AnyFunction;
+}
+
+/** `Knex.Transaction`, by what `Knex` lacks. */
+export interface KnexTransactionLike {
+  readonly raw: AnyFunction;
+  readonly executionPromise: object;
+  readonly isCompleted: AnyFunction;
+}
+
+/** `EntityManager` of TypeORM. Its type does not tell the one of a transaction from `dataSource.manager`; a `DataSource` does not fit. */
+export interface TypeOrmTransactionLike {
+  readonly query: AnyFunction;
+  readonly transaction: AnyFunction;
+  readonly withRepository: AnyFunction;
+}
+
+/** `QueryRunner` of TypeORM. */
+export interface TypeOrmQueryRunnerLike {
+  readonly query: AnyFunction;
+  readonly startTransaction: AnyFunction;
+  readonly isTransactionActive: boolean;
+}
+
+/** `Transaction` of Sequelize. */
+export interface SequelizeTransactionLike {
+  readonly commit: AnyFunction;
+  readonly rollback: AnyFunction;
+  readonly afterCommit: AnyFunction;
+}
+
+/** `EntityManager` of MikroORM. Its type does not tell the one of a transaction from `orm.em`. */
+export interface MikroOrmTransactionLike {
+  readonly transactional: AnyFunction;
+  readonly isInTransaction: AnyFunction;
+  readonly getTransactionContext: AnyFunction;
+}
+
+/** `Prisma.TransactionClient`, by what `PrismaClient` has more. */
+export interface PrismaTransactionLike {
+  readonly $queryRawUnsafe: AnyFunction;
+  readonly $executeRawUnsafe: AnyFunction;
+  readonly $connect?: never;
+}
+
+/** What may be passed where a transaction is asked for. Pools and root objects do not fit this type, where types can tell. */
+export type TransactionLike =
+  | PgClientLike
+  | PostgresJsTransactionLike
+  | PostgresJsReservedLike
+  | DrizzleTransactionLike
+  | KyselyTransactionLike
+  | KnexTransactionLike
+  | TypeOrmTransactionLike
+  | TypeOrmQueryRunnerLike
+  | SequelizeTransactionLike
+  | MikroOrmTransactionLike
+  | PrismaTransactionLike;

@@ -2,12 +2,8 @@ import type { OrmName, ProjectFacts } from './detect-project.ts';
 
 /*
  * The example that `headwater init` writes: a row and the event that tells of it, in one transaction of the client that the
- * project has. pg, Drizzle on node-postgres and Kysely go through `emit`. The others are given an INSERT into the outbox by
- * their own transaction: whatever that table takes is an event that every reader can read.
+ * project has, by `emit`.
  */
-
-/** How an example writes its event. */
-export type ExampleMode = 'emit' | 'outbox';
 
 /** The parts of an example that differ by client. */
 interface ExampleParts {
@@ -18,33 +14,20 @@ interface ExampleParts {
   readonly start: string | undefined;
 }
 
-/** Which way the example of a client takes. */
-export function exampleModeOf(orm: OrmName, project: Pick<ProjectFacts, 'drizzleDriver'>): ExampleMode {
-  if (orm === 'drizzle') return project.drizzleDriver === 'node-postgres' ? 'emit' : 'outbox';
-  return orm === 'pg' || orm === 'kysely' ? 'emit' : 'outbox';
-}
-
-/** The INSERT of an event, with the placeholders of a client for type, key and payload. */
-export function outboxInsert(type: string, key: string, payload: string, schemaName = 'headwater'): string {
-  return `insert into ${schemaName}.outbox (id, type, key, source, payload) values (gen_random_uuid(), ${type}, ${key}, 'main', convert_to(${payload}, 'UTF8'))`;
-}
-
 /** The text of the example. `fileName` is what it is started by. */
 export function exampleCode(
   orm: OrmName,
   project: Pick<ProjectFacts, 'drizzleDriver' | 'hasZod'>,
   fileName: string,
 ): string {
-  const mode = exampleModeOf(orm, project);
   const { imports, placeOrder, start } = partsOf(orm, project);
   const run =
     start === undefined ? 'Call placeOrder with your own client.' : `Run: node --env-file-if-exists=.env ${fileName}`;
-  const needs = mode === 'outbox' ? "\n * Needs Headwater's tables: `headwater migrate`." : '';
   return [
-    `/*\n * An example by \`headwater init\`, yours to change or delete: a row and the event that tells of it, in one transaction.\n * Both commit or neither; nothing is sent from here. ${run}${needs}\n */`,
-    `${start === undefined ? '' : `import { fileURLToPath } from 'node:url';\n`}${imports}${mode === 'emit' ? emitImports(project.hasZod) : ''}`,
+    `/*\n * An example by \`headwater init\`, yours to change or delete: a row and the event that tells of it, in one transaction.\n * Both commit or neither; nothing is sent from here. ${run}\n */`,
+    `${start === undefined ? '' : `import { fileURLToPath } from 'node:url';\n`}${imports}${emitImports(project.hasZod)}`,
     `export interface Order {\n  readonly id: string;\n  readonly total: string;\n}`,
-    ...(mode === 'emit' ? [eventsCode(project.hasZod)] : []),
+    eventsCode(project.hasZod),
     placeOrder,
     ...(start === undefined ? [] : [startCode(start)]),
   ]
@@ -101,7 +84,6 @@ function indent(text: string): string {
 const emitCall = `emit(TX, events['order.placed'], { orderId: order.id, total: order.total }, { key: order.id })`;
 const createTable = 'create table if not exists headwater_example (id text primary key, total text not null)';
 const insertRow = 'insert into headwater_example (id, total) values';
-const payload = 'JSON.stringify({ orderId: order.id, total: order.total })';
 const databaseUrl = `process.env['DATABASE_URL']`;
 
 function partsOf(orm: OrmName, project: Pick<ProjectFacts, 'drizzleDriver'>): ExampleParts {
@@ -161,31 +143,28 @@ await db.destroy();`,
   prisma: {
     imports: '',
     placeOrder: `/** What the example needs of a PrismaClient. */
-interface RawClient {
-  $executeRaw(query: TemplateStringsArray, ...values: unknown[]): Promise<number>;
+interface OrderClient {
+  $executeRawUnsafe(query: string, ...values: unknown[]): Promise<number>;
+  $queryRawUnsafe(query: string, ...values: unknown[]): Promise<unknown>;
 }
 
 export async function placeOrder(
-  prisma: { $transaction(run: (tx: RawClient) => Promise<void>): Promise<void> },
+  prisma: { $transaction(run: (tx: OrderClient) => Promise<void>): Promise<void> },
   order: Order,
 ): Promise<void> {
   await prisma.$transaction(async (tx) => {
     // … your own writes through tx, and the event beside them:
-    await tx.$executeRaw\`${outboxInsert('${"order.placed"}', '${order.id}', `\${${payload}}`)}\`;
+    await ${emitCall.replace('TX', 'tx')};
   });
 }`,
     start: undefined,
   },
   knex: {
-    imports: `import knex, { type Knex } from 'knex';`,
+    imports: `import knex, { type Knex } from 'knex';\n`,
     placeOrder: `export async function placeOrder(db: Knex, order: Order): Promise<void> {
   await db.transaction(async (tx) => {
     await tx('headwater_example').insert({ id: order.id, total: order.total });
-    await tx.raw("${outboxInsert('?', '?', '?')}", [
-      'order.placed',
-      order.id,
-      ${payload},
-    ]);
+    await ${emitCall.replace('TX', 'tx')};
   });
 }`,
     start: `const db = knex({ client: 'pg', connection: ${databaseUrl} ?? '' });
@@ -194,15 +173,11 @@ await placeOrder(db, order);
 await db.destroy();`,
   },
   typeorm: {
-    imports: `import { DataSource } from 'typeorm';`,
+    imports: `import { DataSource } from 'typeorm';\n`,
     placeOrder: `export async function placeOrder(dataSource: DataSource, order: Order): Promise<void> {
   await dataSource.transaction(async (manager) => {
     await manager.query('${insertRow} ($1, $2)', [order.id, order.total]);
-    await manager.query("${outboxInsert('$1', '$2', '$3')}", [
-      'order.placed',
-      order.id,
-      ${payload},
-    ]);
+    await ${emitCall.replace('TX', 'manager')};
   });
 }`,
     start: `const dataSource = new DataSource({ type: 'postgres', url: ${databaseUrl} ?? '' });
@@ -212,16 +187,12 @@ await placeOrder(dataSource, order);
 await dataSource.destroy();`,
   },
   sequelize: {
-    imports: `import { Sequelize } from 'sequelize';`,
+    imports: `import { Sequelize } from 'sequelize';\n`,
     placeOrder: `export async function placeOrder(sequelize: Sequelize, order: Order): Promise<void> {
   await sequelize.transaction(async (transaction) => {
     const row = [order.id, order.total];
     await sequelize.query('${insertRow} ($1, $2)', { bind: row, transaction });
-    const event = ['order.placed', order.id, ${payload}];
-    await sequelize.query("${outboxInsert('$1', '$2', '$3')}", {
-      bind: event,
-      transaction,
-    });
+    await ${emitCall.replace('TX', 'transaction')};
   });
 }`,
     start: `const sequelize = new Sequelize(${databaseUrl} ?? '', { dialect: 'postgres', logging: false });
@@ -230,15 +201,11 @@ await placeOrder(sequelize, order);
 await sequelize.close();`,
   },
   'mikro-orm': {
-    imports: `import { MikroORM, type SqlEntityManager } from '@mikro-orm/postgresql';`,
+    imports: `import { MikroORM, type SqlEntityManager } from '@mikro-orm/postgresql';\n`,
     placeOrder: `export async function placeOrder(em: SqlEntityManager, order: Order): Promise<void> {
   await em.transactional(async (tx) => {
     await tx.execute('${insertRow} (?, ?)', [order.id, order.total]);
-    await tx.execute("${outboxInsert('?', '?', '?')}", [
-      'order.placed',
-      order.id,
-      ${payload},
-    ]);
+    await ${emitCall.replace('TX', 'tx')};
   });
 }`,
     start: `const orm = await MikroORM.init({
@@ -253,11 +220,11 @@ await orm.close();`,
 };
 
 const drizzleOnPostgresJs: ExampleParts = {
-  imports: `import { sql } from 'drizzle-orm';\nimport { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';\nimport postgres from 'postgres';`,
+  imports: `import { sql } from 'drizzle-orm';\nimport { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';\nimport postgres from 'postgres';\n`,
   placeOrder: `export async function placeOrder(db: PostgresJsDatabase, order: Order): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.execute(sql\`${insertRow} (\${order.id}, \${order.total})\`);
-    await tx.execute(sql\`${outboxInsert('${"order.placed"}', '${order.id}', `\${${payload}}`)}\`);
+    await ${emitCall.replace('TX', 'tx')};
   });
 }`,
   start: `const client = postgres(${databaseUrl} ?? '');

@@ -4,8 +4,8 @@ import { describe, it } from 'node:test';
 import type { ServerFacts } from '../../capture/postgres/source/source-facts.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import { databaseObjectsVersion } from '../../postgres/database-objects.ts';
-import { detectProject, type OrmName, ormNames } from './detect-project.ts';
-import { exampleCode, exampleModeOf } from './example-code.ts';
+import { detectProject, ormNames } from './detect-project.ts';
+import { exampleCode } from './example-code.ts';
 import { planInitChecks, planInitFiles, planNextSteps } from './plan-init.ts';
 import { planSetupSql, type SetupNames } from './plan-setup-sql.ts';
 import type { DatabaseFacts } from './read-database.ts';
@@ -122,27 +122,11 @@ describe('the files that init writes', () => {
     assert.match(config?.content ?? '', /tables: \['public\.it\\'s\\\\'\]/);
   });
 
-  it('write through emit where emit knows the client, and into the outbox elsewhere', () => {
-    const modes = Object.fromEntries(ormNames.map((orm) => [orm, exampleModeOf(orm, project)])) as Record<
-      OrmName,
-      string
-    >;
-    assert.deepEqual(modes, {
-      pg: 'emit',
-      drizzle: 'emit',
-      kysely: 'emit',
-      prisma: 'outbox',
-      'mikro-orm': 'outbox',
-      typeorm: 'outbox',
-      sequelize: 'outbox',
-      knex: 'outbox',
-    });
-    assert.equal(exampleModeOf('drizzle', { drizzleDriver: 'postgres-js' }), 'outbox');
-    for (const orm of ormNames) {
-      const code = exampleCode(orm, project, 'x.mts');
-      assert.equal(code.includes('await emit('), modes[orm] === 'emit', orm);
-      assert.equal(code.includes('insert into headwater.outbox'), modes[orm] === 'outbox', orm);
-      assert.doesNotMatch(code, /HANDLE|\bTX\b/);
+  it('write their event through emit, in the transaction of the client', () => {
+    const drivers = [project, { ...project, drizzleDriver: 'postgres-js' as const }];
+    for (const code of ormNames.flatMap((orm) => drivers.map((facts) => exampleCode(orm, facts, 'x.mts')))) {
+      assert.match(code, /transaction[^]*await emit\((client|tx|manager|transaction), events\['order\.placed'\]/);
+      assert.doesNotMatch(code, /HANDLE|\bTX\b|outbox/);
     }
   });
 });
@@ -173,9 +157,6 @@ describe('what init says', () => {
       'start it: pnpm exec headwater run',
     ]);
     const steps = planNextSteps({ ...request, project, orm: 'knex', gitignore: 'node_modules\n' });
-    assert.match(
-      steps.join('\n'),
-      /npm install headwater pg[^]*npx headwater migrate[^]*add \.headwater\/ to \.gitignore/,
-    );
+    assert.match(steps.join('\n'), /npm install headwater pg[^]*add \.headwater\/ to \.gitignore/);
   });
 });

@@ -2,7 +2,7 @@ import type { SourceCheck } from '../../capture/source-check.ts';
 import { configNames } from '../load-config.ts';
 import type { PlannedFile } from '../new-files.ts';
 import type { OrmName, ProjectFacts } from './detect-project.ts';
-import { exampleCode, exampleModeOf } from './example-code.ts';
+import { exampleCode } from './example-code.ts';
 import type { DatabaseFacts } from './read-database.ts';
 import type { SetupSection } from './plan-setup-sql.ts';
 
@@ -67,7 +67,7 @@ export interface NextStepsRequest {
 
 /** What is left for the user, in order. Pure. */
 export function planNextSteps(request: NextStepsRequest): readonly string[] {
-  const { project, orm, database, sections, gitignore } = request;
+  const { project, database, sections, gitignore } = request;
   const run = runners[project.packageManager];
   const missing = [...(project.hasHeadwater ? [] : ['headwater']), ...(project.hasPg ? [] : ['pg'])];
   const steps: string[] = [];
@@ -77,8 +77,6 @@ export function planNextSteps(request: NextStepsRequest): readonly string[] {
   if (request.isUrlFromEnvFile)
     steps.push('load .env for the command too: DATABASE_URL stands there and not in the environment');
   if (sections.length > 0) steps.push(`run the SQL as an owner: ${run} headwater init --print-sql | psql URL`);
-  if (exampleModeOf(orm, project) === 'outbox')
-    steps.push(`the example writes to the outbox: ${run} headwater migrate`);
   if (gitignore !== undefined && !/^\/?\.headwater\/?\s*$/m.test(gitignore))
     steps.push('add .headwater/ to .gitignore');
   steps.push(`check it: ${run} headwater doctor`, `start it: ${run} headwater run`);

@@ -13,7 +13,7 @@ export interface CommandEnd {
 }
 
 const root = resolve(import.meta.dirname, '../../..');
-const packages = ['pg', 'drizzle-orm', 'kysely', 'zod'];
+const packages = ['pg', 'drizzle-orm', 'kysely', 'knex', 'typeorm', 'sequelize', '@mikro-orm', 'zod'];
 
 /** An empty directory of a user, in which `headwater` and some packages can be imported, and the command run. */
 export class CommandDirectory implements AsyncDisposable {

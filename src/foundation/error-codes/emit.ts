@@ -38,7 +38,7 @@ export const emitErrorCodes = {
   'HW-EMIT-006': {
     title: 'emit does not know this kind of transaction object',
     why: 'It is none of the recognised clients and query builders, so there is no way to write in its transaction.',
-    fix: 'Pass a pg client, the tx of a Drizzle transaction on node-postgres, or a Kysely transaction. `docs/how-to/emit.md` lists them.',
+    fix: 'Pass the transaction of pg, postgres.js, Drizzle, Kysely, Knex, Prisma, TypeORM, Sequelize or MikroORM, on PostgreSQL. `docs/how-to/emit.md` lists what each has.',
     policy: 'stop',
     exitCode: 2,
   },

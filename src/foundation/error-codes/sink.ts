@@ -199,7 +199,7 @@ export const sinkErrorCodes = {
   'HW-SINK-054': {
     title: 'context.once was given no open transaction',
     why: 'Outside the transaction of the effect, the deduplication row could stay without it, or the effect without the row.',
-    fix: 'Pass the transaction object of pg, Drizzle or Kysely in which the handler writes.',
+    fix: 'Pass the transaction object in which the handler writes, of a library that `docs/how-to/emit.md` lists.',
     policy: 'stop',
     exitCode: 2,
   },

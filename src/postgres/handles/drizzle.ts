@@ -1,7 +1,8 @@
 import type { DatabaseHandle, IsolationLevel } from '../database-handle.ts';
 import type { ResultRow, TransactionHandle } from '../transaction-handle.ts';
 import { isPgClient, readPgState } from './pg.ts';
-import { hasFunction, isObject, readRows } from './structure.ts';
+import { isPostgresJsConnection } from './postgres-js.ts';
+import { hasFunction, isObject, isObjectOrFunction, readRows } from './structure.ts';
 
 /** The part of Drizzle's `SQLWrapper` that `execute` asks for: an object that builds its own text. */
 interface DrizzleStatement {
@@ -17,12 +18,13 @@ interface DrizzleDatabase {
   ): Promise<Result>;
 }
 
-/** The `tx` of `db.transaction`, or the root object; undefined for a transaction of another driver than node-postgres. */
+/** The `tx` of `db.transaction`, or the root object; undefined for a transaction of another driver than these two. */
 export function recognizeDrizzleTransaction(candidate: object): TransactionHandle | undefined {
   if (!isDrizzle(candidate)) return undefined;
   const client: unknown = 'client' in candidate.session ? candidate.session.client : undefined;
   const isRoot = !hasFunction(candidate, 'rollback');
-  if (!isRoot && !(isObject(client) && isPgClient(client))) return undefined;
+  if (!isRoot && !(isObjectOrFunction(client) && (isPgClient(client) || isPostgresJsConnection(client))))
+    return undefined;
   return {
     kind: 'drizzle',
     isRoot,

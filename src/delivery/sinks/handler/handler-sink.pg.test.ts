@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { createTestDatabase, skipReason, type TestDatabase } from '../../../../scripts/services/testing.ts';
-import { transactionDrivers } from '../../../application/testing/transaction-drivers.ts';
+import { drivenLibraries } from '../../../application/testing/transaction-drivers.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { TransactionLike } from '../../../postgres/transaction-handle.ts';
 import { LaneStage } from '../../../testing/lane-stage.ts';
@@ -25,9 +25,9 @@ describe('context.once', { skip }, () => {
   const effects = async (): Promise<string[]> =>
     (await database.query<{ id: string }>('select id from effects order by id')).map(({ id }) => id);
 
-  for (const [name, openDriver] of Object.entries(transactionDrivers)) {
+  for (const [name, library] of Object.entries(drivenLibraries)) {
     test(`gives an effect in a transaction of ${name} once, although the handler dies after its commit`, async () => {
-      await using driver = openDriver({ url: database.urlOf('sink'), connections: 8 });
+      await using driver = await library.open({ url: database.urlOf('sink'), connections: 8 });
       await using stage = new LaneStage();
       const answers: boolean[] = [];
       let deaths = 2;
@@ -52,7 +52,7 @@ describe('context.once', { skip }, () => {
     });
 
     test(`takes the receipt of ${name} back with a rollback`, async () => {
-      await using driver = openDriver({ url: database.urlOf('sink'), connections: 8 });
+      await using driver = await library.open({ url: database.urlOf('sink'), connections: 8 });
       await using stage = new LaneStage();
       let rollbacks = 1;
       const sink = handlerSink({
@@ -77,13 +77,17 @@ describe('context.once', { skip }, () => {
     });
 
     test(`refuses everything of ${name} that is no open transaction, and notes nothing`, async () => {
-      await using driver = openDriver({ url: database.urlOf('sink'), connections: 8 });
+      await using driver = await library.open({ url: database.urlOf('sink'), connections: 8 });
       const attempts: ((once: (tx: TransactionLike) => Promise<boolean>) => Promise<void>)[] = [
         async (once) => void (await once(driver.root as TransactionLike)),
         async (once) => void (await once(await driver.run(async () => undefined, 'commit'))),
         async (once) => void (await once(await driver.run(async () => undefined, 'rollback'))),
-        (once) => driver.autocommit(async (connection) => void (await once(connection as TransactionLike))),
       ];
+      if (driver.autocommit !== undefined) {
+        attempts.push(async (once) =>
+          driver.autocommit?.(async (connection) => void (await once(connection as TransactionLike))),
+        );
+      }
       for (const attempt of attempts) {
         await using stage = new LaneStage();
         const sink = handlerSink({ name: 'mailer', handle: (_record, context) => attempt((tx) => context.once(tx)) });

@@ -2,6 +2,7 @@ import { HeadwaterError } from '../../../foundation/error.ts';
 import { sqlStateOf } from '../../../postgres/connection-error.ts';
 import { quoteQualified } from '../../../postgres/quote.ts';
 import { recognizeTransactionHandle } from '../../../postgres/recognize-transaction.ts';
+import type { TransactionEnd } from '../../../postgres/transaction-handle.ts';
 
 /** Whose deduplication rows these are. */
 export interface InboxConsumer {
@@ -20,7 +21,7 @@ export interface InboxConsumer {
  */
 export async function noteMessage(candidate: unknown, inbox: InboxConsumer, messageId: string): Promise<boolean> {
   const handle = recognizeTransactionHandle(candidate);
-  if (handle === undefined) throw refuse('the value is no transaction of pg, Drizzle or Kysely');
+  if (handle === undefined) throw refuse('the value is no transaction of a client library that is known here');
   if (handle.isRoot) throw refuse(`the ${handle.kind} object is a pool or a root object, not a transaction`);
   const state = handle.transactionState;
   if (state === 'not-in-transaction') throw refuse(`no transaction is open on the ${handle.kind} object`);
@@ -48,7 +49,7 @@ async function assertServerInTransaction(handle: {
   if (row === undefined || Reflect.get(row, 'state') !== 'open') throw refuse('no transaction is open');
 }
 
-function explain(thrown: unknown, inbox: InboxConsumer, end: 'committed' | 'rolled-back' | undefined): unknown {
+function explain(thrown: unknown, inbox: InboxConsumer, end: TransactionEnd | undefined): unknown {
   if (thrown instanceof HeadwaterError) return thrown;
   if (end !== undefined) return refuse(`the transaction is ${end} already`);
   const sqlState = sqlStateOf(thrown);

@@ -1,0 +1,74 @@
+import type { DatabaseHandle } from '../database-handle.ts';
+import type { ResultRow, TransactionHandle } from '../transaction-handle.ts';
+import { hasFunction, readRows } from './structure.ts';
+
+/** A query that waits until it is executed or awaited. */
+interface PostgresJsQuery extends PromiseLike<unknown> {
+  execute(): PromiseLike<unknown>;
+}
+
+interface PostgresJsSql {
+  unsafe(text: string, parameters: readonly unknown[], options: { readonly prepare: boolean }): PostgresJsQuery;
+}
+
+interface PostgresJsRoot extends PostgresJsSql {
+  begin<Result>(options: string, work: (transaction: unknown) => Promise<Result>): Promise<Result>;
+}
+
+/** The `tx` of `sql.begin` or of a savepoint, a reserved connection, or the root `sql`. */
+export function recognizePostgresJsTransaction(candidate: object): TransactionHandle | undefined {
+  if (!isPostgresJs(candidate)) return undefined;
+  return {
+    kind: 'postgres.js',
+    isRoot: !isPostgresJsConnection(candidate),
+    isSingleTransaction: hasFunction(candidate, 'savepoint'),
+    identity: candidate,
+    transactionState: 'unknown',
+    query: (text, parameters) => executeText(candidate, text, parameters),
+    readEnd: () => undefined,
+  };
+}
+
+/** What runs all its statements on one connection. */
+export function isPostgresJsConnection(candidate: object): boolean {
+  return isPostgresJs(candidate) && (hasFunction(candidate, 'savepoint') || hasFunction(candidate, 'release'));
+}
+
+function isPostgresJs(candidate: object): candidate is PostgresJsSql {
+  return typeof candidate === 'function' && hasFunction(candidate, 'unsafe') && hasFunction(candidate, 'typed');
+}
+
+/**
+ * The root `sql`. Reads nothing behind a commit: what `sql.reserve()` gives could, but has no `savepoint`, and is not what
+ * users of `sql.begin` know.
+ */
+export function recognizePostgresJsDatabase(candidate: object): DatabaseHandle | undefined {
+  if (!isPostgresJsRoot(candidate)) return undefined;
+  return {
+    kind: 'postgres.js',
+    query: (text, parameters) => executeText(candidate, text, parameters),
+    async transaction({ isolationLevel }, work) {
+      const result = await candidate.begin(
+        isolationLevel === undefined ? '' : `isolation level ${isolationLevel}`,
+        work,
+      );
+      return { result, commitTag: undefined, after: undefined };
+    },
+  };
+}
+
+function isPostgresJsRoot(candidate: object): candidate is PostgresJsRoot {
+  return isPostgresJs(candidate) && hasFunction(candidate, 'begin');
+}
+
+/**
+ * Prepared, unless the options of the client forbid it, as its tagged templates are: otherwise each statement with
+ * parameters takes two round trips.
+ */
+async function executeText(
+  sql: PostgresJsSql,
+  text: string,
+  parameters: readonly unknown[],
+): Promise<readonly ResultRow[]> {
+  return readRows(await sql.unsafe(text, parameters, { prepare: true }).execute());
+}
