@@ -1,5 +1,5 @@
 import { quoteQualified } from '../postgres/quote.ts';
-import { locationColumn, sourceFactColumns } from '../postgres/source-place.sql.ts';
+import { locationColumn, sourceMarkColumns } from '../postgres/source-place.sql.ts';
 import { outboxColumns } from './emit.sql.ts';
 
 /**
@@ -16,7 +16,7 @@ const isOpen = `coalesce(pg_catalog.current_setting('headwater.transaction', tru
  */
 const facts = `(${isOpen})::text as open,
   pg_catalog.pg_current_xact_id_if_assigned()::text as xid,
-  ${locationColumn}, ${sourceFactColumns}`;
+  ${locationColumn}, ${sourceMarkColumns}`;
 
 /** For a unit without events. */
 export const beforeCommitStatement: string = `select ${facts}`;
