@@ -45,9 +45,10 @@ export class KnownServers {
     const known = this.#facts.get(mark);
     if (known !== undefined) return known;
     const facts = readSourceFacts(await read());
-    if (facts === undefined) return undefined;
+    // Without a crash mark two servers could not be told apart by the next row.
+    if (facts === undefined || typeof crash !== 'string') return facts;
     if (this.#facts.size >= knownServersMax) this.#facts.clear();
-    this.#facts.set(`${facts.timeline.toString(16).toUpperCase().padStart(8, '0')} ${facts.crashMark}`, facts);
+    if (facts.crashMark === crash) this.#facts.set(mark, facts);
     return facts;
   }
 }
