@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { chown, mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -18,15 +18,18 @@ import { readFresh } from './read-fresh.ts';
 import { standbyReadyFor } from './standby-ready.ts';
 import { transact } from './transact.ts';
 
+/** A standby must not be smaller than its primary. */
+const limits = { max_connections: 20, max_wal_senders: 5, max_prepared_transactions: 5, max_worker_processes: 8 };
 const skip = await skipReason('privatePostgres18');
 
 describe('reads of a physical standby behind a version token', { skip }, () => {
   it('see the write once it is replayed, are told the lag before, and refuse tokens of other histories', async () => {
-    await using primary = await startScratchPostgres({ major: 18 });
+    await using primary = await startScratchPostgres({ major: 18, settings: limits });
     const pool = new Pool({ connectionString: primary.url });
+    pool.on('error', () => undefined);
     await using standby = await startStandby(primary, pool);
     const standbyPool = new Pool({ connectionString: standby.url, max: 1 });
-    for (const each of [pool, standbyPool]) each.on('error', () => undefined);
+    standbyPool.on('error', () => undefined);
     try {
       await pool.query('create table orders (id integer primary key)');
       for (let id = 1; id <= 50; id += 1) {
@@ -90,12 +93,19 @@ async function startStandby(primary: EmbeddedPostgres, pool: Pool): Promise<Embe
   const client = await pool.connect();
   try {
     await client.query(`select pg_backup_start('standby', true)`);
-    await promisify(execFile)('cp', ['-a', primary.directory, directory]);
+    await mkdir(directory, { recursive: true });
+    for (const part of ['data', 'superuser-password']) {
+      await promisify(execFile)('cp', ['-a', join(primary.directory, part), join(directory, part)]);
+    }
     const { rows } = await client.query<{ labelfile: string }>('select labelfile from pg_backup_stop(false)');
     const data = join(directory, 'data');
     await promisify(execFile)('rm', ['-f', join(data, 'postmaster.pid'), join(data, 'postmaster.opts')]);
-    await writeFile(join(data, 'backup_label'), rows[0]?.labelfile ?? '');
-    await writeFile(join(data, 'standby.signal'), '');
+    const { gid, uid } = await stat(data);
+    const files = { backup_label: rows[0]?.labelfile ?? '', 'standby.signal': '' };
+    for (const [name, content] of Object.entries(files)) {
+      await writeFile(join(data, name), content);
+      await chown(join(data, name), uid, gid);
+    }
   } finally {
     client.release();
   }
@@ -104,6 +114,6 @@ async function startStandby(primary: EmbeddedPostgres, pool: Pool): Promise<Embe
   return await startEmbeddedPostgres({
     directory,
     lifetime: 'scratch',
-    settings: { primary_conninfo: connection, hot_standby: 'on' },
+    settings: { ...limits, primary_conninfo: connection, hot_standby: 'on' },
   });
 }
