@@ -60,11 +60,9 @@ async function writeAndWait(waits: Waits): Promise<void> {
 const loaded: Waits = { lane: [], view: [] };
 const idle: Waits = { lane: [], view: [] };
 const loop = new OpenLoop({ url, table, ratePerSecond: Number(rate), seconds: Number(duration) });
-let isLoaded = true;
-const committing = loop.commitAll().finally(() => {
-  isLoaded = false;
-});
-while (isLoaded) await writeAndWait(loaded);
+const ended = new AbortController();
+const committing = loop.commitAll().finally(() => ended.abort());
+while (!ended.signal.aborted) await writeAndWait(loaded);
 await committing;
 for (let read = 0; read < idleReads; read += 1) await writeAndWait(idle);
 await pool.end();
