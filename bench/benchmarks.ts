@@ -9,6 +9,8 @@ import { latencyBenchmark } from './latency.ts';
 import { recoveryBenchmark } from './recovery.ts';
 import { sinksBenchmark } from './sinks.ts';
 import { snapshotBenchmark } from './snapshot.ts';
+import { tokensBenchmark } from './tokens.ts';
+import { transactBenchmark } from './transact.ts';
 
 /** Every benchmark by name. */
 export const benchmarks: readonly Benchmark[] = [
@@ -22,4 +24,6 @@ export const benchmarks: readonly Benchmark[] = [
   snapshotBenchmark,
   recoveryBenchmark,
   fanoutBenchmark,
+  transactBenchmark,
+  tokensBenchmark,
 ];

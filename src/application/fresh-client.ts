@@ -57,7 +57,10 @@ async function ask(
   let statusCode: number;
   let answer: Fields;
   try {
-    const response = await fetch(`${url.replace(/\/$/, '')}/fresh?${search}`, { headers, signal: signal ?? null });
+    const response = await fetch(`${url.replace(/\/$/, '')}/fresh?${search.toString()}`, {
+      headers,
+      signal: signal ?? null,
+    });
     statusCode = response.status;
     answer = toFields(await response.json());
   } catch (thrown) {

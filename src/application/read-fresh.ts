@@ -56,7 +56,7 @@ export async function readFresh<Value>(options: ReadFreshOptions<Value>): Promis
   const [preferred] = sources;
   if (token === undefined) return await answer(preferred.name, () => preferred.read());
   decodeVersionToken(token);
-  let refusal: unknown;
+  let refusal: unknown = new HeadwaterError('HW-TOKEN-005', 'no way of the policy leads to a store that could be read');
   for (const way of policy) {
     signal?.throwIfAborted();
     if (way === 'primary') {
@@ -69,7 +69,7 @@ export async function readFresh<Value>(options: ReadFreshOptions<Value>): Promis
     refusal = found.refusal;
   }
   signal?.throwIfAborted();
-  throw refusal ?? new HeadwaterError('HW-TOKEN-005', 'no way of the policy leads to a store that could be read');
+  throw refusal;
 }
 
 interface Found<Value> {

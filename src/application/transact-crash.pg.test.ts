@@ -38,12 +38,12 @@ for (const major of [15, 18] as const) {
         const before = await readCrash(direct);
         // PostgreSQL takes the end of any of its processes for a crash: it ends all, and recovers.
         process.kill(pids.rows[0]?.pid ?? assert.fail('nobody is in a transaction'), 'SIGKILL');
-        await waitUntil('PostgreSQL has recovered', () =>
+        const hasRecovered = (): Promise<boolean> =>
           readCrash(direct).then(
             (crash) => crash !== before,
             () => false,
-          ),
-        );
+          );
+        await waitUntil('PostgreSQL has recovered', hasRecovered, 90_000);
         // Others get the id that was in no log on the disk.
         await direct.query(`insert into orders (id) values ('theirs')`);
         proxy.release();

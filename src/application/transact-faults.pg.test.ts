@@ -4,8 +4,7 @@ import { inspect } from 'node:util';
 
 import { z } from 'zod';
 
-import { createTestDatabase, skipReason, type TestDatabase } from '../../scripts/services/testing.ts';
-import { startScratchPostgres } from '../../scripts/services/postgres.ts';
+import { skipReason } from '../../scripts/services/testing.ts';
 import { waitUntil } from '../../scripts/services/wait-until.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { FaultProxy, holdsText } from '../testing/fault-proxy.ts';

@@ -1,9 +1,9 @@
 import { quoteQualified } from '../postgres/quote.ts';
-import { locationColumn, sourceFactColumns } from '../postgres/source-place.sql.ts';
+import { locationColumn, sourceMarkColumns } from '../postgres/source-place.sql.ts';
 import { outboxColumns } from './emit.sql.ts';
 
-/*
- * A setting that SET LOCAL made is there until its transaction ends, whoever ends it: behind a COMMIT or ROLLBACK inside the
+/**
+ * Runs behind BEGIN. A setting that SET LOCAL made is there until its transaction ends, whoever ends it: behind a COMMIT or ROLLBACK inside the
  * callback it is gone. It is the one that `emit` looks for, so an event needs one statement then with every client.
  */
 export const markStatement = `set local headwater.transaction = 'open'`;
@@ -16,8 +16,9 @@ const isOpen = `coalesce(pg_catalog.current_setting('headwater.transaction', tru
  */
 const facts = `(${isOpen})::text as open,
   pg_catalog.pg_current_xact_id_if_assigned()::text as xid,
-  ${locationColumn}, ${sourceFactColumns}`;
+  ${locationColumn}, ${sourceMarkColumns}`;
 
+/** For a unit without events. */
 export const beforeCommitStatement: string = `select ${facts}`;
 
 /**

@@ -7,8 +7,8 @@ import { encodeVersionToken, type TokenEntry } from '../model/version-token.ts';
 import type { DatabaseHandle, TransactionRun } from '../postgres/database-handle.ts';
 import { recognizeDatabaseHandle } from '../postgres/recognize-database.ts';
 import { recognizeTransactionHandle } from '../postgres/recognize-transaction.ts';
-import { commitLocationStatement } from '../postgres/source-place.sql.ts';
-import { explainPlaceError, readSourceFacts, type SourceFacts, toTokenEntry } from '../postgres/source-place.ts';
+import { commitLocationStatement, sourcePlaceStatement } from '../postgres/source-place.sql.ts';
+import { explainPlaceError, KnownServers, type SourceFacts, toTokenEntry } from '../postgres/source-place.ts';
 import { isConflict, isDefiniteRefusal, readSqlState } from '../postgres/sql-state.ts';
 import { readLadder } from './boundary-ladder.ts';
 import { createEventPreparer, type PrepareEvent } from './emit.ts';
@@ -41,6 +41,7 @@ interface Settings {
   readonly clock: Clock;
   readonly random: Random;
   readonly defaults: Omit<TransactOptions, 'signal'>;
+  readonly servers: KnownServers;
 }
 
 /** Makes a `transact` of its own settings. Reads nothing and starts nothing. @throws HW-TRANSACT-013 */
@@ -51,6 +52,7 @@ export function createTransactor(options: TransactorOptions = {}): Transact {
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
     defaults: options.defaults ?? {},
+    servers: new KnownServers(),
   };
   resolveTransactOptions(settings.defaults);
   return (database, work, callOptions) => transactWith(settings, { database, work, options: callOptions ?? {} });
@@ -165,10 +167,9 @@ async function runWork<Database extends object, Result>(
     const result = await runUnit(database, () => work(tx as TransactionOf<Database>, unit));
     options.signal?.throwIfAborted();
     const { ids, row } = await events.writeLast(transaction);
-    const facts = readSourceFacts(row);
     if (row?.['open'] !== 'true') throw endedInside();
-    if (facts === undefined)
-      throw new HeadwaterError('HW-TOKEN-006', 'a standby commits nothing and gives no version token');
+    const facts = await settings.servers.find(row, async () => (await transaction.query(sourcePlaceStatement, []))[0]);
+    if (facts === undefined) throw new HeadwaterError('HW-TOKEN-006', 'a standby gives no version token');
     const xid = typeof row['xid'] === 'string' ? BigInt(row['xid']) : undefined;
     return { result, facts, xid, events: ids, before: toTokenEntry(row, facts, undefined) };
   } catch (thrown) {

@@ -12,7 +12,7 @@ interface Tables {
   readonly orders: { readonly id: string };
 }
 
-type Same<Left, Right> = (<T>() => T extends Left ? 1 : 2) extends <T>() => T extends Right ? 1 : 2 ? true : false;
+type Same<Left, Right> = [Left, Right] extends [Right, Left] ? true : false;
 type DrizzleTransaction = Parameters<Parameters<NodePgDatabase['transaction']>[0]>[0];
 
 /** Compiled, never run. */

@@ -12,11 +12,14 @@
 /** Null on a standby. Part of other statements. */
 export const locationColumn = `case when not pg_catalog.pg_is_in_recovery() then pg_catalog.pg_current_wal_insert_lsn()::text end as lsn`;
 
-/** What does not change from one commit to the next. Part of other statements. */
-export const sourceFactColumns = `case when not pg_catalog.pg_is_in_recovery()
+/** What tells one server from another, at the price of some function calls. Part of other statements. */
+export const sourceMarkColumns = `case when not pg_catalog.pg_is_in_recovery()
     then pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8) end as timeline,
+  extract(epoch from pg_catalog.pg_stat_get_bgwriter_stat_reset_time())::text as crash`;
+
+/** What never changes as long as the marks stay; reads a file. Part of other statements. */
+const sourceFactColumns = `${sourceMarkColumns},
   (select system_identifier::text from pg_catalog.pg_control_system()) as system,
-  extract(epoch from pg_catalog.pg_stat_get_bgwriter_stat_reset_time())::text as crash,
   pg_catalog.current_setting('wal_block_size') as block,
   pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size'))::text as segment`;
 

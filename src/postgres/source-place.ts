@@ -27,6 +27,32 @@ export function readSourceFacts(row: ResultRow | undefined): SourceFacts | undef
   };
 }
 
+/** Servers that were met; more of them than this are no pool of one primary. */
+const knownServersMax = 16;
+
+/**
+ * Remembers the facts of servers by their timeline and crash mark, which are cheap to ask: another system has another mark, to the
+ * microsecond, and the same server has the same facts as long as both stay.
+ */
+export class KnownServers {
+  readonly #facts = new Map<string, SourceFacts>();
+
+  /** The facts of the server that a row with `sourceMarkColumns` came from; undefined on a standby. Asks `read` once for each. */
+  async find(row: ResultRow | undefined, read: () => Promise<ResultRow | undefined>): Promise<SourceFacts | undefined> {
+    const { crash, timeline } = row ?? {};
+    if (typeof timeline !== 'string') return undefined;
+    const mark = `${timeline} ${String(crash)}`;
+    const known = this.#facts.get(mark);
+    if (known !== undefined) return known;
+    const facts = readSourceFacts(await read());
+    // Without a crash mark two servers could not be told apart by the next row.
+    if (facts === undefined || typeof crash !== 'string') return facts;
+    if (this.#facts.size >= knownServersMax) this.#facts.clear();
+    if (facts.crashMark === crash) this.#facts.set(mark, facts);
+    return facts;
+  }
+}
+
 /** What a token says of a place that was read behind a commit. @throws HW-TOKEN-006 on a standby */
 export function toTokenEntry(
   row: ResultRow | undefined,

@@ -1,4 +1,4 @@
-/*
+/**
  * How far a server has replayed the write-ahead log of its primary. The timeline of a standby is the newest that its control file
  * knows: that of the last restart point, and that up to which it must recover. Right behind a failover of the primary it may be one
  * behind until the standby writes its next restart point.

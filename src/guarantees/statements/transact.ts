@@ -188,6 +188,11 @@ export const versionTokenStatement: GuaranteeStatement = {
       heldBy: 'a version token > is refused whatever single character was changed, lost or added',
     },
     {
+      text: 'A physical standby is waited for in the same way, and refuses tokens of another timeline once it is promoted.',
+      heldBy:
+        'reads of a physical standby behind a version token > see the write once it is replayed, are told the lag before, and refuse tokens of other histories',
+    },
+    {
       text: "A client's token only rises.",
       heldBy:
         'a fetch handler with version tokens > gives a client a token that only rises, from request to request, whichever instance answers',
