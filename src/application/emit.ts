@@ -11,6 +11,7 @@ import {
 } from '../model/event-envelope.ts';
 import { recognizeTransactionHandle } from '../postgres/recognize-transaction.ts';
 import type { TransactionHandle, TransactionLike } from '../postgres/transaction-handle.ts';
+import { causeOf, type EventCause } from './event-cause.ts';
 import { emitMessageStatement, emitOutboxStatement } from './emit.sql.ts';
 import { encodePayload, validatePayload } from './event-payload.ts';
 import { type EventDefinition, type EventInput, isEventDefinition } from './events.ts';
@@ -30,9 +31,11 @@ export interface EmitOptions {
   readonly keyVersion?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly tenant?: string | undefined;
+  /** Default: in the transaction of an inbox, what the message belongs to. */
   readonly correlationId?: string | undefined;
+  /** Default: in the transaction of an inbox, the id of the message. */
   readonly causationId?: string | undefined;
-  /** W3C trace context. Default: what the emitter's `traceparent` gives. */
+  /** W3C trace context. Default: what the emitter's `traceparent` gives, else that of the message in the transaction of an inbox. */
   readonly traceparent?: string | undefined;
   /** A UUID in lower case. Default: a new version 7. */
   readonly id?: string | undefined;
@@ -121,7 +124,8 @@ async function emitWith(settings: EmitterSettings, call: EmitCall): Promise<Emit
   const definition = assertDefinition(call.event);
   const validated = validatePayload(definition, call.payload);
   const value: unknown = validated instanceof Promise ? await validated : validated;
-  const event = createEvent(settings, call.options, { definition, payload: encodePayload(definition, value) });
+  const options = withCause(settings, call.options, causeOf(handle.identity));
+  const event = createEvent(settings, options, { definition, payload: encodePayload(definition, value) });
   const mode = call.options.mode ?? settings.mode;
   const statement =
     mode === 'message'
@@ -164,6 +168,14 @@ function assertDefinition(event: unknown): EventDefinition {
 interface TypedPayload {
   readonly definition: EventDefinition;
   readonly payload: Uint8Array;
+}
+
+/** What the caller says goes before what the message says. */
+function withCause(settings: EmitterSettings, options: EmitOptions, cause: EventCause | undefined): EmitOptions {
+  if (cause === undefined) return options;
+  const { correlationId = cause.correlationId, causationId = cause.causationId } = options;
+  const traceparent = options.traceparent ?? settings.traceparent() ?? cause.traceparent;
+  return { ...options, correlationId, causationId, traceparent };
 }
 
 function createEvent(
