@@ -98,18 +98,18 @@ export const inboxErrorCodes = {
     policy: 'retry',
     exitCode: 7,
   },
-  'HW-INBOX-020': {
-    title: 'a consumer stopped',
-    why: 'The client, the broker or the database failed in a way that waiting does not mend.',
-    fix: 'The cause tells which; messages that were not acknowledged come again.',
-    policy: 'stop',
-    exitCode: 1,
-  },
   'HW-INBOX-021': {
     title: 'a consumer lost the connection to its broker',
     why: 'It connects again by itself; messages that were not acknowledged come again.',
     fix: 'Nothing, unless it goes on: then look at the broker and the network.',
     policy: 'retry',
     exitCode: 6,
+  },
+  'HW-INBOX-022': {
+    title: 'a message has headers of a version that this release does not read',
+    why: 'A newer Headwater sends beside this consumer. Its messages are neither guessed nor skipped.',
+    fix: 'Upgrade Headwater in the consumer, then start it again.',
+    policy: 'stop',
+    exitCode: 8,
   },
 } as const;
