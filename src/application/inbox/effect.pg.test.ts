@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { z } from 'zod';
 import { skipReason } from '../../../scripts/services/testing.ts';
@@ -176,8 +177,10 @@ describe('an effect outside the database', { skip }, () => {
         effect('slow', {
           kind: 'keyed',
           timeoutMs: 20,
-          call: (_input: undefined, { signal }: EffectCall) =>
-            new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+          call: async (_input: undefined, { signal }: EffectCall) => {
+            await once(signal, 'abort');
+            throw signal.reason;
+          },
         }),
         undefined,
       ),

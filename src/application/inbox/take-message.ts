@@ -195,7 +195,7 @@ function assertKept(rows: readonly ResultRow[]): void {
 
 function readKnownRow({ reply, reason, same, seen, state }: ResultRow): InboxResult<unknown> {
   if (same !== 'true') return { kind: 'mismatch' };
-  if (state === 'waiting') return { kind: 'early', seenVersion: BigInt(String(seen ?? '-1')) };
+  if (state === 'waiting') return { kind: 'early', seenVersion: BigInt(typeof seen === 'string' ? seen : -1) };
   if (state === 'parked') return { kind: 'parked', reason: String(reason) };
   return { kind: 'duplicate', reply: typeof reply === 'string' ? JSON.parse(reply) : undefined };
 }

@@ -7,7 +7,7 @@ import { OrderedTasks } from '../ordered-tasks.ts';
 import { runConnected, toLostConnection } from '../run-connected.ts';
 
 /** A record as the client gives it without deserializers. */
-export type KafkaRecord = Message<Buffer, Buffer, Buffer, Buffer>;
+export type KafkaRecord = Message;
 
 /** What `consumeKafka` takes. */
 export interface KafkaConsumerOptions extends ConsumerOptions {

@@ -97,7 +97,7 @@ function orderKey({ fields, properties }: ConsumeMessage): string {
 
 function toDelivery(message: ConsumeMessage, { queue, read = readMessage }: RabbitmqConsumerOptions): Delivery {
   const { content, fields, properties } = message;
-  const { messageId } = properties;
+  const messageId: unknown = properties.messageId;
   // A delivery tag is one of a channel, so what has no id is named by its bytes.
   const id =
     typeof messageId === 'string' && messageId !== '' ? messageId : createHash('sha256').update(content).digest('hex');

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -52,7 +53,8 @@ describe('the webhook receiver', { skip }, () => {
         .then((chunks: Buffer[]) => receive.take(request.headers, Buffer.concat(chunks)))
         .then(({ statusCode }) => response.writeHead(statusCode).end());
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const sink = (): ReturnType<typeof webhookSink> =>
       webhookSink({

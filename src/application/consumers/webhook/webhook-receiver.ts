@@ -65,7 +65,9 @@ const tooLarge: WebhookAnswer = { statusCode: 413, reason: 'the body is too larg
 async function readBody(request: Request, bytesMax: number): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body ?? []) {
+  const body: AsyncIterable<Uint8Array> | null = request.body;
+  if (body === null) return new Uint8Array();
+  for await (const chunk of body) {
     size += chunk.length;
     if (size > bytesMax) return undefined;
     chunks.push(chunk);
