@@ -17,13 +17,9 @@ export interface ReceiptScope {
  * $1 installation, $2 consumer, $3 message id, and values for `columns` from $4 on. Gives a row when the message was not there. A second
  * transaction with the same message waits for the end of the first one, so that never both get a row.
  */
-export function insertReceiptStatement(
-  schemaName: string,
-  columns: readonly string[] = [],
-  returning = '1 as noted',
-): string {
+export function insertReceiptStatement(schemaName: string, columns: readonly string[] = []): string {
   const names = ['installation', 'consumer', 'message_id', ...columns];
   const values = names.map((_, index) => `$${index + 1}`);
   return `insert into ${quoteQualified(schemaName, 'inbox')} (${names.join(', ')}) values (${values.join(', ')})
-on conflict (installation, consumer, message_id) do nothing returning ${returning}`;
+on conflict (installation, consumer, message_id) do nothing returning 1 as noted`;
 }

@@ -17,9 +17,7 @@ on conflict (installation, consumer, message_id) do update
 set state = excluded.state, reason = excluded.reason, held_at = pg_catalog.now()`,
     readHeld: `select h.envelope::text as envelope, pg_catalog.encode(h.content, 'base64') as content, h.key
 from ${held} h where ${oneMessage} and h.state <> 'discarded'`,
-    /** $4 what the setting is to hold. */
-    takeHeld: `delete from ${held} where ${oneMessage} and state <> 'discarded'
-returning pg_catalog.set_config('headwater.receipt', $4::text, false) as taken`,
+    takeHeld: `delete from ${held} where ${oneMessage} and state <> 'discarded' returning 1 as taken`,
     /** $4 the reason. The content goes, the row stays as the record of it. */
     discard: `update ${held} set state = 'discarded', reason = $4, content = null, held_at = pg_catalog.now()
 where ${oneMessage} and state <> 'discarded' returning key, version::text as version`,

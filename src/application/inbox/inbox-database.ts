@@ -1,13 +1,12 @@
 import { assertInvariant } from '../../foundation/assert.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
-import { type Random, systemRandom } from '../../foundation/random.ts';
 import { sqlStateOf } from '../../postgres/connection-error.ts';
 import type { DatabaseHandle } from '../../postgres/database-handle.ts';
 import { recognizeTransactionHandle } from '../../postgres/recognize-transaction.ts';
 import type { ResultRow, TransactionHandle } from '../../postgres/transaction-handle.ts';
 import { createConsumerStatements } from './consumer.sql.ts';
 import { createHeldStatements } from './held.sql.ts';
-import { committedReceiptStatement, createReceiptStatements } from './inbox.sql.ts';
+import { createReceiptStatements } from './inbox.sql.ts';
 
 type InboxStatements = ReturnType<typeof createReceiptStatements> &
   ReturnType<typeof createHeldStatements> &
@@ -20,34 +19,24 @@ export interface InboxTransaction {
   /** The library's own object, for the handler. */
   readonly own: unknown;
   readonly handle: TransactionHandle;
-  /** What `headwater.receipt` holds once this transaction has written a receipt. */
-  readonly mark: string;
   /** Runs a statement of ours. @throws HW-INBOX-007, or the driver's own error */
   run(text: string, parameters: Parameters): Promise<readonly ResultRow[]>;
-  /** From now on the transaction must be found committed, or `transaction` rejects. */
-  expectReceipt(): void;
 }
 
 /** The tables of the inboxes in one database, through the application's own client library. */
 export class InboxDatabase {
   readonly statements: InboxStatements;
-  /** Whether the answer to COMMIT tells by itself that it was one. */
-  readonly tellsCommit: boolean;
   readonly schemaName: string;
   readonly #handle: DatabaseHandle;
-  readonly #prefix: string;
-  #count = 0;
 
-  constructor(handle: DatabaseHandle, schemaName: string, random: Random = systemRandom) {
+  constructor(handle: DatabaseHandle, schemaName: string) {
     this.statements = {
       ...createReceiptStatements(schemaName),
       ...createHeldStatements(schemaName),
       ...createConsumerStatements(schemaName),
     };
-    this.tellsCommit = handle.kind === 'pg';
     this.schemaName = schemaName;
     this.#handle = handle;
-    this.#prefix = Array.from(random.bytes(12), (byte) => byte.toString(16).padStart(2, '0')).join('');
   }
 
   /** Runs one statement outside of every transaction. @throws HW-INBOX-007, or the driver's own error */
@@ -60,28 +49,18 @@ export class InboxDatabase {
   }
 
   /**
-   * Runs `work` in a transaction. Resolves once it has committed and, where a receipt was expected, that receipt with it.
-   * @throws HW-INBOX-009 when it did not, and whatever `work` or the driver throws
+   * Runs `work` in a transaction. Resolves once it has committed.
+   * @throws HW-INBOX-009 when COMMIT was answered by ROLLBACK, and whatever `work` or the driver throws
    */
   async transaction<Result>(work: (transaction: InboxTransaction) => Promise<Result>): Promise<Result> {
-    const mark = `${this.#prefix}-${(this.#count += 1)}`;
-    let isExpected = false;
-    const run = await this.#handle.transaction({ afterCommit: committedReceiptStatement }, (own) => {
+    // Nothing is read behind the commit.
+    const { commitTag, result } = await this.#handle.transaction({ afterCommit: '' }, (own) => {
       const handle = recognizeTransactionHandle(own);
       assertInvariant(handle !== undefined, 'a database handle begins transactions of a known kind');
-      return work({
-        own,
-        handle,
-        mark,
-        run: (text, parameters) => runIn(handle, text, parameters),
-        expectReceipt: () => void (isExpected = true),
-      });
+      return work({ own, handle, run: (text, parameters) => runIn(handle, text, parameters) });
     });
-    if (run.commitTag === 'ROLLBACK') throw uncommitted('PostgreSQL answered ROLLBACK to COMMIT');
-    if (isExpected && run.after !== undefined && run.after[0]?.['receipt'] !== mark) {
-      throw uncommitted('its receipt is not among what was committed');
-    }
-    return run.result;
+    if (commitTag === 'ROLLBACK') throw uncommitted('PostgreSQL answered ROLLBACK to COMMIT');
+    return result;
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { EventCause } from '../event-cause.ts';
 import { type EventSchema, formatIssuePath } from '../event-schema.ts';
@@ -40,6 +40,7 @@ export interface MessageContent {
 }
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
 const versionMax = 2n ** 63n - 1n;
 
 /** Checks id, sender, key, version and the form of the body. Pure. @throws HW-INBOX-004 with the name of the field */
@@ -51,7 +52,7 @@ export function identifyMessage(received: ReceivedMessage): IdentifiedMessage {
   const version = received.version === undefined ? undefined : readVersion(received.version);
   const content = readContent(received.body);
   const facts = JSON.stringify([received.type ?? null, key, version?.toString() ?? null, content.form]);
-  const fingerprint = createHash('sha256').update(facts).update('\n').update(content.bytes).digest();
+  const fingerprint = hash('sha256', Buffer.concat([encoder.encode(`${facts}\n`), content.bytes]), 'buffer');
   return { received, id, sender, key, version, content, fingerprint };
 }
 
@@ -98,7 +99,7 @@ function decodeContent({ id, content, received }: IdentifiedMessage): unknown {
     /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(received.contentType ?? 'application/json');
   if (!isJson) return content.bytes;
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(content.bytes));
+    return JSON.parse(decoder.decode(content.bytes));
   } catch {
     // The error of the parser quotes the content.
     throw new HeadwaterError('HW-INBOX-005', `the content of message "${id}" says that it is JSON and is not`, {

@@ -4,14 +4,7 @@ import { quoteQualified } from '../../postgres/quote.ts';
 /*
  * Everything runs in READ COMMITTED or above. $1 is the sender, $2 the consumer, $3 the message, where nothing else is said. Within a
  * transaction the row of the key is locked first, then the receipt, then the held row, so that no two of them wait for each other.
- *
- * `headwater.receipt` is a setting of the session that is set together with the receipt. Settings follow the transaction: read behind
- * the commit, it holds the value if and only if that transaction committed.
  */
-
-/** Read behind the COMMIT on the same connection. */
-export const committedReceiptStatement: string =
-  "select pg_catalog.current_setting('headwater.receipt', true) as receipt";
 
 /** One message. */
 export const oneMessage: string = 'installation = $1 and consumer = $2 and message_id = $3';
@@ -26,12 +19,8 @@ export function createReceiptStatements(
   const key = quoteQualified(schemaName, 'inbox_key');
   const held = quoteQualified(schemaName, 'inbox_held');
   return {
-    /** $4 fingerprint, $5 what the setting is to hold. Waits for another transaction that writes the same receipt. */
-    claim: insertReceiptStatement(
-      schemaName,
-      ['fingerprint'],
-      `pg_catalog.set_config('headwater.receipt', $5::text, false) as noted`,
-    ),
+    /** $4 fingerprint. Waits for another transaction that writes the same receipt. */
+    claim: insertReceiptStatement(schemaName, ['fingerprint']),
     /** $4 fingerprint. What is known of a message. */
     known: `select (r.fingerprint is null or r.fingerprint = $4::bytea)::text as same, r.reply::text as reply, h.state, h.reason,
   k.version::text as seen

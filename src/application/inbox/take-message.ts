@@ -61,9 +61,8 @@ export class MessageTransaction {
   async takeHeld(ready: ReadyMessage, handler: AnyHandler): Promise<Taken> {
     const order = await this.#lockOrder();
     if (order.verdict === 'early') return { result: { kind: 'early', seenVersion: order.seenVersion } };
-    const taken = await this.#run(this.#settings.database.statements.takeHeld, [this.#transaction.mark]);
+    const taken = await this.#run(this.#settings.database.statements.takeHeld, []);
     if (taken.length === 0) return { result: await this.#readOther() };
-    this.#transaction.expectReceipt();
     if (order.verdict === 'stale') return { result: stale(order) };
     return this.#execute(ready, handler, order);
   }
@@ -95,11 +94,17 @@ export class MessageTransaction {
     return { result: { kind: 'done', reply }, next: await this.#advance(order) };
   }
 
-  /** The reply as a duplicate will get it. Without one, looks whether the transaction is still ours where COMMIT does not tell. */
+  /**
+   * The reply as a duplicate will get it. The transaction must still be open and whole: where the client does not know that, the server is
+   * asked, because many libraries tell nobody that COMMIT was answered by ROLLBACK.
+   */
   async #keepReply(given: unknown): Promise<unknown> {
-    const { statements, tellsCommit } = this.#settings.database;
+    const { statements } = this.#settings.database;
+    const state = this.#transaction.handle.transactionState;
+    if (state === 'failed') throw uncommitted('a statement of the handler had failed');
+    if (state === 'not-in-transaction') throw uncommitted('the handler ended it');
     if (given === undefined) {
-      if (!tellsCommit) assertKept(await this.#run(statements.verify, []));
+      if (state === 'unknown') assertKept(await this.#run(statements.verify, []));
       return undefined;
     }
     const text = canonicalJson(given);
@@ -147,9 +152,7 @@ export class MessageTransaction {
 
   /** Writes the receipt. False: it is there already. */
   async #claim(): Promise<boolean> {
-    const { mark } = this.#transaction;
-    const rows = await this.#run(this.#settings.database.statements.claim, [this.#message.fingerprint, mark]);
-    if (rows.length > 0) this.#transaction.expectReceipt();
+    const rows = await this.#run(this.#settings.database.statements.claim, [this.#message.fingerprint]);
     return rows.length > 0;
   }
 

@@ -45,7 +45,8 @@ export const inboxStatement: GuaranteeStatement = {
     'a message from before the oldest receipt: parked, or with beyondRetention: execute taken perhaps a second time',
     'a message without sentAt cannot be seen to be that old',
     'a renamed consumer begins without receipts; a warning tells of a new name beside others',
-    'a handler that commits by itself in the middle: what it did before and after are two commits',
+    'a handler that commits and begins by itself in the middle: what it did before and after are two commits',
+    'a database that is restored from a backup is behind what was acknowledged: the broker must send again from before the backup, and receipts answer what is there already',
   ],
   cost: ['one insert per message; two statements more for an order, one for a reply', 'receipts for the retention'],
   claims: [
