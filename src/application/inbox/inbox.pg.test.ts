@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { z } from 'zod';
 import { skipReason } from '../../../scripts/services/testing.ts';
-import type { PgClientLike } from '../../postgres/transaction-handle.ts';
+import type { PgClientLike, TransactionLike } from '../../postgres/transaction-handle.ts';
 import { recognizeTransactionHandle } from '../../postgres/recognize-transaction.ts';
+import { createEmitter } from '../emit.ts';
+import { defineEvents } from '../events.ts';
 import { transactionDrivers } from '../testing/transaction-drivers.ts';
 import { inbox, type Inbox } from './inbox.ts';
 import type { InboxMessage } from './inbox-message.ts';
@@ -12,6 +14,9 @@ import { aMessage, dayMs, type InboxStage, openInboxStage } from './testing/inbo
 
 const skip = await skipReason('postgres18');
 const Order = z.object({ orderId: z.string() });
+const billed = defineEvents({ 'order.billed': Order })['order.billed'];
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+const ownTrace = '00-11111111111111111111111111111111-2222222222222222-01';
 type OrderMessage = InboxMessage<{ orderId: string }>;
 
 async function write(transaction: unknown, text: string): Promise<void> {
@@ -70,6 +75,42 @@ describe('an inbox', { skip }, () => {
       }
       assert.deepEqual(await stage.effects(), ['1']);
       assert.deepEqual(orders.counts, { done: 1, duplicate: 100, mismatch: 0, stale: 0, early: 0, parked: 0 });
+    });
+
+    test(`lets events in a transaction of ${name} follow from the message, unless they say otherwise`, async () => {
+      await using driver = openDriver({ url: stage.url, connections: 2 });
+      const emit = createEmitter({ mode: 'outbox' });
+      const orders = inbox(
+        'billing',
+        { db: driver.root, payload: Order, redeliveryMaxMs: dayMs },
+        async (tx, { payload }) => {
+          await emit(tx as TransactionLike, billed, payload, { key: null });
+          await emit(tx as TransactionLike, billed, payload, {
+            key: null,
+            correlationId: 'own',
+            causationId: 'own',
+            traceparent: ownTrace,
+          });
+        },
+      );
+      await stage.database.query('truncate headwater.outbox');
+      const visit = aMessage({ correlationId: 'visit 7', causationId: 'a click', traceparent });
+      const lone = aMessage();
+      await orders.receive(visit);
+      await orders.receive(lone);
+      const rows = await stage.database.query(
+        'select correlation_id, causation_id, traceparent from headwater.outbox order by ctid',
+      );
+      const own = { correlation_id: 'own', causation_id: 'own', traceparent: ownTrace };
+      assert.deepEqual(rows, [
+        { correlation_id: 'visit 7', causation_id: visit.id, traceparent },
+        own,
+        { correlation_id: lone.id, causation_id: lone.id, traceparent: null },
+        own,
+      ]);
+      await driver.run(async (tx) => void (await emit(tx, billed, { orderId: '1' }, { key: null })), 'commit');
+      const [last] = await stage.database.query('select causation_id from headwater.outbox order by ctid desc limit 1');
+      assert.deepEqual(last, { causation_id: null }, 'nothing is left of a message behind its transaction');
     });
 
     test(`is not taken in by a handler of ${name} that swallows an error of the database`, async () => {
