@@ -96,15 +96,10 @@ function orderKey({ fields, properties }: ConsumeMessage): string {
 }
 
 function toDelivery(message: ConsumeMessage, { queue, read = readMessage }: RabbitmqConsumerOptions): Delivery {
-  const { content, fields, properties } = message;
-  const messageId: unknown = properties.messageId;
-  // A delivery tag is one of a channel, so what has no id is named by its bytes.
-  const id =
-    typeof messageId === 'string' && messageId !== '' ? messageId : createHash('sha256').update(content).digest('hex');
-  return {
-    read: () => read(message),
-    raw: { id: `${queue}/${fields.routingKey}/${id}`.slice(-255), sender: 'rabbitmq', body: content },
-  };
+  const { content } = message;
+  // A delivery tag is one of a channel, and an id of others may be one of several messages: the bytes name what cannot be read.
+  const place = `${queue}/${createHash('sha256').update(content).digest('hex')}`.slice(-255);
+  return { read: () => read(message), raw: { id: place, sender: 'rabbitmq', body: content } };
 }
 
 function readMessage({ content, properties }: ConsumeMessage): ReceivedMessage {
