@@ -22,7 +22,7 @@ export const inboxBenchmark: Benchmark = {
     const client = new pg.Client({ connectionString: server.url });
     await client.connect();
     try {
-      await applyMigrations(async (text) => (await client.query(text)).rows);
+      await applyMigrations(async (text) => (await client.query<Readonly<Record<string, unknown>>>(text)).rows);
       await client.query('create table effects (order_id text not null, note text not null)');
       await client.query(
         'create table received (id text primary key, at timestamptz not null default now(), reply json)',
