@@ -12,6 +12,7 @@ export type {
 } from './delivery/sinks/kafka/kafka-options.ts';
 export {
   consumeKafka,
+  type KafkaConsumerClient,
   type KafkaConsumerOptions,
   type KafkaRecord,
 } from './application/consumers/kafka/consume-kafka.ts';

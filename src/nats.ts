@@ -8,5 +8,10 @@ export type {
   NatsSubject,
   NatsTls,
 } from './delivery/sinks/nats/nats-options.ts';
-export { consumeNats, type NatsConsumerOptions } from './application/consumers/nats/consume-nats.ts';
+export {
+  consumeNats,
+  type NatsConnectionClient,
+  type NatsConsumerOptions,
+  type NatsMessage,
+} from './application/consumers/nats/consume-nats.ts';
 export type { ConsumerOptions } from './application/consumers/consumer.ts';

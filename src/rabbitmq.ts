@@ -7,5 +7,11 @@ export type {
   RabbitmqSinkOptions,
   RabbitmqTls,
 } from './delivery/sinks/rabbitmq/rabbitmq-options.ts';
-export { consumeRabbitmq, type RabbitmqConsumerOptions } from './application/consumers/rabbitmq/consume-rabbitmq.ts';
+export {
+  consumeRabbitmq,
+  type RabbitmqChannel,
+  type RabbitmqConnection,
+  type RabbitmqConsumerOptions,
+  type RabbitmqMessage,
+} from './application/consumers/rabbitmq/consume-rabbitmq.ts';
 export type { ConsumerOptions } from './application/consumers/consumer.ts';

@@ -1,4 +1,3 @@
-import type { Consumer, Message } from '@platformatic/kafka';
 import type { Clock } from '../../../foundation/clock.ts';
 import type { ReceivedMessage } from '../../inbox/received-message.ts';
 import { type ConsumerOptions, type Delivery, resolveConsumerOptions, takeDelivery } from '../consumer.ts';
@@ -6,8 +5,31 @@ import { readHeadwaterMessage } from '../headwater-headers.ts';
 import { OrderedTasks } from '../ordered-tasks.ts';
 import { runConnected, toLostConnection } from '../run-connected.ts';
 
-/** A record as the client gives it without deserializers. */
-export type KafkaRecord = Message;
+/** A record as the client gives it without deserializers: `Message` of `@platformatic/kafka`. */
+export interface KafkaRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly key: Buffer;
+  readonly value: Buffer;
+  readonly headers: ReadonlyMap<Buffer, Buffer>;
+  commit(): void | Promise<void>;
+}
+
+/** What is asked of a `Consumer` of `@platformatic/kafka`. */
+export interface KafkaConsumerClient {
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  consume(options: {
+    topics: string[];
+    mode: 'committed';
+    fallbackMode: 'earliest' | 'latest';
+    autocommit: false;
+    isolationLevel: 1;
+    maxBytes: number;
+    highWaterMark: number;
+  }): Promise<AsyncIterable<KafkaRecord> & { close(): Promise<void> }>;
+  close(force: boolean): Promise<void>;
+}
 
 /** What `consumeKafka` takes. */
 export interface KafkaConsumerOptions extends ConsumerOptions {
@@ -15,7 +37,7 @@ export interface KafkaConsumerOptions extends ConsumerOptions {
    * Makes the client, with the brokers, group, TLS and login of yours and without deserializers: `() => new Consumer({ groupId,
    * clientId, bootstrapBrokers })`. Called again after the connection was lost for good; closed here.
    */
-  readonly connect: () => Consumer | Promise<Consumer>;
+  readonly connect: () => KafkaConsumerClient | Promise<KafkaConsumerClient>;
   readonly topics: readonly string[];
   /** Where a group without an offset begins. Default `earliest`. */
   readonly start?: 'earliest' | 'latest';
@@ -47,7 +69,11 @@ export async function consumeKafka(options: KafkaConsumerOptions): Promise<void>
   });
 }
 
-async function consumeOnce(consumer: Consumer, options: KafkaConsumerOptions, established: () => void): Promise<void> {
+async function consumeOnce(
+  consumer: KafkaConsumerClient,
+  options: KafkaConsumerOptions,
+  established: () => void,
+): Promise<void> {
   const settings = resolveConsumerOptions(options);
   const { inFlightMax, signal } = settings;
   const stream = await consumer.consume({

@@ -1,4 +1,4 @@
-import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
+import type { ConsumerMessages } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { ReceivedMessage } from '../../inbox/received-message.ts';
@@ -13,15 +13,30 @@ import { readHeadwaterMessage } from '../headwater-headers.ts';
 import { OrderedTasks } from '../ordered-tasks.ts';
 import { runConnected, toLostConnection } from '../run-connected.ts';
 
+/** A message as the client gives it: `JsMsg` of `@nats-io/jetstream`. */
+export interface NatsMessage {
+  readonly data: Uint8Array;
+  readonly headers?: { keys(): string[]; get(name: string): string } | undefined;
+  readonly seq: number;
+  readonly info: { readonly stream: string };
+  ack(): void;
+}
+
+/** What is asked of a `NatsConnection`, besides what `@nats-io/jetstream` asks of it. */
+export interface NatsConnectionClient {
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** What `consumeNats` takes. */
 export interface NatsConsumerOptions extends ConsumerOptions {
   /** Connects, with servers, TLS and login of yours: `() => connect({ servers })`. Called again after a loss; closed here. */
-  readonly connect: () => Promise<NatsConnection>;
+  readonly connect: () => Promise<NatsConnectionClient>;
   readonly stream: string;
   /** A durable consumer of that stream, with explicit acknowledgement. */
   readonly consumer: string;
   /** Reads messages that Headwater did not send. Default: by Headwater's headers. @throws HW-INBOX-004 for what cannot be read */
-  readonly read?: (message: JsMsg) => ReceivedMessage;
+  readonly read?: (message: NatsMessage) => ReceivedMessage;
 }
 
 /**
@@ -47,12 +62,13 @@ export async function consumeNats(options: NatsConsumerOptions): Promise<void> {
 }
 
 async function openConsumer(
-  connection: NatsConnection,
+  connection: NatsConnectionClient,
   { consumer: name, stream }: NatsConsumerOptions,
   { inFlightMax }: ConsumerSettings,
 ): Promise<ConsumerMessages> {
   const { jetstream } = await import('@nats-io/jetstream');
-  const consumer = await jetstream(connection).consumers.get(stream, name);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the declarations name no package that not all users have
+  const consumer = await jetstream(connection as NatsConnection).consumers.get(stream, name);
   const { config } = await consumer.info();
   if (config.ack_policy !== 'explicit') {
     const message = `the consumer "${name}" of stream "${stream}" acknowledges by "${config.ack_policy}", not explicitly`;
@@ -92,17 +108,17 @@ async function takeAll(
 }
 
 /** Messages without a key have no order. */
-function orderKey({ headers, seq }: JsMsg): string {
+function orderKey({ headers, seq }: NatsMessage): string {
   const key = headers?.get('headwater-key') ?? '';
   return key === '' ? `#${seq}` : `=${key}`;
 }
 
-function toDelivery(message: JsMsg, { read = readMessage }: NatsConsumerOptions): Delivery {
+function toDelivery(message: NatsMessage, { read = readMessage }: NatsConsumerOptions): Delivery {
   const { data, info, seq } = message;
   return { read: () => read(message), raw: { id: `${info.stream}/${seq}`, sender: 'nats', body: data } };
 }
 
-function readMessage({ data, headers }: JsMsg): ReceivedMessage {
+function readMessage({ data, headers }: NatsMessage): ReceivedMessage {
   const texts = (headers?.keys() ?? []).map((name) => [name, decode(headers?.get(name) ?? '')] as const);
   return readHeadwaterMessage(new Map(texts), { body: data });
 }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import type { ReceivedMessage } from '../../inbox/received-message.ts';
 import {
   type ConsumerOptions,
@@ -12,13 +11,44 @@ import { readHeadwaterMessage } from '../headwater-headers.ts';
 import { OrderedTasks } from '../ordered-tasks.ts';
 import { runConnected, toLostConnection } from '../run-connected.ts';
 
+/** A message as the client gives it: `ConsumeMessage` of amqplib. */
+export interface RabbitmqMessage {
+  readonly content: Buffer;
+  readonly fields: { readonly deliveryTag: number; readonly routingKey: string };
+  readonly properties: {
+    readonly headers: Readonly<Record<string, unknown>> | undefined;
+    readonly contentType: unknown;
+    readonly messageId: unknown;
+  };
+}
+
+/** What is asked of a `Channel` of amqplib. */
+export interface RabbitmqChannel {
+  on(event: 'error' | 'close', listener: (error?: unknown) => void): unknown;
+  prefetch(count: number): Promise<unknown>;
+  consume(
+    queue: string,
+    listener: (message: RabbitmqMessage | null) => void,
+  ): Promise<{ readonly consumerTag: string }>;
+  cancel(consumerTag: string): Promise<unknown>;
+  ack(message: RabbitmqMessage): void;
+  close(): Promise<void>;
+}
+
+/** What is asked of a `ChannelModel` of amqplib. */
+export interface RabbitmqConnection {
+  on(event: 'error' | 'close', listener: (error?: unknown) => void): unknown;
+  createChannel(): Promise<RabbitmqChannel>;
+  close(): Promise<void>;
+}
+
 /** What `consumeRabbitmq` takes. */
 export interface RabbitmqConsumerOptions extends ConsumerOptions {
   /** Connects, with nodes, TLS and login of yours: `() => amqplib.connect(url)`. Called again after a loss; closed here. */
-  readonly connect: () => Promise<ChannelModel>;
+  readonly connect: () => Promise<RabbitmqConnection>;
   readonly queue: string;
   /** Reads messages that Headwater did not send. Default: by Headwater's headers. @throws HW-INBOX-004 for what cannot be read */
-  readonly read?: (message: ConsumeMessage) => ReceivedMessage;
+  readonly read?: (message: RabbitmqMessage) => ReceivedMessage;
 }
 
 /**
@@ -55,7 +85,7 @@ interface Taking {
   readonly lost: PromiseWithResolvers<never>;
 }
 
-async function takeAll(channel: Channel, { lost, options, settings }: Taking): Promise<void> {
+async function takeAll(channel: RabbitmqChannel, { lost, options, settings }: Taking): Promise<void> {
   const { inFlightMax, signal } = settings;
   const tasks = new OrderedTasks(inFlightMax);
   const stopped = Promise.withResolvers<void>();
@@ -79,7 +109,11 @@ async function takeAll(channel: Channel, { lost, options, settings }: Taking): P
   }
 }
 
-async function takeOne(channel: Channel, message: ConsumeMessage, { options, settings }: Taking): Promise<void> {
+async function takeOne(
+  channel: RabbitmqChannel,
+  message: RabbitmqMessage,
+  { options, settings }: Taking,
+): Promise<void> {
   if (settings.signal.aborted) return;
   await takeDelivery(settings, toDelivery(message, options));
   try {
@@ -90,19 +124,19 @@ async function takeOne(channel: Channel, message: ConsumeMessage, { options, set
 }
 
 /** Messages without a key have no order. */
-function orderKey({ fields, properties }: ConsumeMessage): string {
+function orderKey({ fields, properties }: RabbitmqMessage): string {
   const key: unknown = properties.headers?.['headwater-key'];
   return typeof key === 'string' ? `=${key}` : `#${fields.deliveryTag}`;
 }
 
-function toDelivery(message: ConsumeMessage, { queue, read = readMessage }: RabbitmqConsumerOptions): Delivery {
+function toDelivery(message: RabbitmqMessage, { queue, read = readMessage }: RabbitmqConsumerOptions): Delivery {
   const { content } = message;
   // A delivery tag is one of a channel, and an id of others may be one of several messages: the bytes name what cannot be read.
   const place = `${queue}/${createHash('sha256').update(content).digest('hex')}`.slice(-255);
   return { read: () => read(message), raw: { id: place, sender: 'rabbitmq', body: content } };
 }
 
-function readMessage({ content, properties }: ConsumeMessage): ReceivedMessage {
+function readMessage({ content, properties }: RabbitmqMessage): ReceivedMessage {
   const headers = new Map<string, string>();
   for (const [name, value] of Object.entries(properties.headers ?? {})) {
     if (typeof value === 'string') headers.set(name, value);
