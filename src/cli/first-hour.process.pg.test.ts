@@ -8,6 +8,7 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate } from 'drizzle-orm/node-postgres/migrator';
 
 import { createTestDatabase, skipReason, type TestDatabase } from '../../scripts/services/testing.ts';
+import { databaseObjectsVersion } from '../postgres/database-objects.ts';
 import { detectProject, type OrmName, ormNames } from './init/detect-project.ts';
 import { exampleCode } from './init/example-code.ts';
 import { CommandDirectory, type CommandEnd } from './testing/command-directory.ts';
@@ -272,9 +273,9 @@ for (const major of [15, 18] as const) {
         [
           `absent slot headwater_${database.name}`,
           'keep publication headwater',
-          'drop table headwater.inbox',
-          'drop table headwater.outbox',
-          'drop table headwater.schema_version',
+          ...['inbox', 'inbox_consumer', 'inbox_effect', 'inbox_held', 'inbox_key', 'outbox', 'schema_version'].map(
+            (table) => `drop table headwater.${table}`,
+          ),
           'keep schema headwater',
         ],
       );
@@ -314,7 +315,10 @@ for (const major of [15, 18] as const) {
       await migrate(drizzle({ client }), { migrationsFolder });
       const words = ['sql', 'objects', '--format', 'drizzle', '--out', 'drizzle', '--json'];
       assert.deepEqual(reportOf(await directory.headwater(words)).files, [
-        { path: '0001_headwater_1.sql', action: 'created' },
+        ...Array.from({ length: databaseObjectsVersion }, (_, index) => ({
+          path: `${String(index + 1).padStart(4, '0')}_headwater_${index + 1}.sql`,
+          action: 'created',
+        })),
         { path: 'meta/_journal.json', action: 'updated' },
       ]);
       await migrate(drizzle({ client }), { migrationsFolder });
@@ -329,8 +333,8 @@ for (const major of [15, 18] as const) {
         await using directory = await CommandDirectory.open();
         const words = ['sql', 'objects', '--format', format, '--out', 'migrations', '--json'];
         const { files } = reportOf(await directory.headwater(words));
-        const path = files.find((file) => file.path.endsWith('.sql'))?.path ?? '';
-        await database.query(await directory.read(`migrations/${path}`));
+        const paths = files.map(({ path }) => path).filter((path) => path.endsWith('.sql'));
+        for (const path of paths) await database.query(await directory.read(`migrations/${path}`));
         const status = await directory.headwater(['migrate', '--status', '--url', database.url]);
         assert.equal(status.code, 0, status.stdout);
         assert.deepEqual(reportOf(await directory.headwater(words)).files, []);

@@ -6,6 +6,7 @@ import { embeddedErrorCodes } from './error-codes/embedded.ts';
 import { emitErrorCodes } from './error-codes/emit.ts';
 import { eventsErrorCodes } from './error-codes/events.ts';
 import { fileErrorCodes } from './error-codes/file.ts';
+import { inboxErrorCodes } from './error-codes/inbox.ts';
 import { internalErrorCodes } from './error-codes/internal.ts';
 import { journalErrorCodes } from './error-codes/journal.ts';
 import { kafkaErrorCodes } from './error-codes/kafka.ts';
@@ -46,6 +47,7 @@ export type ErrorCode =
   | keyof typeof eventsErrorCodes
   | keyof typeof transactErrorCodes
   | keyof typeof tokenErrorCodes
+  | keyof typeof inboxErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
   | keyof typeof setupErrorCodes
@@ -74,6 +76,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...eventsErrorCodes,
   ...transactErrorCodes,
   ...tokenErrorCodes,
+  ...inboxErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,
   ...setupErrorCodes,

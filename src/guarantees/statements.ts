@@ -1,6 +1,7 @@
 import type { GuaranteeStatement } from '../model/guarantee.ts';
 import { captureStatement } from './statements/capture.ts';
 import { adoptedOutboxStatement, emitMessageStatement, emitOutboxStatement } from './statements/emit.ts';
+import { consumersStatement, effectStatement, inboxStatement } from './statements/inbox.ts';
 import { journalStatement } from './statements/journal.ts';
 import { fileStatement } from './statements/sink-file.ts';
 import { natsStatement } from './statements/sink-nats.ts';
@@ -33,4 +34,7 @@ export const statements: readonly GuaranteeStatement[] = [
   parkingStatement,
   viewStatement,
   versionTokenStatement,
+  inboxStatement,
+  consumersStatement,
+  effectStatement,
 ];

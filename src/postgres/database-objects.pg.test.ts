@@ -140,7 +140,19 @@ for (const major of [15, 18] as const) {
           'select version from headwater.schema_version',
           'update public.outbox set published = true where id is null',
         ],
-        [names.application]: [message, outbox],
+        [names.application]: [
+          message,
+          outbox,
+          inbox,
+          'select * from headwater.inbox',
+          'delete from headwater.inbox',
+          ...['consumer', 'key', 'held', 'effect'].flatMap((name) => [
+            `select * from headwater.inbox_${name}`,
+            `delete from headwater.inbox_${name}`,
+            `update headwater.inbox_${name} set consumer = consumer`,
+            `insert into headwater.inbox_${name} select * from headwater.inbox_${name} where false`,
+          ]),
+        ],
         [names.sink]: [inbox, 'select * from headwater.inbox', 'delete from public.copy', 'truncate public.copy'],
       };
       const statements = [...new Set(Object.values(allowed).flat())];
@@ -149,7 +161,7 @@ for (const major of [15, 18] as const) {
         'delete from headwater.outbox',
         'select payload from public.outbox',
       );
-      statements.push('delete from public.outbox', 'delete from headwater.inbox', 'create table headwater.mine ()');
+      statements.push('delete from public.outbox', 'create table headwater.mine ()');
       for (const [role, own] of Object.entries(allowed)) {
         for (const statement of statements) {
           assert.equal(await mayRun(database, role, statement), own.includes(statement), `${role}: ${statement}`);

@@ -77,8 +77,68 @@ const firstMigration: Migration = {
   },
 };
 
+/*
+ * What `inbox` keeps beside its receipts. The new columns are null in the receipts of handlers, which an older release goes on
+ * writing, so that both work side by side. Every row is of a consumer and of the installation that the message came from.
+ */
+const inboxMigration: Migration = {
+  version: 2,
+  compatibility: 'compatible',
+  summary: 'replies, order, held messages and external effects of inboxes',
+  statements(schemaName) {
+    const schema = quoteIdentifier(schemaName);
+    return [
+      `alter table ${schema}.inbox add column fingerprint bytea, add column reply json`,
+      `create index inbox_received on ${schema}.inbox (consumer, received_at)`,
+      `create table ${schema}.inbox_consumer (
+  consumer text primary key,
+  retention_ms bigint not null,
+  removed_before timestamptz not null default '-infinity',
+  first_seen_at timestamptz not null default now()
+)`,
+      `create table ${schema}.inbox_key (
+  installation text not null,
+  consumer text not null,
+  key text not null,
+  version bigint not null,
+  primary key (installation, consumer, key)
+)`,
+      `create table ${schema}.inbox_held (
+  installation text not null,
+  consumer text not null,
+  message_id text not null,
+  state text not null,
+  reason text not null,
+  key text,
+  version bigint,
+  envelope json not null,
+  content bytea,
+  held_at timestamptz not null default now(),
+  primary key (installation, consumer, message_id),
+  constraint inbox_held_state check (state in ('waiting', 'parked', 'discarded'))
+)`,
+      `create index inbox_held_key on ${schema}.inbox_held (installation, consumer, key, version) where version is not null`,
+      `create table ${schema}.inbox_effect (
+  idempotency_key text primary key,
+  installation text not null,
+  consumer text not null,
+  message_id text not null,
+  effect text not null,
+  state text not null,
+  result json,
+  begun_at timestamptz not null default clock_timestamp(),
+  constraint inbox_effect_state check (state in ('begun', 'done', 'unknown'))
+)`,
+      `comment on table ${schema}.inbox_consumer is ${quoteLiteral('Each inbox that was used, and up to when its receipts were removed.')}`,
+      `comment on table ${schema}.inbox_key is ${quoteLiteral('The last version of each key that an ordered inbox has taken effect of.')}`,
+      `comment on table ${schema}.inbox_held is ${quoteLiteral('Messages that an inbox has set aside, with the reason: waiting for one before them, parked, or discarded.')}`,
+      `comment on table ${schema}.inbox_effect is ${quoteLiteral('Effects outside the database that an inbox has begun, and what came of them.')}`,
+    ];
+  },
+};
+
 /** All migrations in order. Append-only: what stands here was released. */
-export const migrations: readonly Migration[] = [firstMigration];
+export const migrations: readonly Migration[] = [firstMigration, inboxMigration];
 
 /** Lets one migrate at a time. Held until the transaction ends. */
 export function lockStatement(schemaName: string): string {

@@ -59,7 +59,7 @@ const roleHeadings: Readonly<Record<RolePurpose, string>> = {
   capture: `-- Capture: reads the replication slot. REPLICATION reads every change of every table in the cluster, whatever GRANT says, and
 -- can copy the whole cluster: guard its password like a superuser's, and let pg_hba.conf admit it from Headwater's host only.
 -- It cannot write rows, make publications or change tables.`,
-  application: `-- Application: writes events in its own transactions. It cannot read, change or delete them.
+  application: `-- Application: writes events in its own transactions, and takes messages by its inboxes. It cannot read, change or delete events.
 -- Grant it to the role that the application logs in as, or let the application log in as it.`,
   sink: `-- Sink or handler: writes derived tables together with its receipts. It cannot read the source.`,
 };
@@ -75,6 +75,7 @@ const grantsOf: Readonly<Record<RolePurpose, (role: RoleContext, options: RoleSq
   application: (role, options) => [
     grantUsage(role),
     `grant insert on ${quoteQualified(role.schemaName, 'outbox')} to ${quoteIdentifier(role.name)}`,
+    ...grantInboxes(role),
     grantMessages(role.name, options.publicMessages ?? 'kept'),
   ],
   sink: (role, options) => [
@@ -83,6 +84,15 @@ const grantsOf: Readonly<Record<RolePurpose, (role: RoleContext, options: RoleSq
     ...(options.targetTables ?? []).flatMap((table) => grantTarget(role.name, table)),
   ],
 };
+
+/** What `inbox` reads and writes: its receipts with their replies, and what stands beside them. */
+function grantInboxes({ name, schemaName }: RoleContext): readonly string[] {
+  const tables = ['inbox', 'inbox_consumer', 'inbox_key', 'inbox_held', 'inbox_effect'];
+  return tables.map(
+    (table) =>
+      `grant select, insert, update, delete on ${quoteQualified(schemaName, table)} to ${quoteIdentifier(name)}`,
+  );
+}
 
 function createRole(name: string, attributes: string): string {
   return `do $$ begin

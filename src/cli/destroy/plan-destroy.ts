@@ -51,6 +51,10 @@ export interface DestroyStep {
 const ownTables: ReadonlySet<string> = new Set([
   'outbox',
   'inbox',
+  'inbox_consumer',
+  'inbox_key',
+  'inbox_held',
+  'inbox_effect',
   'schema_version',
   'checkpoint',
   'mirrored_table',

@@ -58,3 +58,61 @@ comment on table "headwater".inbox is 'Messages that a consumer has taken effect
 comment on table "headwater".schema_version is 'One row for each applied migration of this schema.';
 
 insert into "headwater".schema_version (version) values (1);
+
+alter table "headwater".inbox add column fingerprint bytea, add column reply json;
+
+create index inbox_received on "headwater".inbox (consumer, received_at);
+
+create table "headwater".inbox_consumer (
+  consumer text primary key,
+  retention_ms bigint not null,
+  removed_before timestamptz not null default '-infinity',
+  first_seen_at timestamptz not null default now()
+);
+
+create table "headwater".inbox_key (
+  installation text not null,
+  consumer text not null,
+  key text not null,
+  version bigint not null,
+  primary key (installation, consumer, key)
+);
+
+create table "headwater".inbox_held (
+  installation text not null,
+  consumer text not null,
+  message_id text not null,
+  state text not null,
+  reason text not null,
+  key text,
+  version bigint,
+  envelope json not null,
+  content bytea,
+  held_at timestamptz not null default now(),
+  primary key (installation, consumer, message_id),
+  constraint inbox_held_state check (state in ('waiting', 'parked', 'discarded'))
+);
+
+create index inbox_held_key on "headwater".inbox_held (installation, consumer, key, version) where version is not null;
+
+create table "headwater".inbox_effect (
+  idempotency_key text primary key,
+  installation text not null,
+  consumer text not null,
+  message_id text not null,
+  effect text not null,
+  state text not null,
+  result json,
+  begun_at timestamptz not null default clock_timestamp(),
+  constraint inbox_effect_state check (state in ('begun', 'done', 'unknown'))
+);
+
+comment on table "headwater".inbox_consumer is 'Each inbox that was used, and up to when its receipts were removed.';
+
+comment on table "headwater".inbox_key is 'The last version of each key that an ordered inbox has taken effect of.';
+
+comment on table "headwater".inbox_held is 'Messages that an inbox has set aside, with the reason: waiting for one before them, parked, or discarded.';
+
+comment on table "headwater".inbox_effect is 'Effects outside the database that an inbox has begun, and what came of them.';
+
+insert into "headwater".schema_version (version) values (2);

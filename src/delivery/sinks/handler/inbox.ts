@@ -1,15 +1,9 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 import { sqlStateOf } from '../../../postgres/connection-error.ts';
+import { insertReceiptStatement, type ReceiptScope } from '../../../postgres/inbox-receipt.ts';
 import { quoteQualified } from '../../../postgres/quote.ts';
 import { recognizeTransactionHandle } from '../../../postgres/recognize-transaction.ts';
 import type { TransactionEnd } from '../../../postgres/transaction-handle.ts';
-
-/** Whose deduplication rows these are. */
-export interface InboxConsumer {
-  readonly schemaName: string;
-  readonly installation: string;
-  readonly consumer: string;
-}
 
 /**
  * Notes a message in the inbox, inside the transaction that `candidate` stands for. True: it was not there. A second
@@ -19,7 +13,7 @@ export interface InboxConsumer {
  * one the row would commit alone, and the effect would be lost with the next failure.
  * @throws HW-SINK-053, HW-SINK-054, or the driver's own error.
  */
-export async function noteMessage(candidate: unknown, inbox: InboxConsumer, messageId: string): Promise<boolean> {
+export async function noteMessage(candidate: unknown, inbox: ReceiptScope, messageId: string): Promise<boolean> {
   const handle = recognizeTransactionHandle(candidate);
   if (handle === undefined) throw refuse('the value is no transaction of a client library that is known here');
   if (handle.isRoot) throw refuse(`the ${handle.kind} object is a pool or a root object, not a transaction`);
@@ -28,16 +22,15 @@ export async function noteMessage(candidate: unknown, inbox: InboxConsumer, mess
   if (state === 'failed') throw refuse(`the transaction of the ${handle.kind} object has failed`);
   try {
     if (state === 'unknown') await assertServerInTransaction(handle);
-    const rows = await handle.query(insertSql(inbox), [inbox.installation, inbox.consumer, messageId]);
+    const rows = await handle.query(insertReceiptStatement(inbox.schemaName), [
+      inbox.installation,
+      inbox.consumer,
+      messageId,
+    ]);
     return rows.length > 0;
   } catch (thrown) {
     throw explain(thrown, inbox, handle.readEnd(thrown));
   }
-}
-
-function insertSql({ schemaName }: InboxConsumer): string {
-  return `insert into ${quoteQualified(schemaName, 'inbox')} (installation, consumer, message_id) values ($1, $2, $3)
-on conflict (installation, consumer, message_id) do nothing returning 1 as noted`;
 }
 
 /** Outside a transaction block, now() is the time of the statement, and a setting that is local to the transaction is lost. */
@@ -49,7 +42,7 @@ async function assertServerInTransaction(handle: {
   if (row === undefined || Reflect.get(row, 'state') !== 'open') throw refuse('no transaction is open');
 }
 
-function explain(thrown: unknown, inbox: InboxConsumer, end: TransactionEnd | undefined): unknown {
+function explain(thrown: unknown, inbox: ReceiptScope, end: TransactionEnd | undefined): unknown {
   if (thrown instanceof HeadwaterError) return thrown;
   if (end !== undefined) return refuse(`the transaction is ${end} already`);
   const sqlState = sqlStateOf(thrown);

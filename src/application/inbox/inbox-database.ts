@@ -1,0 +1,89 @@
+import { assertInvariant } from '../../foundation/assert.ts';
+import { HeadwaterError } from '../../foundation/error.ts';
+import { sqlStateOf } from '../../postgres/connection-error.ts';
+import type { DatabaseHandle } from '../../postgres/database-handle.ts';
+import { recognizeTransactionHandle } from '../../postgres/recognize-transaction.ts';
+import type { ResultRow, TransactionHandle } from '../../postgres/transaction-handle.ts';
+import { createConsumerStatements } from './consumer.sql.ts';
+import { createHeldStatements } from './held.sql.ts';
+import { createReceiptStatements } from './inbox.sql.ts';
+
+type InboxStatements = ReturnType<typeof createReceiptStatements> &
+  ReturnType<typeof createHeldStatements> &
+  ReturnType<typeof createConsumerStatements>;
+
+type Parameters = readonly (string | null | Uint8Array)[];
+
+/** One transaction of an inbox. */
+export interface InboxTransaction {
+  /** The library's own object, for the handler. */
+  readonly own: unknown;
+  readonly handle: TransactionHandle;
+  /** Runs a statement of ours. @throws HW-INBOX-007, or the driver's own error */
+  run(text: string, parameters: Parameters): Promise<readonly ResultRow[]>;
+}
+
+/** The tables of the inboxes in one database, through the application's own client library. */
+export class InboxDatabase {
+  readonly statements: InboxStatements;
+  readonly schemaName: string;
+  readonly #handle: DatabaseHandle;
+
+  constructor(handle: DatabaseHandle, schemaName: string) {
+    this.statements = {
+      ...createReceiptStatements(schemaName),
+      ...createHeldStatements(schemaName),
+      ...createConsumerStatements(schemaName),
+    };
+    this.schemaName = schemaName;
+    this.#handle = handle;
+  }
+
+  /** Runs one statement outside of every transaction. @throws HW-INBOX-007, or the driver's own error */
+  async query(text: string, parameters: Parameters): Promise<readonly ResultRow[]> {
+    try {
+      return await this.#handle.query(text, parameters);
+    } catch (thrown) {
+      throw explain(thrown);
+    }
+  }
+
+  /**
+   * Runs `work` in a transaction. Resolves once it has committed.
+   * @throws HW-INBOX-009 when COMMIT was answered by ROLLBACK, and whatever `work` or the driver throws
+   */
+  async transaction<Result>(work: (transaction: InboxTransaction) => Promise<Result>): Promise<Result> {
+    // Nothing is read behind the commit.
+    const { commitTag, result } = await this.#handle.transaction({ afterCommit: '' }, (own) => {
+      const handle = recognizeTransactionHandle(own);
+      assertInvariant(handle !== undefined, 'a database handle begins transactions of a known kind');
+      return work({ own, handle, run: (text, parameters) => runIn(handle, text, parameters) });
+    });
+    if (commitTag === 'ROLLBACK') throw uncommitted('PostgreSQL answered ROLLBACK to COMMIT');
+    return result;
+  }
+}
+
+async function runIn(handle: TransactionHandle, text: string, parameters: Parameters): Promise<readonly ResultRow[]> {
+  try {
+    return await handle.query(text, parameters);
+  } catch (thrown) {
+    throw explain(thrown);
+  }
+}
+
+/** The transaction of a message ended otherwise than by our COMMIT. */
+export function uncommitted(reason: string, cause?: unknown): HeadwaterError {
+  return new HeadwaterError('HW-INBOX-009', `the transaction of a message did not commit: ${reason}`, { cause });
+}
+
+function explain(thrown: unknown): unknown {
+  const sqlState = sqlStateOf(thrown);
+  if (sqlState === '25P02') return uncommitted('a statement of the handler had failed', thrown);
+  const isMissing = sqlState === '42P01' || sqlState === '42703' || sqlState === '3F000';
+  if (!isMissing && sqlState !== '42501') return thrown;
+  const message = isMissing
+    ? 'a table or column of the inbox is not there'
+    : 'the role may not use the tables of the inbox';
+  return new HeadwaterError('HW-INBOX-007', message, { cause: thrown, details: { sqlState: sqlState ?? null } });
+}

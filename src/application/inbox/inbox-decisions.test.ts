@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { canonicalJson } from './canonical-json.ts';
+import { decideOrder } from './order-decision.ts';
+
+describe('the decisions of an inbox', () => {
+  test('on the order of a message, by the version seen before', () => {
+    const table = [
+      ['independent', 5n, 1n, 'next'],
+      ['latest', -1n, 0n, 'next'],
+      ['latest', 5n, 5n, 'stale'],
+      ['latest', 5n, 4n, 'stale'],
+      ['latest', 5n, 9n, 'next'],
+      ['contiguous', 0n, 1n, 'next'],
+      ['contiguous', 0n, 2n, 'early'],
+      ['contiguous', 5n, 5n, 'stale'],
+      ['contiguous', 5n, 6n, 'next'],
+    ] as const;
+    for (const [kind, seen, version, verdict] of table) assert.equal(decideOrder({ kind }, seen, version), verdict);
+  });
+
+  test('in the order latest, any repetition of any prefix leaves the state of the last version', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 1 }), (versions) => {
+        let seen = -1n;
+        for (const version of versions) {
+          if (decideOrder({ kind: 'latest' }, seen, BigInt(version)) === 'next') seen = BigInt(version);
+        }
+        assert.equal(seen, BigInt(Math.max(...versions)));
+      }),
+    );
+  });
+
+  test('on equal content: canonical JSON holds what JSON holds, whatever the order of members', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const text = canonicalJson(value);
+        const again: unknown = JSON.parse(JSON.stringify(value));
+        assert.deepEqual(JSON.parse(text ?? ''), again);
+        assert.equal(canonicalJson(again), text);
+      }),
+    );
+    assert.equal(canonicalJson({ b: 1, a: { d: 2, c: undefined } }), '{"a":{"d":2},"b":1}');
+    const loop: unknown[] = [];
+    loop.push(loop);
+    for (const lost of [1n, Number.NaN, () => 1, new Map(), [undefined], undefined, loop]) {
+      assert.equal(canonicalJson(lost), undefined);
+    }
+  });
+});
