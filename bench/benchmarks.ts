@@ -1,5 +1,6 @@
 import type { Benchmark } from './benchmark.ts';
 import { captureBenchmark } from './capture.ts';
+import { emitBenchmark } from './emit.ts';
 import { fanoutBenchmark } from './fanout.ts';
 import { idleBenchmark } from './idle.ts';
 import { journalBenchmark } from './journal.ts';
@@ -22,4 +23,5 @@ export const benchmarks: readonly Benchmark[] = [
   snapshotBenchmark,
   recoveryBenchmark,
   fanoutBenchmark,
+  emitBenchmark,
 ];
