@@ -70,5 +70,20 @@ async function executeText(
   text: string,
   parameters: readonly unknown[],
 ): Promise<readonly ResultRow[]> {
-  return readRows(await sql.unsafe(text, parameters, { prepare: true }).execute());
+  try {
+    return readRows(await sql.unsafe(text, parameters, { prepare: true }).execute());
+  } catch (thrown) {
+    throw withoutPostgresJsParameters(thrown);
+  }
+}
+
+/** The same error without the parameters, which postgres.js hangs on it for good, and shows with its option `debug`. */
+export function withoutPostgresJsParameters(thrown: unknown): unknown {
+  if (!(thrown instanceof Error) || !('parameters' in thrown)) return thrown;
+  const {
+    parameters: _parameters,
+    args: _args,
+    ...kept
+  } = Object.getOwnPropertyDescriptors(thrown) as PropertyDescriptorMap;
+  return Object.create(Reflect.getPrototypeOf(thrown), kept);
 }
