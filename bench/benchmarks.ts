@@ -1,5 +1,6 @@
 import type { Benchmark } from './benchmark.ts';
 import { captureBenchmark } from './capture.ts';
+import { emitBenchmark } from './emit.ts';
 import { fanoutBenchmark } from './fanout.ts';
 import { idleBenchmark } from './idle.ts';
 import { inboxBenchmark } from './inbox.ts';
@@ -28,4 +29,5 @@ export const benchmarks: readonly Benchmark[] = [
   transactBenchmark,
   tokensBenchmark,
   inboxBenchmark,
+  emitBenchmark,
 ];

@@ -35,7 +35,9 @@ describe('an ambient transaction', { skip }, () => {
   it('of @nestjs-cls/transactional is txHost.tx, and its end is the end of the event', async () => {
     const own = await new DataSource({ type: 'postgres', url: stage.applicationUrl }).initialize();
     const database = {
-      module: class DatabaseModule {},
+      module: class DatabaseModule {
+        readonly name = 'database';
+      },
       providers: [{ provide: DataSource, useValue: own }],
       exports: [DataSource],
     };
@@ -43,7 +45,12 @@ describe('an ambient transaction', { skip }, () => {
       imports: [database],
       adapter: new TransactionalAdapterTypeOrm({ dataSourceToken: DataSource }),
     });
-    const root = { module: class RootModule {}, imports: [ClsModule.forRoot({ plugins: [plugin] })] };
+    const root = {
+      module: class RootModule {
+        readonly name = 'root';
+      },
+      imports: [ClsModule.forRoot({ plugins: [plugin] })],
+    };
     const app = await NestFactory.createApplicationContext(root, { logger: false });
     try {
       const txHost = app.get<TransactionHost<TransactionalAdapterTypeOrm>>(TransactionHost);

@@ -16,7 +16,7 @@ const atCommit: BoundaryGuarantee = {
   ack: 'committed',
   failure: [
     'outside a transaction, after its end, or on a pool: refused with a code, nothing is written',
-    'the connection is lost during COMMIT: the outcome is unknown to the caller; both committed or neither did',
+    'the connection is lost, also during COMMIT: the outcome is unknown to the caller; both committed or neither did',
   ],
   blocking: true,
   recovery: { by: 'client', from: 'its own request, under the same event id or idempotency key' },
@@ -84,6 +84,10 @@ export const emitMessageStatement: GuaranteeStatement = {
       heldBy:
         'emit on PostgreSQL 18, as the application role > pg, mode message > refuses what is wrong with an event before any statement, and leaves the transaction whole',
     },
+    {
+      text: 'A connection that is lost behind COMMIT leaves both row and event, any earlier neither.',
+      heldBy: 'a connection of pg that is lost > behind COMMIT leaves both row and event',
+    },
   ],
 };
 
@@ -144,6 +148,10 @@ export const emitOutboxStatement: GuaranteeStatement = {
       text: 'An unknown event or an invalid payload is refused before any statement.',
       heldBy:
         'emit on PostgreSQL 18, as the application role > pg, mode outbox > refuses what is wrong with an event before any statement, and leaves the transaction whole',
+    },
+    {
+      text: 'A connection that is lost behind COMMIT leaves both row and event, any earlier neither.',
+      heldBy: 'a connection of pg that is lost > behind COMMIT leaves both row and event',
     },
   ],
 };

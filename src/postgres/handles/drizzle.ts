@@ -1,7 +1,7 @@
 import type { DatabaseHandle, IsolationLevel } from '../database-handle.ts';
 import type { ResultRow, TransactionHandle } from '../transaction-handle.ts';
 import { isPgClient, readPgState } from './pg.ts';
-import { isPostgresJsConnection } from './postgres-js.ts';
+import { isPostgresJsConnection, withoutPostgresJsParameters } from './postgres-js.ts';
 import { hasFunction, isObject, isObjectOrFunction, readRows } from './structure.ts';
 
 /** The part of Drizzle's `SQLWrapper` that `execute` asks for: an object that builds its own text. */
@@ -46,7 +46,7 @@ function isDrizzle(candidate: object): candidate is DrizzleDatabase {
 /** Drizzle's own error quotes all parameters in its message. */
 function takeOffDrizzleError(thrown: unknown): unknown {
   const isWrapper = thrown instanceof Error && 'params' in thrown && thrown.cause instanceof Error;
-  return isWrapper ? thrown.cause : thrown;
+  return withoutPostgresJsParameters(isWrapper ? thrown.cause : thrown);
 }
 
 /** The object that `drizzle(…)` gives. Reads nothing behind a commit: its pool lends another client by then. */
