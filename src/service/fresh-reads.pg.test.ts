@@ -101,6 +101,17 @@ for (const major of [15, 18] as const) {
           { lane: 'nothing', sink: 'handler', state: 'applied' },
         ],
       });
+      const receipt = await transact(pool, (tx: PoolClient) => tx.query(`insert into orders values ('ladder')`));
+      await client.readyFor('seen', receipt.token);
+      for (const service of [headwater, client]) {
+        const { boundaries, outcome } = await receipt.status(service);
+        assert.equal(outcome, 'committed');
+        assert.deepEqual(boundaries.slice(0, 2), [
+          { boundary: 'postgresql', kind: 'postgresql', state: 'committed' },
+          { boundary: 'journal', kind: 'journal', state: 'journaled' },
+        ]);
+        assert.deepEqual(boundaries[3], { boundary: 'seen', kind: 'handler', state: 'applied' });
+      }
       await assert.rejects(client.readyFor('nobody', token), { code: 'HW-SERVICE-005' });
       await assert.rejects(client.readyFor('seen', 'rubbish'), { code: 'HW-TOKEN-001' });
     });
