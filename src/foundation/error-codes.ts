@@ -5,6 +5,7 @@ import { devErrorCodes } from './error-codes/dev.ts';
 import { embeddedErrorCodes } from './error-codes/embedded.ts';
 import { emitErrorCodes } from './error-codes/emit.ts';
 import { fileErrorCodes } from './error-codes/file.ts';
+import { idempotencyErrorCodes } from './error-codes/idempotency.ts';
 import { internalErrorCodes } from './error-codes/internal.ts';
 import { journalErrorCodes } from './error-codes/journal.ts';
 import { kafkaErrorCodes } from './error-codes/kafka.ts';
@@ -40,6 +41,7 @@ export type ErrorCode =
   | keyof typeof sqliteErrorCodes
   | keyof typeof viewErrorCodes
   | keyof typeof emitErrorCodes
+  | keyof typeof idempotencyErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
   | keyof typeof setupErrorCodes
@@ -65,6 +67,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...sqliteErrorCodes,
   ...viewErrorCodes,
   ...emitErrorCodes,
+  ...idempotencyErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,
   ...setupErrorCodes,

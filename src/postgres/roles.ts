@@ -59,7 +59,7 @@ const roleHeadings: Readonly<Record<RolePurpose, string>> = {
   capture: `-- Capture: reads the replication slot. REPLICATION reads every change of every table in the cluster, whatever GRANT says, and
 -- can copy the whole cluster: guard its password like a superuser's, and let pg_hba.conf admit it from Headwater's host only.
 -- It cannot write rows, make publications or change tables.`,
-  application: `-- Application: writes events in its own transactions. It cannot read, change or delete them.
+  application: `-- Application: writes events in its own transactions, which it cannot read, change or delete, and keeps idempotency keys.
 -- Grant it to the role that the application logs in as, or let the application log in as it.`,
   sink: `-- Sink or handler: writes derived tables together with its receipts. It cannot read the source.`,
 };
@@ -75,6 +75,7 @@ const grantsOf: Readonly<Record<RolePurpose, (role: RoleContext, options: RoleSq
   application: (role, options) => [
     grantUsage(role),
     `grant insert on ${quoteQualified(role.schemaName, 'outbox')} to ${quoteIdentifier(role.name)}`,
+    `grant select, insert, update, delete on ${quoteQualified(role.schemaName, 'idempotency_key')} to ${quoteIdentifier(role.name)}`,
     grantMessages(role.name, options.publicMessages ?? 'kept'),
   ],
   sink: (role, options) => [

@@ -23,7 +23,7 @@ grant select (id, published), update (published) on "public"."outbox" to "headwa
 grant usage on schema "Billing" to "headwater_capture";
 grant select (id), delete on "Billing"."outbox" to "headwater_capture";
 
--- Application: writes events in its own transactions. It cannot read, change or delete them.
+-- Application: writes events in its own transactions, which it cannot read, change or delete, and keeps idempotency keys.
 -- Grant it to the role that the application logs in as, or let the application log in as it.
 do $$ begin
   if not exists (select from pg_catalog.pg_roles where rolname = 'headwater_application') then
@@ -33,6 +33,7 @@ end $$;
 grant connect on database "shop" to "headwater_application";
 grant usage on schema "headwater" to "headwater_application";
 grant insert on "headwater"."outbox" to "headwater_application";
+grant select, insert, update, delete on "headwater"."idempotency_key" to "headwater_application";
 do $$ declare message_function regprocedure; begin
   for message_function in
     select oid::regprocedure from pg_catalog.pg_proc
