@@ -21,9 +21,14 @@ import { openHookedPool, type StatementHook } from './hooked-pool.ts';
 /** Root objects of the libraries whose transactions are begun here. */
 export const roots: Readonly<Record<string, (pool: Pool) => unknown>> = {
   pg: (pool) => pool,
-  Drizzle: (pool) => drizzle(pool),
-  Kysely: (pool) => new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) }),
+  Drizzle: (pool) => drizzle(withListener(pool)),
+  Kysely: (pool) => new Kysely<unknown>({ dialect: new PostgresDialect({ pool: withListener(pool) }) }),
 };
+
+/** A client that loses its connection while it is lent emits `error`; a query builder listens no more than pg itself does. */
+function withListener(pool: Pool): Pool {
+  return pool.on('connect', (client) => client.on('error', () => undefined));
+}
 
 /** The event of an order. */
 export const events: EventCatalogue<{ 'order.placed': z.ZodObject<{ note: z.ZodString }> }> = defineEvents({
