@@ -9,8 +9,14 @@ import type { AnyKeyedOperation } from './run-operation.ts';
 import type { IdempotencySettings } from './settings.ts';
 import { type FinalReply, readBody, writeReply } from './stored-reply.ts';
 
-/** Any WHATWG fetch handler. */
-export type FetchHandler = (request: Request) => Promise<Response>;
+/** A WHATWG fetch handler. `native` is what an adapter was given by its framework, for `principal` and `parse`. */
+export type FetchHandler = (request: Request, native?: unknown) => Promise<Response>;
+
+/** A request as it came. */
+export interface Incoming {
+  readonly request: Request;
+  readonly native: unknown;
+}
 
 /**
  * Answers one request of a keyed operation: refusals as problems, what has finished as it was answered, everything else by running
@@ -19,11 +25,11 @@ export type FetchHandler = (request: Request) => Promise<Response>;
  */
 export async function handleKeyed(
   operation: AnyKeyedOperation,
-  request: Request,
+  incoming: Incoming,
   settings: IdempotencySettings,
 ): Promise<Response> {
   try {
-    const asked = await readRequest(operation, request, settings);
+    const asked = await readRequest(operation, incoming, settings);
     if (asked instanceof Response) return asked;
     const found = await acquire(asked, settings);
     if (found.kind === 'refused') return found.response;
@@ -69,15 +75,15 @@ interface Asked {
 
 async function readRequest(
   operation: AnyKeyedOperation,
-  request: Request,
+  { request, native }: Incoming,
   settings: IdempotencySettings,
 ): Promise<Asked | Response> {
-  const principal = await settings.principal(request);
+  const principal = await settings.principal(request, native);
   if (principal instanceof Response) return principal;
   assertPrincipal(principal);
   const key = parseKeyHeader(request.headers.get('idempotency-key'));
   const body = await readWithin(request, settings.bodyBytesMax);
-  const parsed = await operation.parse(withBody(request, body));
+  const parsed = await operation.parse(withBody(request, body), native);
   return {
     scopedKey: { principal, operation: operation.name, key },
     fingerprint: await fingerprintOf(request, body, settings),

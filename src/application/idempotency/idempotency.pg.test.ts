@@ -149,7 +149,8 @@ for (const [major, name] of [
       const operation = orderOperation();
       const place = stage.open().handler({
         ...operation,
-        parse: (request) => (isClosed ? Response.json({ error: 'closed' }, { status: 403 }) : operation.parse(request)),
+        parse: (request, native) =>
+          isClosed ? Response.json({ error: 'closed' }, { status: 403 }) : operation.parse(request, native),
       });
       assert.equal((await send(place, { key: '"a"' })).status, 403);
       assert.deepEqual(await stage.events.database.query('select * from headwater.idempotency_key'), []);

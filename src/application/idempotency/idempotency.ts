@@ -53,12 +53,12 @@ export function createIdempotency<Db>(db: Db, options: IdempotencyOptions): Idem
       names.add(operation.name);
       if (operation.safety !== 'keyed') {
         const refuse = operation.safety === 'unsafe' ? refuseKey : () => undefined;
-        return async (request) => refuse(request) ?? operation.respond(request);
+        return async (request, native) => refuse(request) ?? operation.respond(request, native);
       }
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- transactions come from `db`, inputs from `parse`.
       const untyped = operation as AnyKeyedOperation;
       keyed.set(operation.name, untyped);
-      return (request) => handleKeyed(untyped, request, settings);
+      return (request, native) => handleKeyed(untyped, { request, native }, settings);
     },
     completeAbandoned: (given = {}) => complete(given),
     reapExpired: (limit = 1000) => reap(limit),

@@ -44,8 +44,9 @@ interface KeyedOperation<Input> {
   /**
    * Reads and checks the request, before anything is stored; has no effects. A value that JSON carries whole, because it is stored
    * until the operation has finished; keep secrets out of it. The body of `request` may be read here once more.
+   * `native` is what the framework gave its adapter: route parameters, for one.
    */
-  parse(request: Request): Parsed<Input> | Promise<Parsed<Input>>;
+  parse(request: Request, native: unknown): Parsed<Input> | Promise<Parsed<Input>>;
 }
 
 /** Effects and answer in one transaction. */
@@ -70,7 +71,7 @@ export interface PhasedOperation<Tx, Input> extends KeyedOperation<Input> {
 export interface PlainOperation {
   readonly name: string;
   readonly safety: 'safe' | 'natural' | 'unsafe';
-  respond(request: Request): Response | Promise<Response>;
+  respond(request: Request, native: unknown): Response | Promise<Response>;
 }
 
 /** Everything that an HTTP edge does, each declared. */

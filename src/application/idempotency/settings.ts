@@ -22,9 +22,10 @@ export interface FailedAttempt {
 export interface IdempotencyOptions {
   /**
    * Whose request it is: keys of one principal never meet those of another. From what was authenticated, never from what the client
-   * says of itself. A `Response` refuses the request. At most 255 characters.
+   * says of itself. A `Response` refuses the request. At most 255 characters. `native` is what the framework gave its adapter: the
+   * request of Express, Fastify or NestJS, the context of Hono.
    */
-  readonly principal: (request: Request) => string | Response | Promise<string | Response>;
+  readonly principal: (request: Request, native: unknown) => string | Response | Promise<string | Response>;
   /** Told of every attempt that threw. Its answer to the client says no more than that. */
   readonly onFailure: (error: unknown, attempt: FailedAttempt) => void;
   /** Name of the installation. Default `main`. */
