@@ -3,7 +3,7 @@ import express from 'express';
 import pg from 'pg';
 import { z } from 'zod';
 import { defineEvents, emit } from '../src/emit.ts';
-import { createIdempotency, toExpress } from '../src/idempotency.ts';
+import { createIdempotency, Refusal, toExpress } from '../src/idempotency.ts';
 
 const events = defineEvents({
   'order.placed': z.object({ orderId: z.string(), article: z.string() }),
@@ -27,9 +27,9 @@ async function parse(request: Request) {
 
 async function placeOrder(tx: pg.PoolClient, article: string): Promise<string> {
   const taken = await tx.query('update stock set count = count - 1 where article = $1 and count > 0', [article]);
-  if (taken.rowCount === 0) throw Response.json({ error: 'sold out' }, { status: 410 });
-  const { rows } = await tx.query('insert into orders (article) values ($1) returning id', [article]);
-  const orderId = String(rows[0].id);
+  if (taken.rowCount === 0) throw new Refusal(Response.json({ error: 'sold out' }, { status: 410 }));
+  const { rows } = await tx.query<{ id: string }>('insert into orders (article) values ($1) returning id', [article]);
+  const orderId = String(rows[0]?.id);
   await emit(tx, events['order.placed'], { orderId, article }, { key: orderId });
   return orderId;
 }
@@ -66,7 +66,7 @@ async function charge(orderId: string, key: string, signal: AbortSignal): Promis
   const headers = { 'idempotency-key': `"${key}"`, 'content-type': 'application/json' };
   const body = JSON.stringify({ orderId });
   const response = await fetch(process.env['PROVIDER_URL'] ?? '', { method: 'POST', headers, body, signal });
-  if (response.status === 402) throw Response.json({ error: 'declined' }, { status: 402 });
+  if (response.status === 402) throw new Refusal(Response.json({ error: 'declined' }, { status: 402 }));
   if (!response.ok) throw new Error(`the provider answered ${response.status}`);
   return z.object({ chargeId: z.string() }).parse(await response.json()).chargeId;
 }
@@ -78,7 +78,7 @@ const server = app.listen(Number(process.env['PORT'] ?? 3000), '127.0.0.1');
 await once(server, 'listening');
 
 // Finishes what a client never asked for again, and forgets what has expired.
-await using _completer = idempotency.startCompleter({
+const completer = idempotency.startCompleter({
   intervalMs: leaseMs,
   graceMs: leaseMs,
   onError: (error) => console.error('completer', error),
@@ -86,3 +86,4 @@ await using _completer = idempotency.startCompleter({
 console.log(`listening on ${JSON.stringify(server.address())}`);
 await once(process, 'SIGTERM');
 server.close();
+await completer[Symbol.asyncDispose]();

@@ -19,7 +19,7 @@ export type {
   CompleterOptions,
   ListUnfinishedOptions,
 } from './application/idempotency/completer.ts';
-export type { FetchHandler } from './application/idempotency/handle-request.ts';
+export type { FetchHandler } from './application/idempotency/answer-request.ts';
 export { createIdempotency, type Idempotency } from './application/idempotency/idempotency.ts';
 export type { ScopedKey, UnfinishedKey } from './application/idempotency/key-store.ts';
 export { openApiFragment, type OpenApiFragment } from './application/idempotency/openapi.ts';
@@ -34,6 +34,7 @@ export {
   type RunContext,
   type TransactionOperation,
 } from './application/idempotency/operation.ts';
+export { Refusal } from './application/idempotency/refusal.ts';
 export type { FailedAttempt, FingerprintInput, IdempotencyOptions } from './application/idempotency/settings.ts';
 export type { TransactionOf } from './application/idempotency/transaction-of.ts';
 export { HeadwaterError } from './foundation/error.ts';

@@ -1,6 +1,5 @@
 import { HeadwaterError } from '../../foundation/error.ts';
 import { attempt } from './attempt.ts';
-import type { UnfinishedKey } from './key-store.ts';
 import type { AnyKeyedOperation } from './run-operation.ts';
 import type { IdempotencySettings } from './settings.ts';
 
@@ -99,5 +98,3 @@ export interface ListUnfinishedOptions {
   /** Default 100. */
   readonly limit?: number;
 }
-
-export type { UnfinishedKey };

@@ -4,6 +4,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { skipReason } from '../../../scripts/services/testing.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import { createIdempotency } from './idempotency.ts';
+import { Refusal } from './refusal.ts';
 import {
   createIdempotencyStage,
   type IdempotencyStage,
@@ -200,7 +201,7 @@ for (const [major, name] of [
       const throwing = edge.handler(
         orderOperation(async (tx) => {
           await insertOrder(tx, 'lost');
-          throw await decline();
+          throw new Refusal(await decline());
         }, 'throwing'),
       );
       for (const [handler, orders] of [

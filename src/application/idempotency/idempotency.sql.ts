@@ -54,6 +54,11 @@ export interface IdempotencySql {
 /** Writes them once. */
 export function createIdempotencySql(schemaName: string): IdempotencySql {
   const table = quoteQualified(schemaName, 'idempotency_key');
+  return { ...createAcquiring(table), ...createHolding(table), ...createSweeping(table) };
+}
+
+/** What a request does before it has a lease. */
+function createAcquiring(table: string): Pick<IdempotencySql, 'claim' | 'read' | 'takeOver'> {
   return {
     /*
      * $5 fingerprint (hex), $6 input, $7 holder, $8 lease in ms, $9 expiry in ms, $10 `off`: the claim need not be on disk before
@@ -83,7 +88,12 @@ update ${table} set lease_epoch = lease_epoch + 1, lease_holder = $6, locked_at 
   leased_until = now() + $7::bigint * interval '1 millisecond', attempt_count = attempt_count + 1
 from patience where patience.chosen is not null and ${asHolder} and leased_until <= now()
 returning 'true' as claimed, ${row}`,
+  };
+}
 
+/** What only the holder of a lease does. */
+function createHolding(table: string): Pick<IdempotencySql, 'renew' | 'release' | 'addStep' | 'finish'> {
+  return {
     /** $6 lease in ms. */
     renew: `update ${table} set leased_until = now() + $6::bigint * interval '1 millisecond' where ${asHolder}
 returning lease_epoch::text as epoch`,
@@ -106,7 +116,12 @@ update ${table} set finished_at = now(), leased_until = null, recovery_point = '
   expires_at = now() + $9::bigint * interval '1 millisecond'
 from pause where pause.chosen is not null and ${asHolder}
 returning floor(extract(epoch from expires_at))::bigint::text as expires`,
+  };
+}
 
+/** What looks at many keys. */
+function createSweeping(table: string): Pick<IdempotencySql, 'listAbandoned' | 'listUnfinished' | 'reap'> {
+  return {
     /** $1 installation, $2 operations as a JSON array, $3 how long a lease has ended, in ms, $4 attempts at most, $5 limit. */
     listAbandoned: `select principal, operation, key, lease_epoch::text as epoch from ${table}
 where finished_at is null and installation = $1 and operation in (select jsonb_array_elements_text($2::jsonb))

@@ -8,7 +8,7 @@ import {
   type ListUnfinishedOptions,
   startCompleter,
 } from './completer.ts';
-import { type FetchHandler, handleKeyed, refuseKey } from './handle-request.ts';
+import { type FetchHandler, answerKeyed, refuseKey } from './answer-request.ts';
 import type { UnfinishedKey } from './key-store.ts';
 import type { Operation } from './operation.ts';
 import type { AnyKeyedOperation } from './run-operation.ts';
@@ -55,10 +55,10 @@ export function createIdempotency<Db>(db: Db, options: IdempotencyOptions): Idem
         const refuse = operation.safety === 'unsafe' ? refuseKey : () => undefined;
         return async (request, native) => refuse(request) ?? operation.respond(request, native);
       }
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- transactions come from `db`, inputs from `parse`.
+      // Transactions come from `db`, inputs from `parse`.
       const untyped = operation as AnyKeyedOperation;
       keyed.set(operation.name, untyped);
-      return (request, native) => handleKeyed(untyped, { request, native }, settings);
+      return (request, native) => answerKeyed(untyped, { request, native }, settings);
     },
     completeAbandoned: (given = {}) => complete(given),
     reapExpired: (limit = 1000) => reap(limit),

@@ -52,7 +52,7 @@ interface KeyedOperation<Input> {
 /** Effects and answer in one transaction. */
 export interface TransactionOperation<Tx, Input> extends KeyedOperation<Input> {
   /**
-   * Its answer is committed with its effects. An answer of status 5xx, 408, 425 or 429, and a `Response` that is thrown, roll the
+   * Its answer is committed with its effects. An answer of status 5xx, 408, 425 or 429, and a `Refusal` that is thrown, roll the
    * effects back; a thrown one of another status is kept as the answer all the same. On a serialization failure or a deadlock it runs again.
    */
   transaction(tx: Tx, context: RunContext<Input>): Promise<Response>;

@@ -4,6 +4,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { skipReason } from '../../../scripts/services/testing.ts';
 import type { TransactionLike } from '../../postgres/transaction-handle.ts';
 import type { PhasedOperation, PhasedRun } from './operation.ts';
+import { Refusal } from './refusal.ts';
 import {
   createIdempotencyStage,
   type IdempotencyStage,
@@ -129,7 +130,7 @@ for (const name of ['pg', 'Drizzle', 'Kysely']) {
         buying(async (run) => {
           await run.phase('order', async (tx) => void (await insertOrder(tx, 'x')));
           await run.call('charge', async () => {
-            throw Response.json({ error: 'declined' }, { status: 402 });
+            throw new Refusal(Response.json({ error: 'declined' }, { status: 402 }));
           });
           return assert.fail();
         }),
@@ -312,7 +313,7 @@ for (const name of ['pg', 'Drizzle', 'Kysely']) {
       const reaped = Promise.withResolvers<void>();
       let cuts = 1;
       stage.hook = (text) => (text.includes('jsonb_array_elements') && cuts-- > 0 ? { kind: 'cut-before' } : undefined);
-      await using _completer = edge.startCompleter({
+      await using completer = edge.startCompleter({
         intervalMs: 5,
         graceMs: 0,
         onError: (error) => errors.push(error),
@@ -324,6 +325,7 @@ for (const name of ['pg', 'Drizzle', 'Kysely']) {
         },
       });
       await reaped.promise;
+      await completer[Symbol.asyncDispose]();
       assert.deepEqual([errors.length, await stage.countOrders(), provider.calls], [1, 2, 1]);
     });
   });

@@ -1,4 +1,4 @@
-import { HeadwaterError } from '../../foundation/error.ts';
+import type { HeadwaterError } from '../../foundation/error.ts';
 import type { ErrorCode } from '../../foundation/error-codes.ts';
 import { errorDefinition } from '../../foundation/error-codes.ts';
 

@@ -12,6 +12,7 @@ import type { KeyStore, Lease } from './key-store.ts';
 import { leaseLost } from './lease-keeper.ts';
 import type { PhasedOperation, RunContext, TransactionOperation } from './operation.ts';
 import { createPhasedRun } from './phased-run.ts';
+import { Refusal } from './refusal.ts';
 import { type FinalReply, readReply, type StoredReply } from './stored-reply.ts';
 
 /** An operation with a key, whatever its input. */
@@ -113,7 +114,7 @@ async function keep(reply: StoredReply, lease: Lease, tools: RunTools): Promise<
 
 async function readThrownReply(thrown: unknown, tools: RunTools): Promise<StoredReply | undefined> {
   if (thrown instanceof RolledBackReply) return thrown.reply;
-  return thrown instanceof Response ? readReply(thrown, tools.responseBytesMax) : undefined;
+  return thrown instanceof Refusal ? readReply(thrown.response, tools.responseBytesMax) : undefined;
 }
 
 /** Serialization failure and deadlock: the transaction was rolled back, and another run of it may succeed. */

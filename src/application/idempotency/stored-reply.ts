@@ -33,7 +33,8 @@ export async function readBody(
   const chunks: Uint8Array[] = [];
   let length = 0;
   // Leaving the loop cancels the stream.
-  for await (const chunk of message.body ?? []) {
+  const stream: AsyncIterable<Uint8Array> | null = message.body;
+  for await (const chunk of stream ?? []) {
     length += chunk.length;
     if (length > bytesMax) return undefined;
     chunks.push(chunk);

@@ -15,7 +15,7 @@ import { Hono } from 'hono';
 
 import { skipReason } from '../../../../scripts/services/testing.ts';
 import { type IdempotencyHarness, testIdempotency } from '../../../testing/idempotency-suite.ts';
-import type { FetchHandler } from '../handle-request.ts';
+import type { FetchHandler } from '../answer-request.ts';
 import {
   createIdempotencyStage,
   type IdempotencyStage,
@@ -38,9 +38,9 @@ type Serve = (handler: FetchHandler) => Promise<Served>;
 const frameworks: Readonly<Record<string, Serve>> = {
   'a fetch handler': async (handler) => inProcess(handler),
   'Node without a framework': (handler) =>
-    listen((request, response) =>
-      toExpress(handler)(request, response, (error) => void response.writeHead(500).end(String(error))),
-    ),
+    listen((request, response) => {
+      void toExpress(handler)(request, response, (error) => response.writeHead(500).end(String(error)));
+    }),
   'Express, body unread': (handler) => listen(express().post('/orders', toExpress(handler))),
   'Express behind express.json()': (handler) =>
     listen(express().use(express.json()).post('/orders', toExpress(handler))),
@@ -100,7 +100,9 @@ async function serveNest(handler: FetchHandler, platform: ExpressAdapter | Fasti
       return this.#serve(request, reply);
     }
   }
-  class ShopModule {}
+  class ShopModule {
+    readonly name = 'shop';
+  }
   Controller('orders')(OrderController);
   const method = Object.getOwnPropertyDescriptor(OrderController.prototype, 'place') ?? assert.fail();
   Post()(OrderController.prototype, 'place', method);

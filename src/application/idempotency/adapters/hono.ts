@@ -1,4 +1,4 @@
-import type { FetchHandler } from '../handle-request.ts';
+import type { FetchHandler } from '../answer-request.ts';
 
 /** `Context` of Hono. */
 export interface HonoContextLike {

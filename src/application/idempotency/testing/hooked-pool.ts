@@ -16,7 +16,7 @@ export function openHookedPool(url: string, hook: () => StatementHook, connectio
 }
 
 function hookedClient(hook: () => StatementHook): typeof Client {
-  const send: unknown = Client.prototype.query;
+  const send: unknown = Reflect.get(Client.prototype, 'query');
   class HookedClient extends Client {}
   Object.defineProperty(HookedClient.prototype, 'query', {
     value(this: Client, ...args: readonly unknown[]): unknown {

@@ -13,7 +13,7 @@ import { emit } from '../../emit.ts';
 import { defineEvents, type EventCatalogue } from '../../events.ts';
 import { createEventDatabase, type EventDatabase } from '../../testing/event-database.ts';
 import { createIdempotency, type Idempotency } from '../idempotency.ts';
-import type { FetchHandler } from '../handle-request.ts';
+import type { FetchHandler } from '../answer-request.ts';
 import type { RunContext, TransactionOperation } from '../operation.ts';
 import type { FailedAttempt, IdempotencyOptions } from '../settings.ts';
 import { openHookedPool, type StatementHook } from './hooked-pool.ts';
@@ -77,7 +77,7 @@ export async function createIdempotencyStage(
         principal: (request) => request.headers.get('x-user') ?? 'ann',
         onFailure: (error, attempt) => stage.failures.push({ error, attempt }),
         ...options,
-      }) as Idempotency<TransactionLike>,
+      }),
     async countOrders() {
       const [row] = await database.query<{ count: number }>('select count(*)::int as count from orders');
       return row?.count ?? 0;

@@ -23,7 +23,7 @@ export interface Incoming {
  * the operation. Rejects with what `principal`, `parse` or `onFailure` threw, with HW-IDEMPOTENCY-013…015, and with the driver's
  * error where the key could not be claimed: nothing was begun then, and the framework answers as it does to other errors.
  */
-export async function handleKeyed(
+export async function answerKeyed(
   operation: AnyKeyedOperation,
   incoming: Incoming,
   settings: IdempotencySettings,
