@@ -217,6 +217,52 @@ for (const name of ['pg', 'Drizzle', 'Kysely']) {
       assert.deepEqual([provider.calls, provider.charges.size, await stage.countOrders()], [2, 1, 1]);
     });
 
+    it('lets no late holder commit a step that the one who took over does, too', async () => {
+      const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+      const began = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+      const phases = async (run: Run): Promise<Response> => {
+        const index = run.attempt === 1 ? 0 : 1;
+        const id = await run.phase('order', async (tx) => {
+          const order = await insertOrder(tx, 'x');
+          if (index === 0) began[0].resolve();
+          if (index === 0) await gates[0].promise;
+          return order;
+        });
+        // The one who took over is behind the step and has not finished.
+        began[1].resolve();
+        await gates[1].promise;
+        return Response.json({ id });
+      };
+      const late = send(stage.open({ leaseMs: 100, clock: stoppedClock }).handler(buying(phases)), { key: '"a"' });
+      await began[0].promise;
+      const second = send(stage.open({ leaseMs: 10_000 }).handler(buying(phases)), { key: '"a"' });
+      await began[1].promise;
+      gates[0].resolve();
+      assert.equal(problemCode(await late, 409), 'HW-IDEMPOTENCY-008');
+      assert.equal(await stage.countOrders(), 1);
+      gates[1].resolve();
+      assert.equal((await second).status, 200);
+      assert.deepEqual([await stage.countOrders(), (await stage.events.readEvents()).length], [1, 1]);
+    });
+
+    it('does a step again whose commit was cut, and none whose commit was not', async () => {
+      const handler = stage.open().handler(buying());
+      let cuts = 1;
+      stage.hook = (text) => (text.startsWith('commit') && cuts-- > 0 ? { kind: 'cut-before' } : undefined);
+      assert.equal((await send(handler, { key: '"a"' })).status, 500);
+      assert.deepEqual([(await stage.readRow())['recovery_point'], await stage.countOrders()], ['started', 0]);
+      const untilCommitted = async (): Promise<void> => {
+        while ((await stage.countOrders()) === 0);
+      };
+      cuts = 1;
+      stage.hook = (text) =>
+        text.startsWith('commit') && cuts-- > 0 ? { kind: 'cut-behind', done: untilCommitted } : undefined;
+      assert.equal((await send(handler, { key: '"a"' })).status, 500);
+      assert.deepEqual([(await stage.readRow())['recovery_point'], await stage.countOrders()], ['order', 1]);
+      assert.equal((await send(handler, { key: '"a"' })).status, 201);
+      assert.deepEqual([await stage.countOrders(), provider.calls], [2, 1]);
+    });
+
     it('tells an operation that runs on that its lease is lost', async () => {
       const began = Promise.withResolvers<void>();
       const lost = Promise.withResolvers<unknown>();

@@ -116,6 +116,14 @@ export const idempotencyStatement: GuaranteeStatement = {
       heldBy: `${phases} > lets no late holder go on: neither its call is kept nor its next step done`,
     },
     {
+      text: 'A step of a late holder is rolled back.',
+      heldBy: `${phases} > lets no late holder commit a step that the one who took over does, too`,
+    },
+    {
+      text: 'A step and its recovery point are one commit.',
+      heldBy: `${phases} > does a step again whose commit was cut, and none whose commit was not`,
+    },
+    {
       text: 'Changed steps stop, and are listed.',
       heldBy: `${phases} > stops when the steps are not those that are done, and lists the key for people`,
     },
