@@ -1,6 +1,7 @@
 import type { Benchmark } from './benchmark.ts';
 import { captureBenchmark } from './capture.ts';
 import { fanoutBenchmark } from './fanout.ts';
+import { idempotencyBenchmark } from './idempotency.ts';
 import { idleBenchmark } from './idle.ts';
 import { journalBenchmark } from './journal.ts';
 import { kafkaBenchmark } from './kafka.ts';
@@ -19,6 +20,7 @@ export const benchmarks: readonly Benchmark[] = [
   kafkaBenchmark,
   latencyBenchmark,
   idleBenchmark,
+  idempotencyBenchmark,
   snapshotBenchmark,
   recoveryBenchmark,
   fanoutBenchmark,
