@@ -21,6 +21,9 @@ export function openApiFragment(safety: OperationSafety): OpenApiFragment {
     headers,
     content: { 'application/problem+json': { schema: problemSchema } },
   });
+  const later = {
+    'Retry-After': { description: 'Seconds until the next attempt.', schema: { type: 'integer', minimum: 1 } },
+  };
   return {
     parameters: [
       {
@@ -34,10 +37,11 @@ export function openApiFragment(safety: OperationSafety): OpenApiFragment {
     ],
     responses: {
       400: refusal('The key is missing or not valid.'),
-      409: refusal('A request with this key is being worked on.', {
-        'Retry-After': { description: 'Seconds until the next attempt.', schema: { type: 'integer', minimum: 1 } },
-      }),
+      409: refusal('A request with this key is being worked on.', later),
+      413: refusal('The body is larger than allowed.'),
       422: refusal('The key was used for a request with another content.'),
+      500: refusal('The operation failed before its end; nothing is kept, and the same key may be sent again.', later),
+      503: refusal('The outcome is not known yet; the same key may be sent again.', later),
     },
     ...marks,
   };
