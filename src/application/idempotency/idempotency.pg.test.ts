@@ -280,6 +280,42 @@ for (const [major, name] of [
       assert.equal((await stage.events.readEvents()).length, 1);
     });
 
+    it('waits no longer than its patience for a commit that is under way', async () => {
+      const gate = createGate();
+      const began = createGate();
+      stage.hook = (text) => {
+        if (!text.startsWith('commit')) return undefined;
+        began.open();
+        return { kind: 'hold', until: gate.opened };
+      };
+      const place = stage.open({ waitMsMax: 50 }).handler(orderOperation());
+      const held = send(place, { key: '"a"' });
+      await began.opened;
+      const second = await send(place, { key: '"a"' });
+      gate.open();
+      assert.equal((await held).status, 201);
+      assert.equal(problemCode(second, 409), 'HW-IDEMPOTENCY-004');
+    });
+
+    it('frees a key whose holder stands still between its last statement and its commit', async () => {
+      const gate = createGate();
+      const began = createGate();
+      let holds = 1;
+      stage.hook = (text) => {
+        if (!text.startsWith('commit') || holds-- < 1) return undefined;
+        began.open();
+        return { kind: 'hold', until: gate.opened };
+      };
+      const held = send(stage.open({ leaseMs: 300, clock: stoppedClock }).handler(orderOperation()), { key: '"a"' });
+      await began.opened;
+      const second = await send(stage.open({ leaseMs: 300 }).handler(orderOperation()), { key: '"a"' });
+      gate.open();
+      const answerOfHolder = await held;
+      assert.deepEqual([second.status, second.isReplay], [201, false]);
+      assert.deepEqual(answerOfHolder, second);
+      assert.equal(await stage.countOrders(), 1);
+    });
+
     it('lets a holder that lives longer than its lease finish', async () => {
       const gate = createGate();
       const began = createGate();
@@ -385,46 +421,5 @@ describe('the edge over a database', { skip }, () => {
     const place = stage.open({ schemaName: 'elsewhere' }).handler(orderOperation());
     await assert.rejects(send(place, { key: '"a"' }), code('HW-IDEMPOTENCY-013'));
     assert.equal(await stage.countOrders(), 0);
-  });
-
-  it('frees a key whose holder stands still between its last statement and its commit', async () => {
-    let holds = 1;
-    const gate = createGate();
-    const began = createGate();
-    // The holder goes on as if its COMMIT had not been sent yet.
-    const connect = stage.pool.connect.bind(stage.pool) as () => Promise<import('pg').PoolClient>;
-    const db = new Proxy(stage.pool, {
-      get: (pool, property) =>
-        property === 'connect'
-          ? async () => {
-              const client = await connect();
-              return new Proxy(client, {
-                get: (target, name) => {
-                  const value: unknown = Reflect.get(target, name);
-                  if (name !== 'query' || typeof value !== 'function') return value;
-                  return async (...args: readonly unknown[]) => {
-                    if (String(args[0]).startsWith('commit') && holds-- > 0) {
-                      began.open();
-                      await gate.opened;
-                    }
-                    return Reflect.apply(value, target, args) as unknown;
-                  };
-                },
-              });
-            }
-          : typeof Reflect.get(pool, property) === 'function'
-            ? (Reflect.get(pool, property) as () => unknown).bind(pool)
-            : Reflect.get(pool, property),
-    });
-    const options = { principal: () => 'ann', onFailure: () => undefined };
-    const still = createIdempotency(db, { ...options, leaseMs: 300, clock: stoppedClock });
-    const held = send(still.handler(orderOperation()), { key: '"a"' });
-    await began.opened;
-    const second = await send(stage.open({ leaseMs: 300 }).handler(orderOperation()), { key: '"a"' });
-    gate.open();
-    const answerOfHolder = await held;
-    assert.deepEqual([second.status, second.isReplay], [201, false]);
-    assert.deepEqual(answerOfHolder, second);
-    assert.equal(await stage.countOrders(), 1);
   });
 });

@@ -25,7 +25,8 @@ const row = `encode(fingerprint, 'hex') as fingerprint,
 
 /** How long `release` waits for a commit that is under way. */
 const settleMsMax = 5000;
-const takeOverMsMax = 1000;
+/** How long a request does: it looks again then. */
+const lockMsMax = 1000;
 
 /** Bounds the wait for a row that a holder's commit has locked: SQLSTATE 55P03 then. */
 const patience = (milliseconds: number): string => `patience as materialized (
@@ -63,15 +64,15 @@ function createAcquiring(table: string): Pick<IdempotencySql, 'claim' | 'read' |
     /*
      * $5 fingerprint (hex), $6 input, $7 holder, $8 lease in ms, $9 expiry in ms, $10 `off`: the claim need not be on disk before
      * the transaction behind it is, whose flush takes it along. A claim that a crash loses had no effect then. Gives no row when
-     * another one claimed the key at this very moment.
+     * another one claimed the key at this very moment. An INSERT waits for a commit on the row that it meets, so it has a limit.
      */
-    claim: `with durability as materialized (
+    claim: `with ${patience(lockMsMax)}, durability as materialized (
   select case when $10::text = 'off' then pg_catalog.set_config('synchronous_commit', 'off', true) end as chosen
 ), claimed as (
   insert into ${table} (installation, principal, operation, key, fingerprint, input, lease_holder, leased_until, expires_at)
   select $1, $2, $3, $4, decode($5::text, 'hex'), $6::text, $7::text,
     now() + $8::bigint * interval '1 millisecond', now() + $9::bigint * interval '1 millisecond'
-  from durability
+  from durability, patience where patience.chosen is not null
   on conflict (installation, principal, operation, key) do nothing
   returning fingerprint, run_id, input, steps, lease_epoch, leased_until, attempt_count, response_status, response_headers,
     response_body, expires_at
@@ -83,7 +84,7 @@ select 'false' as claimed, ${row} from ${table} where ${byKey} and not exists (s
     read: `select 'false' as claimed, ${row} from ${table} where ${byKey}`,
 
     /** $5 the epoch that was read, $6 holder, $7 lease in ms. No row: another one was faster, or the holder is back. */
-    takeOver: `with ${patience(takeOverMsMax)}
+    takeOver: `with ${patience(lockMsMax)}
 update ${table} set lease_epoch = lease_epoch + 1, lease_holder = $6, locked_at = now(),
   leased_until = now() + $7::bigint * interval '1 millisecond', attempt_count = attempt_count + 1
 from patience where patience.chosen is not null and ${asHolder} and leased_until <= now()

@@ -72,8 +72,13 @@ export class KeyStore {
     const { database, holder, leaseMs, expiryMs } = this.#options;
     const durability = isDurable ? 'on' : 'off';
     const parameters = [fingerprint, input, holder, String(leaseMs), String(expiryMs), durability];
-    const [row] = await this.#run(database, this.#sql.claim, [...this.#keyOf(scopedKey), ...parameters]);
-    return readFound(scopedKey, row);
+    try {
+      const [row] = await this.#run(database, this.#sql.claim, [...this.#keyOf(scopedKey), ...parameters]);
+      return readFound(scopedKey, row);
+    } catch (thrown) {
+      if (isLocked(thrown)) return this.read(scopedKey);
+      throw thrown;
+    }
   }
 
   async read(scopedKey: ScopedKey): Promise<Found> {
@@ -89,7 +94,7 @@ export class KeyStore {
       const [row] = await this.#run(database, this.#sql.takeOver, parameters);
       return row === undefined ? undefined : readLease(scopedKey, row);
     } catch (thrown) {
-      if (sqlStateOf(thrown) === '55P03') return undefined;
+      if (isLocked(thrown)) return undefined;
       throw thrown;
     }
   }
@@ -201,6 +206,11 @@ export interface UnfinishedKey extends ScopedKey {
 
 /** No such table, schema or column, or no right to it. */
 const missingStates: ReadonlySet<unknown> = new Set(['42P01', '3F000', '42703', '42501']);
+
+/** The commit of a holder is under way: lock_not_available. */
+function isLocked(thrown: unknown): boolean {
+  return sqlStateOf(thrown) === '55P03';
+}
 
 function toStoreError(thrown: unknown): unknown {
   const sqlState = sqlStateOf(thrown);

@@ -104,8 +104,7 @@ export const idempotencyStatement: GuaranteeStatement = {
     },
     {
       text: 'A holder that stands still in front of its commit locks nobody out for longer than its lease.',
-      heldBy:
-        'the edge over a database > frees a key whose holder stands still between its last statement and its commit',
+      heldBy: `${pg} > frees a key whose holder stands still between its last statement and its commit`,
     },
     {
       text: 'A call is repeated under its own key.',

@@ -1,9 +1,10 @@
 import { Client, Pool } from 'pg';
 
-/** What is done to a statement on its way: cut the connection before it is sent, or behind its effect and before its answer. */
+/** What is done to a statement on its way: cut the connection before it is sent, or behind its effect and before its answer; or keep it. */
 export type Disturbance =
   | { readonly kind: 'cut-before' }
-  | { readonly kind: 'cut-behind'; readonly done: () => Promise<void> };
+  | { readonly kind: 'cut-behind'; readonly done: () => Promise<void> }
+  | { readonly kind: 'hold'; readonly until: Promise<void> };
 
 /** Sees every statement of a pool's connections. */
 export type StatementHook = (text: string) => Disturbance | undefined;
@@ -29,7 +30,8 @@ function hookedClient(hook: () => StatementHook): typeof Client {
         stream.pause();
         void disturbance.done().finally(() => stream.destroy());
       }
-      return Reflect.apply(send as () => unknown, this, args);
+      const pass = (): unknown => Reflect.apply(send as () => unknown, this, args);
+      return disturbance?.kind === 'hold' ? disturbance.until.then(pass) : pass();
     },
   });
   return HookedClient;
