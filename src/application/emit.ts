@@ -12,6 +12,7 @@ import {
 import { recognizeTransactionHandle } from '../postgres/recognize-transaction.ts';
 import type { TransactionHandle, TransactionLike } from '../postgres/transaction-handle.ts';
 import { emitMessageStatement, emitOutboxStatement } from './emit.sql.ts';
+import { type EventContext, eventContextOf } from './event-context.ts';
 import { encodePayload, validatePayload } from './event-payload.ts';
 import { type EventDefinition, type EventInput, isEventDefinition } from './events.ts';
 import { createEventWriter, type EventWriter } from './event-writer.ts';
@@ -30,9 +31,10 @@ export interface EmitOptions {
   readonly keyVersion?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly tenant?: string | undefined;
+  /** Default: that of the request or message whose transaction it is, where Headwater began that. `causationId` likewise. */
   readonly correlationId?: string | undefined;
   readonly causationId?: string | undefined;
-  /** W3C trace context. Default: what the emitter's `traceparent` gives. */
+  /** W3C trace context. Default: what the emitter's `traceparent` gives, then that of the request or message. */
   readonly traceparent?: string | undefined;
   /** A UUID in lower case. Default: a new version 7. */
   readonly id?: string | undefined;
@@ -121,7 +123,8 @@ async function emitWith(settings: EmitterSettings, call: EmitCall): Promise<Emit
   const definition = assertDefinition(call.event);
   const validated = validatePayload(definition, call.payload);
   const value: unknown = validated instanceof Promise ? await validated : validated;
-  const event = createEvent(settings, call.options, { definition, payload: encodePayload(definition, value) });
+  const context = eventContextOf(handle);
+  const event = createEvent(settings, call.options, { definition, payload: encodePayload(definition, value), context });
   const mode = call.options.mode ?? settings.mode;
   const statement =
     mode === 'message'
@@ -164,12 +167,13 @@ function assertDefinition(event: unknown): EventDefinition {
 interface TypedPayload {
   readonly definition: EventDefinition;
   readonly payload: Uint8Array;
+  readonly context: EventContext;
 }
 
 function createEvent(
   settings: EmitterSettings,
   options: EmitOptions,
-  { definition, payload }: TypedPayload,
+  { definition, payload, context }: TypedPayload,
 ): DomainEvent {
   if (payload.length > settings.payloadBytesMax) {
     const message = `the payload of "${definition.type}" has ${payload.length} bytes, the limit is ${settings.payloadBytesMax}`;
@@ -178,7 +182,9 @@ function createEvent(
     });
   }
   const now = settings.clock.now();
-  const traceparent = options.traceparent ?? settings.traceparent();
+  const traceparent = options.traceparent ?? settings.traceparent() ?? context.traceparent;
+  const correlationId = options.correlationId ?? context.correlationId;
+  const causationId = options.causationId ?? context.causationId;
   return {
     id: options.id ?? createUuidV7(now, settings.random),
     type: definition.type,
@@ -192,8 +198,8 @@ function createEvent(
     ...(options.keyVersion === undefined ? {} : { keyVersion: options.keyVersion }),
     ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
     ...(traceparent === undefined ? {} : { traceparent }),
-    ...(options.correlationId === undefined ? {} : { correlationId: options.correlationId }),
-    ...(options.causationId === undefined ? {} : { causationId: options.causationId }),
+    ...(correlationId === undefined ? {} : { correlationId }),
+    ...(causationId === undefined ? {} : { causationId }),
     origin: 'message',
   };
 }

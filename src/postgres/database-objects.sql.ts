@@ -95,6 +95,7 @@ const idempotencyMigration: Migration = {
   key text not null,
   fingerprint bytea not null,
   run_id uuid not null default gen_random_uuid(),
+  context jsonb not null default '{}',
   input text,
   recovery_point text not null default 'started',
   steps jsonb not null default '[]',
@@ -115,6 +116,7 @@ const idempotencyMigration: Migration = {
   constraint idempotency_key_operation check (char_length(operation) between 1 and 255),
   constraint idempotency_key_key check (char_length(key) between 1 and 255),
   constraint idempotency_key_recovery_point check (char_length(recovery_point) between 1 and 63),
+  constraint idempotency_key_context check (jsonb_typeof(context) = 'object'),
   constraint idempotency_key_steps check (jsonb_typeof(steps) = 'array'),
   constraint idempotency_key_lease_epoch check (lease_epoch >= 1),
   constraint idempotency_key_running check (

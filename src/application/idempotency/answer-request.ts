@@ -3,7 +3,7 @@ import { HeadwaterError } from '../../foundation/error.ts';
 import { attempt } from './attempt.ts';
 import { decide } from './decide.ts';
 import { parseKeyHeader } from './key-header.ts';
-import type { Found, Lease, ScopedKey } from './key-store.ts';
+import type { Claim, Found, Lease, ScopedKey } from './key-store.ts';
 import { toProblem } from './problem.ts';
 import type { AnyKeyedOperation } from './run-operation.ts';
 import type { IdempotencySettings } from './settings.ts';
@@ -67,6 +67,7 @@ const refusals: ReadonlySet<string> = new Set([
 interface Asked {
   readonly scopedKey: ScopedKey;
   readonly fingerprint: string;
+  readonly context: Claim['context'];
   readonly input:
     | { readonly kind: 'valid'; readonly json: string }
     | { readonly kind: 'refused'; readonly response: Response };
@@ -87,6 +88,7 @@ async function readRequest(
   return {
     scopedKey: { principal, operation: operation.name, key },
     fingerprint: await fingerprintOf(request, body, settings),
+    context: readContext(request),
     input:
       parsed instanceof Response
         ? { kind: 'refused', response: parsed }
@@ -94,6 +96,15 @@ async function readRequest(
     // What a crash forgets of a claim must not have reached a provider under that claim's own key.
     isDurable: 'phases' in operation,
   };
+}
+
+/** What a client says of where it comes from; what no event could carry is left out. */
+function readContext({ headers }: Request): Claim['context'] {
+  const traceparent = headers.get('traceparent');
+  const correlationId = headers.get('x-correlation-id');
+  const hasTrace = traceparent !== null && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent);
+  const hasCorrelation = correlationId !== null && /^[\x20-\x7e]{1,255}$/.test(correlationId);
+  return { ...(hasTrace ? { traceparent } : {}), ...(hasCorrelation ? { correlationId } : {}) };
 }
 
 function assertPrincipal(principal: string): void {
@@ -145,12 +156,12 @@ type Acquired =
 /** Does what `decide` says until it comes to a lease, an answer or a refusal. A refused input never claims a key. */
 async function acquire(asked: Asked, { tools, waitMsMax }: IdempotencySettings): Promise<Acquired> {
   const { store, clock } = tools;
-  const { scopedKey, fingerprint, input, isDurable } = asked;
+  const { scopedKey, fingerprint, context, input, isDurable } = asked;
   const beganAtMs = clock.monotonicMs();
   let hasLostTakeOver = false;
   let found: Found =
     input.kind === 'valid'
-      ? await store.claim(scopedKey, { fingerprint, input: input.json, isDurable })
+      ? await store.claim(scopedKey, { fingerprint, input: input.json, context, isDurable })
       : await store.read(scopedKey);
   for (;;) {
     if (found.kind === 'lease') return found;
@@ -159,7 +170,7 @@ async function acquire(asked: Asked, { tools, waitMsMax }: IdempotencySettings):
     switch (action.kind) {
       case 'claim':
         if (input.kind === 'refused') return { kind: 'refused', response: input.response };
-        found = await store.claim(scopedKey, { fingerprint, input: input.json, isDurable });
+        found = await store.claim(scopedKey, { fingerprint, input: input.json, context, isDurable });
         break;
       case 'take-over': {
         const lease = await store.takeOver(scopedKey, action.epoch);

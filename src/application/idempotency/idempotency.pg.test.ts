@@ -399,6 +399,28 @@ describe('the edge over a database', { skip }, () => {
     await assert.rejects(send(place, { key: '"a"' }), code('HW-IDEMPOTENCY-014'));
   });
 
+  it('keeps what isFinal says, and compares what fingerprint gives', async () => {
+    let runs = 0;
+    const edge = stage.open({
+      isFinal: () => true,
+      fingerprint: ({ body, headers, method, url }) => {
+        assert.deepEqual([method, url.pathname, headers.get('x-user')], ['POST', '/orders', 'ann']);
+        return (JSON.parse(new TextDecoder().decode(body)) as { readonly note: string }).note;
+      },
+    });
+    const place = edge.handler(
+      orderOperation(async () => {
+        runs += 1;
+        return new Response(null, { status: 503 });
+      }),
+    );
+    for (const body of ['{"note":"one"}', '{ "note": "one", "more": 1 }']) {
+      assert.equal((await send(place, { key: '"a"', body })).status, 503);
+    }
+    assert.equal(runs, 1);
+    assert.equal(problemCode(await send(place, { key: '"a"', body: '{"note":"two"}' }), 422), 'HW-IDEMPOTENCY-003');
+  });
+
   it('answers what the principal refuses, and looks at no key before', async () => {
     const place = stage.open({ principal: () => new Response(null, { status: 401 }) }).handler(orderOperation());
     assert.equal((await send(place)).status, 401);

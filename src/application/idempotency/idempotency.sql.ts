@@ -13,6 +13,7 @@ const byKey = 'installation = $1 and principal = $2 and operation = $3 and key =
 const asHolder = `${byKey} and lease_epoch = $5::bigint and finished_at is null`;
 const row = `encode(fingerprint, 'hex') as fingerprint,
   run_id::text as run,
+  context::text as context,
   input,
   steps::text as steps,
   lease_epoch::text as epoch,
@@ -62,19 +63,19 @@ export function createIdempotencySql(schemaName: string): IdempotencySql {
 function createAcquiring(table: string): Pick<IdempotencySql, 'claim' | 'read' | 'takeOver'> {
   return {
     /*
-     * $5 fingerprint (hex), $6 input, $7 holder, $8 lease in ms, $9 expiry in ms, $10 `off`: the claim need not be on disk before
+     * $5 fingerprint (hex), $6 input, $7 holder, $8 lease in ms, $9 expiry in ms, $11 context, $10 `off`: the claim need not be on disk before
      * the transaction behind it is, whose flush takes it along. A claim that a crash loses had no effect then. Gives no row when
      * another one claimed the key at this very moment. An INSERT waits for a commit on the row that it meets, so it has a limit.
      */
     claim: `with ${patience(lockMsMax)}, durability as materialized (
   select case when $10::text = 'off' then pg_catalog.set_config('synchronous_commit', 'off', true) end as chosen
 ), claimed as (
-  insert into ${table} (installation, principal, operation, key, fingerprint, input, lease_holder, leased_until, expires_at)
+  insert into ${table} (installation, principal, operation, key, fingerprint, input, lease_holder, leased_until, expires_at, context)
   select $1, $2, $3, $4, decode($5::text, 'hex'), $6::text, $7::text,
-    now() + $8::bigint * interval '1 millisecond', now() + $9::bigint * interval '1 millisecond'
+    now() + $8::bigint * interval '1 millisecond', now() + $9::bigint * interval '1 millisecond', $11::jsonb
   from durability, patience where patience.chosen is not null
   on conflict (installation, principal, operation, key) do nothing
-  returning fingerprint, run_id, input, steps, lease_epoch, leased_until, attempt_count, response_status, response_headers,
+  returning fingerprint, run_id, context, input, steps, lease_epoch, leased_until, attempt_count, response_status, response_headers,
     response_body, expires_at
 )
 select 'true' as claimed, ${row} from claimed

@@ -21,12 +21,19 @@ export interface StoredStep {
   readonly result?: string;
 }
 
+/** What led to the request, for its events. */
+export interface RequestContext {
+  readonly traceparent?: string;
+  readonly correlationId?: string;
+}
+
 /** The right to work on a key, until another one has a higher epoch. */
 export interface Lease {
   readonly scopedKey: ScopedKey;
   readonly epoch: string;
   readonly attempt: number;
   readonly runId: string;
+  readonly context: RequestContext;
   /** JSON. */
   readonly input: string;
   readonly steps: readonly StoredStep[];
@@ -41,6 +48,7 @@ export type Found =
 export interface Claim {
   readonly fingerprint: string;
   readonly input: string;
+  readonly context: RequestContext;
   /** Whether the claim must be on disk before anything is done under it. */
   readonly isDurable: boolean;
 }
@@ -68,10 +76,11 @@ export class KeyStore {
   }
 
   /** Claims a key that nobody has, or tells what is there. */
-  async claim(scopedKey: ScopedKey, { fingerprint, input, isDurable }: Claim): Promise<Found> {
+  async claim(scopedKey: ScopedKey, { fingerprint, input, context, isDurable }: Claim): Promise<Found> {
     const { database, holder, leaseMs, expiryMs } = this.#options;
     const durability = isDurable ? 'on' : 'off';
-    const parameters = [fingerprint, input, holder, String(leaseMs), String(expiryMs), durability];
+    const limits = [String(leaseMs), String(expiryMs)];
+    const parameters = [fingerprint, input, holder, ...limits, durability, JSON.stringify(context)];
     try {
       const [row] = await this.#run(database, this.#sql.claim, [...this.#keyOf(scopedKey), ...parameters]);
       return readFound(scopedKey, row);
@@ -244,6 +253,8 @@ function readLease(scopedKey: ScopedKey, row: ResultRow): Lease {
     epoch: String(row['epoch']),
     attempt: Number(row['attempt']),
     runId: String(row['run']),
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by `claim`.
+    context: JSON.parse(String(row['context'])) as RequestContext,
     input: String(row['input']),
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by `addStep`.
     steps: JSON.parse(String(row['steps'])) as readonly StoredStep[],

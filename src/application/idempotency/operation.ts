@@ -14,6 +14,10 @@ export interface RunContext<Input> {
   readonly principal: string;
   /** The client's key. Never pass it on to others: `call` has a key of its own. */
   readonly key: string;
+  /** Of the request, `x-correlation-id`, or else a UUID of the key's own. Events of the operation have it by themselves. */
+  readonly correlationId: string;
+  /** Of the request. Events of the operation have it by themselves; pass it on in calls of others. */
+  readonly traceparent: string | undefined;
   /** 1, 2, 3, … */
   readonly attempt: number;
   /** Aborted when the lease was lost: what is done from then on is rolled back. */

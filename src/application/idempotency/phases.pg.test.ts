@@ -296,6 +296,61 @@ for (const name of ['pg', 'Drizzle', 'Kysely']) {
       assert.deepEqual([answer.status, answer.isReplay], [201, true]);
     });
 
+    it('gives its events the trace and the correlation of the request, and the run of its key as their cause, at each attempt', async () => {
+      failsBehind = 'order';
+      const edge = stage.open();
+      const seen: unknown[] = [];
+      const handler = edge.handler(
+        buying((run) => {
+          seen.push([run.traceparent, run.correlationId]);
+          return buy(run);
+        }),
+      );
+      const traceparent = `00-${'0af7651916cd43dd8448eb211c80319c'}-b7ad6b7169203331-01`;
+      const init = { method: 'POST', body: '{"note":"one"}' };
+      const headers = { 'idempotency-key': '"a"', traceparent, 'x-correlation-id': 'checkout-7' };
+      assert.equal((await handler(new Request('http://shop.test/', { ...init, headers }))).status, 500);
+      const runId = String((await stage.readRow())['run_id']);
+      assert.deepEqual(await edge.completeAbandoned({ graceMs: 0 }), { finished: 1, unfinished: 0 });
+      const contexts = (await stage.events.readEvents()).map((event) => [
+        event.traceparent,
+        event.correlationId,
+        event.causationId,
+      ]);
+      assert.deepEqual(contexts, [
+        [traceparent, 'checkout-7', runId],
+        [traceparent, 'checkout-7', runId],
+      ]);
+      assert.deepEqual(seen, [
+        [traceparent, 'checkout-7'],
+        [traceparent, 'checkout-7'],
+      ]);
+    });
+
+    it('gives events of a request that says nothing, or nothing usable, the run of its key', async () => {
+      const handler = stage.open().handler(orderOperation());
+      const headers = { 'idempotency-key': '"a"', traceparent: '00-1', 'x-correlation-id': 'x'.repeat(256) };
+      const request = new Request('http://shop.test/', { method: 'POST', body: '{"note":"one"}', headers });
+      assert.equal((await handler(request)).status, 201);
+      const runId = String((await stage.readRow())['run_id']);
+      const [event] = await stage.events.readEvents();
+      assert.deepEqual([event?.traceparent, event?.correlationId, event?.causationId], [undefined, runId, runId]);
+      const client = await stage.pool.connect();
+      try {
+        await client.query('begin');
+        await insertOrder(client, 'beside');
+        await client.query('commit');
+      } finally {
+        client.release();
+      }
+      const [beside] = await stage.events.readEvents();
+      assert.deepEqual(
+        [beside?.correlationId, beside?.causationId],
+        [undefined, undefined],
+        'of a transaction of its own',
+      );
+    });
+
     it('takes each abandoned operation up in one of several completers', async () => {
       let isBroken = true;
       const operation = orderOperation(async (tx, context) => {

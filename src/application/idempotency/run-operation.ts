@@ -8,6 +8,7 @@ import type { DatabaseHandle, IsolationLevel } from '../../postgres/database-han
 import { hasFunction, isObject } from '../../postgres/handles/structure.ts';
 import { recognizeTransactionHandle } from '../../postgres/recognize-transaction.ts';
 import type { TransactionHandle } from '../../postgres/transaction-handle.ts';
+import { setEventContext } from '../event-context.ts';
 import type { KeyStore, Lease } from './key-store.ts';
 import { leaseLost } from './lease-keeper.ts';
 import type { PhasedOperation, RunContext, TransactionOperation } from './operation.ts';
@@ -56,6 +57,8 @@ export async function runOperation(
     input: JSON.parse(lease.input),
     principal: lease.scopedKey.principal,
     key: lease.scopedKey.key,
+    correlationId: lease.context.correlationId ?? lease.runId,
+    traceparent: lease.context.traceparent,
     attempt: lease.attempt,
     signal,
   };
@@ -80,7 +83,7 @@ async function runInTransaction(
   { lease, context }: RunInput,
   tools: RunTools,
 ): Promise<RunAnswer> {
-  return inTransaction(tools, async (tx, handle) => {
+  return inTransaction({ ...tools, lease }, async (tx, handle) => {
     const reply = await readReply(await operation.transaction(tx, context), tools.responseBytesMax);
     if (!tools.isFinal(reply.status)) throw new RolledBackReply(reply);
     const final = await tools.store.finish(lease, reply, handle);
@@ -98,7 +101,7 @@ async function runInPhases(
   const run = createPhasedRun(lease, context, {
     renew: () => store.renew(lease),
     addStep: (step, handle) => store.addStep(lease, step, handle),
-    inTransaction: (work) => inTransaction(tools, work),
+    inTransaction: (work) => inTransaction({ ...tools, lease }, work),
   });
   const response = await operation.phases(run.run);
   run.assertComplete();
@@ -122,9 +125,11 @@ const repeatableStates: ReadonlySet<unknown> = new Set(['40001', '40P01']);
 const repeatPolicy = { initialDelayMs: 10, maxDelayMs: 500, maxAttempts: 5 } as const;
 
 async function inTransaction<Result>(
-  { database, clock, random, isolationLevel }: RunTools,
+  { database, clock, random, isolationLevel, lease }: RunTools & { readonly lease: Lease },
   work: (tx: unknown, handle: TransactionHandle) => Promise<Result>,
 ): Promise<Result> {
+  const { traceparent, correlationId = lease.runId } = lease.context;
+  const eventContext = { traceparent, correlationId, causationId: lease.runId };
   for (let attempt = 1; ; attempt += 1) {
     using guard = new ClientGuard();
     try {
@@ -134,6 +139,7 @@ async function inTransaction<Result>(
           handle !== undefined && !handle.isRoot,
           'a database that is known gives transactions that are known',
         );
+        setEventContext(handle, eventContext);
         guard.watch(tx);
         return work(tx, handle);
       });

@@ -123,6 +123,10 @@ export const idempotencyStatement: GuaranteeStatement = {
       heldBy: `${phases} > does a step again whose commit was cut, and none whose commit was not`,
     },
     {
+      text: 'Events carry the trace and correlation of their request, and its run as their cause.',
+      heldBy: `${phases} > gives its events the trace and the correlation of the request, and the run of its key as their cause, at each attempt`,
+    },
+    {
       text: 'Changed steps stop, and are listed.',
       heldBy: `${phases} > stops when the steps are not those that are done, and lists the key for people`,
     },
