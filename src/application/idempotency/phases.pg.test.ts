@@ -306,7 +306,7 @@ for (const name of ['pg', 'Drizzle', 'Kysely']) {
           return buy(run);
         }),
       );
-      const traceparent = `00-${'0af7651916cd43dd8448eb211c80319c'}-b7ad6b7169203331-01`;
+      const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
       const init = { method: 'POST', body: '{"note":"one"}' };
       const headers = { 'idempotency-key': '"a"', traceparent, 'x-correlation-id': 'checkout-7' };
       assert.equal((await handler(new Request('http://shop.test/', { ...init, headers }))).status, 500);

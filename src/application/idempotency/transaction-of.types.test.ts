@@ -7,8 +7,7 @@ import type { Pool, PoolClient } from 'pg';
 
 import type { TransactionOf } from './transaction-of.ts';
 
-type Equal<Left, Right> =
-  (<Value>() => Value extends Left ? 1 : 2) extends <Value>() => Value extends Right ? 1 : 2 ? true : false;
+type Equal<Left, Right> = [Left, Right] extends [Right, Left] ? true : false;
 
 interface Tables {
   readonly orders: { readonly id: string };
