@@ -71,7 +71,6 @@ interface Asked {
   readonly input:
     | { readonly kind: 'valid'; readonly json: string }
     | { readonly kind: 'refused'; readonly response: Response };
-  readonly isDurable: boolean;
 }
 
 async function readRequest(
@@ -93,8 +92,6 @@ async function readRequest(
       parsed instanceof Response
         ? { kind: 'refused', response: parsed }
         : { kind: 'valid', json: JSON.stringify(parsed ?? null) },
-    // What a crash forgets of a claim must not have reached a provider under that claim's own key.
-    isDurable: 'phases' in operation,
   };
 }
 
@@ -156,12 +153,12 @@ type Acquired =
 /** Does what `decide` says until it comes to a lease, an answer or a refusal. A refused input never claims a key. */
 async function acquire(asked: Asked, { tools, waitMsMax }: IdempotencySettings): Promise<Acquired> {
   const { store, clock } = tools;
-  const { scopedKey, fingerprint, context, input, isDurable } = asked;
+  const { scopedKey, fingerprint, context, input } = asked;
   const beganAtMs = clock.monotonicMs();
   let hasLostTakeOver = false;
   let found: Found =
     input.kind === 'valid'
-      ? await store.claim(scopedKey, { fingerprint, input: input.json, context, isDurable })
+      ? await store.claim(scopedKey, { fingerprint, input: input.json, context })
       : await store.read(scopedKey);
   for (;;) {
     if (found.kind === 'lease') return found;
@@ -170,7 +167,7 @@ async function acquire(asked: Asked, { tools, waitMsMax }: IdempotencySettings):
     switch (action.kind) {
       case 'claim':
         if (input.kind === 'refused') return { kind: 'refused', response: input.response };
-        found = await store.claim(scopedKey, { fingerprint, input: input.json, context, isDurable });
+        found = await store.claim(scopedKey, { fingerprint, input: input.json, context });
         break;
       case 'take-over': {
         const lease = await store.takeOver(scopedKey, action.epoch);

@@ -63,17 +63,18 @@ export function createIdempotencySql(schemaName: string): IdempotencySql {
 function createAcquiring(table: string): Pick<IdempotencySql, 'claim' | 'read' | 'takeOver'> {
   return {
     /*
-     * $5 fingerprint (hex), $6 input, $7 holder, $8 lease in ms, $9 expiry in ms, $11 context, $10 `off`: the claim need not be on disk before
-     * the transaction behind it is, whose flush takes it along. A claim that a crash loses had no effect then. Gives no row when
-     * another one claimed the key at this very moment. An INSERT waits for a commit on the row that it meets, so it has a limit.
+     * $5 fingerprint (hex), $6 input, $7 holder, $8 lease in ms, $9 expiry in ms, $10 context. Not waited for on disk: the first commit
+     * behind it, of the transaction or of the `renew` in front of a call, takes it along, and a claim that a crash loses before that
+     * had no effect. Gives no row when another one claimed the key at this very moment. An INSERT waits for a commit on the row
+     * that it meets, so it has a limit.
      */
     claim: `with ${patience(lockMsMax)}, durability as materialized (
-  select case when $10::text = 'off' then pg_catalog.set_config('synchronous_commit', 'off', true) end as chosen
+  select pg_catalog.set_config('synchronous_commit', 'off', true) as chosen
 ), claimed as (
   insert into ${table} (installation, principal, operation, key, fingerprint, input, lease_holder, leased_until, expires_at, context)
   select $1, $2, $3, $4, decode($5::text, 'hex'), $6::text, $7::text,
-    now() + $8::bigint * interval '1 millisecond', now() + $9::bigint * interval '1 millisecond', $11::jsonb
-  from durability, patience where patience.chosen is not null
+    now() + $8::bigint * interval '1 millisecond', now() + $9::bigint * interval '1 millisecond', $10::jsonb
+  from durability, patience where durability.chosen is not null and patience.chosen is not null
   on conflict (installation, principal, operation, key) do nothing
   returning fingerprint, run_id, context, input, steps, lease_epoch, leased_until, attempt_count, response_status, response_headers,
     response_body, expires_at

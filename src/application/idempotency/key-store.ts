@@ -49,8 +49,6 @@ export interface Claim {
   readonly fingerprint: string;
   readonly input: string;
   readonly context: RequestContext;
-  /** Whether the claim must be on disk before anything is done under it. */
-  readonly isDurable: boolean;
 }
 
 /** How keys are kept. */
@@ -76,11 +74,10 @@ export class KeyStore {
   }
 
   /** Claims a key that nobody has, or tells what is there. */
-  async claim(scopedKey: ScopedKey, { fingerprint, input, context, isDurable }: Claim): Promise<Found> {
+  async claim(scopedKey: ScopedKey, { fingerprint, input, context }: Claim): Promise<Found> {
     const { database, holder, leaseMs, expiryMs } = this.#options;
-    const durability = isDurable ? 'on' : 'off';
     const limits = [String(leaseMs), String(expiryMs)];
-    const parameters = [fingerprint, input, holder, ...limits, durability, JSON.stringify(context)];
+    const parameters = [fingerprint, input, holder, ...limits, JSON.stringify(context)];
     try {
       const [row] = await this.#run(database, this.#sql.claim, [...this.#keyOf(scopedKey), ...parameters]);
       return readFound(scopedKey, row);

@@ -53,7 +53,8 @@ export function createPhasedRun(lease: Lease, context: RunContext<unknown>, tool
     call: (name, work) =>
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above.
       step('call', name, async () => {
-        // A holder that comes late is stopped before it calls; one that is late during the call is made harmless by the key.
+        // A holder that comes late is stopped before it calls; one that is late during the call is made harmless by the key. And the
+        // key is on disk by this commit, so that a crash of the database does not forget what the provider is going to know.
         if (!(await tools.renew())) throw leaseLost();
         const result = toResult(await work(`${lease.runId}:${name}`, context.signal));
         if (!(await tools.addStep({ name, kind: 'call', ...result }))) throw leaseLost();

@@ -51,6 +51,7 @@ export const idempotencyStatement: GuaranteeStatement = {
   residual: [
     'two keys are two wishes: what must never happen twice needs a constraint of the database',
     'a key that has expired and was removed is a new one',
+    'with synchronous_commit = off in the application, a crash of the server forgets answers that were given',
     'steps that are done are seen by others before the operation has finished',
   ],
   cost: [
@@ -109,6 +110,11 @@ export const idempotencyStatement: GuaranteeStatement = {
     {
       text: 'A call is repeated under its own key.',
       heldBy: `${phases} > repeats a call whose result was not stored under the same key, which is not the client's`,
+    },
+    {
+      text: 'A crash of the database forgets no key that a provider knows.',
+      heldBy:
+        'has the key of a call on disk before the provider knows it: it gets the same one after a crash of the server',
     },
     {
       text: 'A late holder goes on with no step.',
