@@ -8,6 +8,7 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate } from 'drizzle-orm/node-postgres/migrator';
 
 import { createTestDatabase, skipReason, type TestDatabase } from '../../scripts/services/testing.ts';
+import { databaseObjectsVersion } from '../postgres/database-objects.ts';
 import { readOutbox } from '../postgres/testing/read-outbox.ts';
 import type { OrmName } from './init/detect-project.ts';
 import { outboxInsert } from './init/example-code.ts';
@@ -273,6 +274,7 @@ for (const major of [15, 18] as const) {
         [
           `absent slot headwater_${database.name}`,
           'keep publication headwater',
+          'drop table headwater.idempotency_key',
           'drop table headwater.inbox',
           'drop table headwater.outbox',
           'drop table headwater.schema_version',
@@ -315,7 +317,10 @@ for (const major of [15, 18] as const) {
       await migrate(drizzle({ client }), { migrationsFolder });
       const words = ['sql', 'objects', '--format', 'drizzle', '--out', 'drizzle', '--json'];
       assert.deepEqual(reportOf(await directory.headwater(words)).files, [
-        { path: '0001_headwater_1.sql', action: 'created' },
+        ...Array.from({ length: databaseObjectsVersion }, (_, index) => ({
+          path: `000${index + 1}_headwater_${index + 1}.sql`,
+          action: 'created',
+        })),
         { path: 'meta/_journal.json', action: 'updated' },
       ]);
       await migrate(drizzle({ client }), { migrationsFolder });
@@ -330,8 +335,9 @@ for (const major of [15, 18] as const) {
         await using directory = await CommandDirectory.open();
         const words = ['sql', 'objects', '--format', format, '--out', 'migrations', '--json'];
         const { files } = reportOf(await directory.headwater(words));
-        const path = files.find((file) => file.path.endsWith('.sql'))?.path ?? '';
-        await database.query(await directory.read(`migrations/${path}`));
+        for (const { path } of files.filter((file) => file.path.endsWith('.sql'))) {
+          await database.query(await directory.read(`migrations/${path}`));
+        }
         const status = await directory.headwater(['migrate', '--status', '--url', database.url]);
         assert.equal(status.code, 0, status.stdout);
         assert.deepEqual(reportOf(await directory.headwater(words)).files, []);

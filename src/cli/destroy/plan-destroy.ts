@@ -51,6 +51,7 @@ export interface DestroyStep {
 const ownTables: ReadonlySet<string> = new Set([
   'outbox',
   'inbox',
+  'idempotency_key',
   'schema_version',
   'checkpoint',
   'mirrored_table',
