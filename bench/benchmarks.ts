@@ -2,6 +2,7 @@ import type { Benchmark } from './benchmark.ts';
 import { captureBenchmark } from './capture.ts';
 import { emitBenchmark } from './emit.ts';
 import { fanoutBenchmark } from './fanout.ts';
+import { idempotencyBenchmark } from './idempotency.ts';
 import { idleBenchmark } from './idle.ts';
 import { inboxBenchmark } from './inbox.ts';
 import { journalBenchmark } from './journal.ts';
@@ -23,6 +24,7 @@ export const benchmarks: readonly Benchmark[] = [
   kafkaBenchmark,
   latencyBenchmark,
   idleBenchmark,
+  idempotencyBenchmark,
   snapshotBenchmark,
   recoveryBenchmark,
   fanoutBenchmark,

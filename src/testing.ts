@@ -1,8 +1,14 @@
 /**
- * `headwater/testing`: the contract of sinks as tests, for a sink of your own; run by node:test or a runner of its shape. Pulls in
- * no driver.
+ * `headwater/testing`: contracts as tests, of sinks for a sink of your own, of idempotency keys for a service of your own; run by
+ * node:test or a runner of its shape. Pulls in no driver.
  */
 export { type ByteMatch, FaultProxy, type FaultProxyOptions, holdsText } from './testing/fault-proxy.ts';
+export {
+  type IdempotencyHarness,
+  type IdempotencySuiteOptions,
+  type IdempotencyTestName,
+  testIdempotency,
+} from './testing/idempotency-suite.ts';
 export { killChild } from './testing/kill-child.ts';
 export type { UnplacedRecord } from './testing/memory-journal.ts';
 export type { SinkChild } from './testing/sink-child.ts';

@@ -242,7 +242,7 @@ function createEvent(
     });
   }
   const now = settings.clock.now();
-  const { traceparent } = options;
+  const { causationId, correlationId, traceparent } = options;
   return {
     id: options.id ?? createUuidV7(now, settings.random),
     type: definition.type,
@@ -256,8 +256,8 @@ function createEvent(
     ...(options.keyVersion === undefined ? {} : { keyVersion: options.keyVersion }),
     ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
     ...(traceparent === undefined ? {} : { traceparent }),
-    ...(options.correlationId === undefined ? {} : { correlationId: options.correlationId }),
-    ...(options.causationId === undefined ? {} : { causationId: options.causationId }),
+    ...(correlationId === undefined ? {} : { correlationId }),
+    ...(causationId === undefined ? {} : { causationId }),
     origin: 'message',
   };
 }

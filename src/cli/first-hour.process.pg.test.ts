@@ -273,9 +273,16 @@ for (const major of [15, 18] as const) {
         [
           `absent slot headwater_${database.name}`,
           'keep publication headwater',
-          ...['inbox', 'inbox_consumer', 'inbox_effect', 'inbox_held', 'inbox_key', 'outbox', 'schema_version'].map(
-            (table) => `drop table headwater.${table}`,
-          ),
+          ...[
+            'idempotency_key',
+            'inbox',
+            'inbox_consumer',
+            'inbox_effect',
+            'inbox_held',
+            'inbox_key',
+            'outbox',
+            'schema_version',
+          ].map((table) => `drop table headwater.${table}`),
           'keep schema headwater',
         ],
       );

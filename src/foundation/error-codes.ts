@@ -7,6 +7,7 @@ import { emitErrorCodes } from './error-codes/emit.ts';
 import { eventsErrorCodes } from './error-codes/events.ts';
 import { fileErrorCodes } from './error-codes/file.ts';
 import { inboxErrorCodes } from './error-codes/inbox.ts';
+import { idempotencyErrorCodes } from './error-codes/idempotency.ts';
 import { internalErrorCodes } from './error-codes/internal.ts';
 import { journalErrorCodes } from './error-codes/journal.ts';
 import { kafkaErrorCodes } from './error-codes/kafka.ts';
@@ -48,6 +49,7 @@ export type ErrorCode =
   | keyof typeof transactErrorCodes
   | keyof typeof tokenErrorCodes
   | keyof typeof inboxErrorCodes
+  | keyof typeof idempotencyErrorCodes
   | keyof typeof objectsErrorCodes
   | keyof typeof serviceErrorCodes
   | keyof typeof setupErrorCodes
@@ -77,6 +79,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...transactErrorCodes,
   ...tokenErrorCodes,
   ...inboxErrorCodes,
+  ...idempotencyErrorCodes,
   ...objectsErrorCodes,
   ...serviceErrorCodes,
   ...setupErrorCodes,

@@ -2,6 +2,7 @@ import type { GuaranteeStatement } from '../model/guarantee.ts';
 import { captureStatement } from './statements/capture.ts';
 import { adoptedOutboxStatement, emitMessageStatement, emitOutboxStatement } from './statements/emit.ts';
 import { consumersStatement, effectStatement, inboxStatement } from './statements/inbox.ts';
+import { idempotencyStatement } from './statements/idempotency.ts';
 import { journalStatement } from './statements/journal.ts';
 import { fileStatement } from './statements/sink-file.ts';
 import { natsStatement } from './statements/sink-nats.ts';
@@ -20,6 +21,7 @@ export const statements: readonly GuaranteeStatement[] = [
   emitMessageStatement,
   emitOutboxStatement,
   adoptedOutboxStatement,
+  idempotencyStatement,
   captureStatement,
   journalStatement,
   kafkaStatement,

@@ -132,6 +132,9 @@ for (const major of [15, 18] as const) {
       const message = `select pg_logical_emit_message(true, 'headwater:1', 'x'::bytea)`;
       const outbox = `insert into headwater.outbox (id, type, source, payload) values (gen_random_uuid(), 't', 's', '')`;
       const inbox = `insert into headwater.inbox (installation, consumer, message_id) values ('i', 'c', gen_random_uuid()::text) on conflict (installation, consumer, message_id) do nothing`;
+      const key = `with k as (insert into headwater.idempotency_key (installation, principal, operation, key, fingerprint, input, lease_holder, leased_until, expires_at)
+        values ('i', 'p', 'o', gen_random_uuid()::text, '', '1', 'h', now(), now()) returning key) select * from k`;
+      const keys = ['select * from headwater.idempotency_key', 'delete from headwater.idempotency_key'];
       const slot = `select pg_drop_replication_slot(slot_name) from pg_create_logical_replication_slot('${database.name}', 'pgoutput')`;
       const allowed: Readonly<Record<string, readonly string[]>> = {
         [names.capture]: [
@@ -146,6 +149,8 @@ for (const major of [15, 18] as const) {
           inbox,
           'select * from headwater.inbox',
           'delete from headwater.inbox',
+          key,
+          ...keys,
           ...['consumer', 'key', 'held', 'effect'].flatMap((name) => [
             `select * from headwater.inbox_${name}`,
             `delete from headwater.inbox_${name}`,

@@ -137,8 +137,68 @@ const inboxMigration: Migration = {
   },
 };
 
+/*
+ * One row for each key that a client chose, within its principal and operation. What is running has a lease; each take-over
+ * raises its epoch, and every statement of a holder names the epoch that it was given. Times are the database's alone.
+ */
+const idempotencyMigration: Migration = {
+  version: 3,
+  compatibility: 'compatible',
+  summary: 'idempotency keys of requests',
+  statements(schemaName) {
+    const table = `${quoteIdentifier(schemaName)}.idempotency_key`;
+    return [
+      `create table ${table} (
+  installation text not null,
+  principal text not null,
+  operation text not null,
+  key text not null,
+  fingerprint bytea not null,
+  run_id uuid not null default gen_random_uuid(),
+  context jsonb not null default '{}',
+  input text,
+  recovery_point text not null default 'started',
+  steps jsonb not null default '[]',
+  lease_holder text,
+  lease_epoch bigint not null default 1,
+  leased_until timestamptz,
+  attempt_count integer not null default 1,
+  response_status smallint,
+  response_headers jsonb,
+  response_body bytea,
+  created_at timestamptz not null default now(),
+  locked_at timestamptz not null default now(),
+  finished_at timestamptz,
+  expires_at timestamptz not null,
+  primary key (installation, principal, operation, key),
+  constraint idempotency_key_installation check (char_length(installation) between 1 and 63),
+  constraint idempotency_key_principal check (char_length(principal) between 1 and 255),
+  constraint idempotency_key_operation check (char_length(operation) between 1 and 255),
+  constraint idempotency_key_key check (char_length(key) between 1 and 255),
+  constraint idempotency_key_recovery_point check (char_length(recovery_point) between 1 and 63),
+  constraint idempotency_key_context check (jsonb_typeof(context) = 'object'),
+  constraint idempotency_key_steps check (jsonb_typeof(steps) = 'array'),
+  constraint idempotency_key_lease_epoch check (lease_epoch >= 1),
+  constraint idempotency_key_running check (
+    finished_at is not null or (input is not null and lease_holder is not null and leased_until is not null)
+  ),
+  constraint idempotency_key_finished check (
+    (finished_at is null and response_status is null and response_headers is null and response_body is null)
+    or (
+      finished_at is not null and response_status between 200 and 599 and response_headers is not null
+      and response_body is not null and input is null and leased_until is null
+    )
+  )
+)`,
+      `create index idempotency_key_unfinished on ${table} (leased_until) where finished_at is null`,
+      `create index idempotency_key_expiry on ${table} (expires_at) where finished_at is not null`,
+      `comment on table ${table} is ${quoteLiteral('Keys of requests: who runs one, how far it is, and the answer that a repeated request gets.')}`,
+    ];
+  },
+};
+
 /** All migrations in order. Append-only: what stands here was released. */
-export const migrations: readonly Migration[] = [firstMigration, inboxMigration];
+export const migrations: readonly Migration[] = [firstMigration, inboxMigration, idempotencyMigration];
 
 /** Lets one migrate at a time. Held until the transaction ends. */
 export function lockStatement(schemaName: string): string {

@@ -59,7 +59,8 @@ const roleHeadings: Readonly<Record<RolePurpose, string>> = {
   capture: `-- Capture: reads the replication slot. REPLICATION reads every change of every table in the cluster, whatever GRANT says, and
 -- can copy the whole cluster: guard its password like a superuser's, and let pg_hba.conf admit it from Headwater's host only.
 -- It cannot write rows, make publications or change tables.`,
-  application: `-- Application: writes events in its own transactions, and takes messages by its inboxes. It cannot read, change or delete events.
+  application: `-- Application: writes events in its own transactions, takes messages by its inboxes, and keeps idempotency keys. It cannot read,
+-- change or delete events.
 -- Grant it to the role that the application logs in as, or let the application log in as it.`,
   sink: `-- Sink or handler: writes derived tables together with its receipts. It cannot read the source.`,
 };
@@ -76,6 +77,7 @@ const grantsOf: Readonly<Record<RolePurpose, (role: RoleContext, options: RoleSq
     grantUsage(role),
     `grant insert on ${quoteQualified(role.schemaName, 'outbox')} to ${quoteIdentifier(role.name)}`,
     ...grantInboxes(role),
+    `grant select, insert, update, delete on ${quoteQualified(role.schemaName, 'idempotency_key')} to ${quoteIdentifier(role.name)}`,
     grantMessages(role.name, options.publicMessages ?? 'kept'),
   ],
   sink: (role, options) => [

@@ -4,6 +4,7 @@ import type { RecordFilter } from '../delivery/lane-options.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { LaneStage } from './lane-stage.ts';
 import type { UnplacedRecord } from './memory-journal.ts';
+import type { ContractTest } from './run-suite.ts';
 import type { SinkHarness, SinkSuiteOptions, SuiteTestName } from './sink-harness.ts';
 import {
   type RecordRequest,
@@ -16,12 +17,7 @@ import {
 } from './suite-records.ts';
 
 /** One test of the contract. */
-export interface SuiteTest {
-  readonly title: string;
-  /** The part of the harness without which it cannot run. */
-  readonly needs?: keyof SinkHarness & string;
-  readonly run: (harness: SinkHarness, options: SinkSuiteOptions) => Promise<void>;
-}
+type SuiteTest = ContractTest<SinkHarness, SinkSuiteOptions>;
 
 /** The tests of the contract by name. */
 export const suiteTests: Readonly<Record<SuiteTestName, SuiteTest>> = {

@@ -55,6 +55,7 @@ const ownTables: ReadonlySet<string> = new Set([
   'inbox_key',
   'inbox_held',
   'inbox_effect',
+  'idempotency_key',
   'schema_version',
   'checkpoint',
   'mirrored_table',

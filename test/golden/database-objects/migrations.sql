@@ -116,3 +116,54 @@ comment on table "headwater".inbox_held is 'Messages that an inbox has set aside
 comment on table "headwater".inbox_effect is 'Effects outside the database that an inbox has begun, and what came of them.';
 
 insert into "headwater".schema_version (version) values (2);
+
+create table "headwater".idempotency_key (
+  installation text not null,
+  principal text not null,
+  operation text not null,
+  key text not null,
+  fingerprint bytea not null,
+  run_id uuid not null default gen_random_uuid(),
+  context jsonb not null default '{}',
+  input text,
+  recovery_point text not null default 'started',
+  steps jsonb not null default '[]',
+  lease_holder text,
+  lease_epoch bigint not null default 1,
+  leased_until timestamptz,
+  attempt_count integer not null default 1,
+  response_status smallint,
+  response_headers jsonb,
+  response_body bytea,
+  created_at timestamptz not null default now(),
+  locked_at timestamptz not null default now(),
+  finished_at timestamptz,
+  expires_at timestamptz not null,
+  primary key (installation, principal, operation, key),
+  constraint idempotency_key_installation check (char_length(installation) between 1 and 63),
+  constraint idempotency_key_principal check (char_length(principal) between 1 and 255),
+  constraint idempotency_key_operation check (char_length(operation) between 1 and 255),
+  constraint idempotency_key_key check (char_length(key) between 1 and 255),
+  constraint idempotency_key_recovery_point check (char_length(recovery_point) between 1 and 63),
+  constraint idempotency_key_context check (jsonb_typeof(context) = 'object'),
+  constraint idempotency_key_steps check (jsonb_typeof(steps) = 'array'),
+  constraint idempotency_key_lease_epoch check (lease_epoch >= 1),
+  constraint idempotency_key_running check (
+    finished_at is not null or (input is not null and lease_holder is not null and leased_until is not null)
+  ),
+  constraint idempotency_key_finished check (
+    (finished_at is null and response_status is null and response_headers is null and response_body is null)
+    or (
+      finished_at is not null and response_status between 200 and 599 and response_headers is not null
+      and response_body is not null and input is null and leased_until is null
+    )
+  )
+);
+
+create index idempotency_key_unfinished on "headwater".idempotency_key (leased_until) where finished_at is null;
+
+create index idempotency_key_expiry on "headwater".idempotency_key (expires_at) where finished_at is not null;
+
+comment on table "headwater".idempotency_key is 'Keys of requests: who runs one, how far it is, and the answer that a repeated request gets.';
+
+insert into "headwater".schema_version (version) values (3);

@@ -23,7 +23,8 @@ grant select (id, published), update (published) on "public"."outbox" to "headwa
 grant usage on schema "Billing" to "headwater_capture";
 grant select (id), delete on "Billing"."outbox" to "headwater_capture";
 
--- Application: writes events in its own transactions, and takes messages by its inboxes. It cannot read, change or delete events.
+-- Application: writes events in its own transactions, takes messages by its inboxes, and keeps idempotency keys. It cannot read,
+-- change or delete events.
 -- Grant it to the role that the application logs in as, or let the application log in as it.
 do $$ begin
   if not exists (select from pg_catalog.pg_roles where rolname = 'headwater_application') then
@@ -38,6 +39,7 @@ grant select, insert, update, delete on "headwater"."inbox_consumer" to "headwat
 grant select, insert, update, delete on "headwater"."inbox_key" to "headwater_application";
 grant select, insert, update, delete on "headwater"."inbox_held" to "headwater_application";
 grant select, insert, update, delete on "headwater"."inbox_effect" to "headwater_application";
+grant select, insert, update, delete on "headwater"."idempotency_key" to "headwater_application";
 do $$ declare message_function regprocedure; begin
   for message_function in
     select oid::regprocedure from pg_catalog.pg_proc

@@ -1,0 +1,179 @@
+import { assertInvariant } from '../../foundation/assert.ts';
+import type { Clock } from '../../foundation/clock.ts';
+import { HeadwaterError } from '../../foundation/error.ts';
+import type { Random } from '../../foundation/random.ts';
+import { planRetryDelayMs } from '../../foundation/retry.ts';
+import { sqlStateOf } from '../../postgres/connection-error.ts';
+import type { DatabaseHandle, IsolationLevel } from '../../postgres/database-handle.ts';
+import { hasFunction, isObject } from '../../postgres/handles/structure.ts';
+import { recognizeTransactionHandle } from '../../postgres/recognize-transaction.ts';
+import type { TransactionHandle } from '../../postgres/transaction-handle.ts';
+import { setEventContext } from '../event-context.ts';
+import type { KeyStore, Lease } from './key-store.ts';
+import { leaseLost } from './lease-keeper.ts';
+import type { PhasedOperation, RunContext, TransactionOperation } from './operation.ts';
+import { createPhasedRun } from './phased-run.ts';
+import { Refusal } from './refusal.ts';
+import { type FinalReply, readReply, type StoredReply } from './stored-reply.ts';
+
+/** An operation with a key, whatever its input. */
+export type AnyKeyedOperation = TransactionOperation<unknown, unknown> | PhasedOperation<unknown, unknown>;
+
+/** What running needs besides the operation. */
+export interface RunTools {
+  readonly database: DatabaseHandle;
+  readonly store: KeyStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly isolationLevel: IsolationLevel | undefined;
+  readonly responseBytesMax: number;
+  readonly isFinal: (status: number) => boolean;
+}
+
+/** An answer that is kept, or one that is passed on once. */
+export type RunAnswer =
+  | { readonly kind: 'final'; readonly final: FinalReply }
+  | { readonly kind: 'passing'; readonly reply: StoredReply };
+
+/** Thrown through a transaction to roll it back with an answer. */
+class RolledBackReply extends Error {
+  readonly reply: StoredReply;
+  constructor(reply: StoredReply) {
+    super('rolled back with an answer');
+    this.reply = reply;
+  }
+}
+
+/**
+ * Runs an operation under a lease up to an answer. Rejects with whatever its code, its database or the fence threw; nothing of
+ * it is final then, except when the connection was lost in a COMMIT: only the row of the key can tell.
+ */
+export async function runOperation(
+  operation: AnyKeyedOperation,
+  { lease, signal }: { readonly lease: Lease; readonly signal: AbortSignal },
+  tools: RunTools,
+): Promise<RunAnswer> {
+  const context: RunContext<unknown> = {
+    input: JSON.parse(lease.input),
+    principal: lease.scopedKey.principal,
+    key: lease.scopedKey.key,
+    correlationId: lease.context.correlationId ?? lease.runId,
+    traceparent: lease.context.traceparent,
+    attempt: lease.attempt,
+    signal,
+  };
+  try {
+    return 'transaction' in operation
+      ? await runInTransaction(operation, { lease, context }, tools)
+      : await runInPhases(operation, { lease, context }, tools);
+  } catch (thrown) {
+    const reply = await readThrownReply(thrown, tools);
+    if (reply === undefined) throw thrown;
+    return keep(reply, lease, tools);
+  }
+}
+
+interface RunInput {
+  readonly lease: Lease;
+  readonly context: RunContext<unknown>;
+}
+
+async function runInTransaction(
+  operation: TransactionOperation<unknown, unknown>,
+  { lease, context }: RunInput,
+  tools: RunTools,
+): Promise<RunAnswer> {
+  return inTransaction({ ...tools, lease }, async (tx, handle) => {
+    const reply = await readReply(await operation.transaction(tx, context), tools.responseBytesMax);
+    if (!tools.isFinal(reply.status)) throw new RolledBackReply(reply);
+    const final = await tools.store.finish(lease, reply, handle);
+    if (final === undefined) throw leaseLost();
+    return { kind: 'final', final };
+  });
+}
+
+async function runInPhases(
+  operation: PhasedOperation<unknown, unknown>,
+  { lease, context }: RunInput,
+  tools: RunTools,
+): Promise<RunAnswer> {
+  const { store } = tools;
+  const run = createPhasedRun(lease, context, {
+    renew: () => store.renew(lease),
+    addStep: (step, handle) => store.addStep(lease, step, handle),
+    inTransaction: (work) => inTransaction({ ...tools, lease }, work),
+  });
+  const response = await operation.phases(run.run);
+  run.assertComplete();
+  return keep(await readReply(response, tools.responseBytesMax), lease, tools);
+}
+
+async function keep(reply: StoredReply, lease: Lease, tools: RunTools): Promise<RunAnswer> {
+  if (!tools.isFinal(reply.status)) return { kind: 'passing', reply };
+  const final = await tools.store.finish(lease, reply);
+  if (final === undefined) throw leaseLost();
+  return { kind: 'final', final };
+}
+
+async function readThrownReply(thrown: unknown, tools: RunTools): Promise<StoredReply | undefined> {
+  if (thrown instanceof RolledBackReply) return thrown.reply;
+  return thrown instanceof Refusal ? readReply(thrown.response, tools.responseBytesMax) : undefined;
+}
+
+/** Serialization failure and deadlock: the transaction was rolled back, and another run of it may succeed. */
+const repeatableStates: ReadonlySet<unknown> = new Set(['40001', '40P01']);
+const repeatPolicy = { initialDelayMs: 10, maxDelayMs: 500, maxAttempts: 5 } as const;
+
+async function inTransaction<Result>(
+  { database, clock, random, isolationLevel, lease }: RunTools & { readonly lease: Lease },
+  work: (tx: unknown, handle: TransactionHandle) => Promise<Result>,
+): Promise<Result> {
+  const { traceparent, correlationId = lease.runId } = lease.context;
+  const eventContext = { traceparent, correlationId, causationId: lease.runId };
+  for (let attempt = 1; ; attempt += 1) {
+    using guard = new ClientGuard();
+    try {
+      const run = await database.transaction({ isolationLevel, afterCommit: 'select 1' }, async (tx) => {
+        const handle = recognizeTransactionHandle(tx);
+        assertInvariant(
+          handle !== undefined && !handle.isRoot,
+          'a database that is known gives transactions that are known',
+        );
+        setEventContext(handle, eventContext);
+        guard.watch(tx);
+        return work(tx, handle);
+      });
+      if (run.commitTag === 'ROLLBACK') {
+        throw new HeadwaterError('HW-IDEMPOTENCY-007', 'the transaction had failed, so its COMMIT was a ROLLBACK');
+      }
+      return run.result;
+    } catch (thrown) {
+      if (attempt >= repeatPolicy.maxAttempts || !repeatableStates.has(readState(thrown))) throw thrown;
+      await clock.sleep(planRetryDelayMs(repeatPolicy, attempt, random.next()));
+    }
+  }
+}
+
+/**
+ * A client of pg that the server ends between two statements emits `error`, and nobody listens while it is lent: the process would
+ * end. The next statement of the transaction, its COMMIT for one, rejects all the same.
+ */
+class ClientGuard implements Disposable {
+  #stop: () => void = () => undefined;
+
+  watch(tx: unknown): void {
+    if (!isObject(tx) || !hasFunction(tx, 'on') || !hasFunction(tx, 'off')) return;
+    const ignore = (): void => undefined;
+    Reflect.apply(tx.on, tx, ['error', ignore]);
+    this.#stop = () => void Reflect.apply(tx.off, tx, ['error', ignore]);
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop();
+  }
+}
+
+/** Query builders put the driver's error below their own. */
+function readState(thrown: unknown): string | undefined {
+  return sqlStateOf(thrown) ?? (thrown instanceof Error ? sqlStateOf(thrown.cause) : undefined);
+}
