@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { json } from 'node:stream/consumers';
@@ -84,10 +84,7 @@ describe('the order service', { skip }, () => {
     proxy = await StatementProxy.start(new URL(database.url));
     published = [];
     broker = createServer((request, response) => {
-      void json(request).then((message) => {
-        published.push((message as { readonly payload: { readonly id: string } }).payload.id);
-        response.end();
-      });
+      void takeMessage(request).finally(() => response.end());
     });
     broker.listen(0, '127.0.0.1');
     await once(broker, 'listening');
@@ -102,6 +99,11 @@ describe('the order service', { skip }, () => {
     await proxy[Symbol.asyncDispose]();
     await stage[Symbol.asyncDispose]();
   });
+
+  async function takeMessage(request: IncomingMessage): Promise<void> {
+    const { payload } = (await json(request)) as { readonly payload: { readonly id: string } };
+    published.push(payload.id);
+  }
 
   async function beginAnew(): Promise<void> {
     await stage.database.query('truncate stock, orders');
