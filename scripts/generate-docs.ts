@@ -15,6 +15,7 @@ import { formatStatement } from '../src/guarantees/explain.ts';
 import { statements } from '../src/guarantees/statements.ts';
 import { configSchema } from '../src/service/config-schema.ts';
 import { metrics } from '../src/service/metric-names.ts';
+import { formatDualWritePage } from './docs/dual-write-page.ts';
 import { formatLanguageModelIndex } from './docs/language-model-index.ts';
 import { operationsFiles } from './operations/operations-files.ts';
 
@@ -24,6 +25,7 @@ const pages: Readonly<Record<string, () => string>> = {
   'docs/reference/guarantees.md': guaranteesPage,
   'docs/reference/metrics.md': metricsPage,
   'docs/reference/command.md': commandPage,
+  'docs/tutorials/replace-your-dual-write.md': formatDualWritePage,
   ...operationsFiles,
   // The last one: it lists the others.
   'llms.txt': formatLanguageModelIndex,

@@ -52,9 +52,9 @@ describe('an inbox', { skip }, () => {
 
   // Several ways of one library begin the same transactions here.
   const libraries = Object.entries(drivenLibraries).filter(([, { connectionsOf }]) => connectionsOf === undefined);
-  for (const [name, { open: openDriver }] of libraries) {
+  for (const [name, library] of libraries) {
     test(`takes a message once with ${name}, and answers every duplicate with the first reply`, async () => {
-      await using driver = await openDriver({ url: stage.url, connections: 8 });
+      await using driver = await library.open({ url: stage.url, connections: 8 });
       let calls = 0;
       const orders = inbox(
         'billing',
@@ -79,7 +79,7 @@ describe('an inbox', { skip }, () => {
     });
 
     test(`lets events in a transaction of ${name} follow from the message, unless they say otherwise`, async () => {
-      await using driver = await openDriver({ url: stage.url, connections: 2 });
+      await using driver = await library.open({ url: stage.url, connections: 2 });
       const emit = createEmitter({ mode: 'outbox' });
       const orders = inbox(
         'billing',
@@ -115,7 +115,7 @@ describe('an inbox', { skip }, () => {
     });
 
     test(`is not taken in by a handler of ${name} that swallows an error of the database`, async () => {
-      await using driver = await openDriver({ url: stage.url, connections: 8 });
+      await using driver = await library.open({ url: stage.url, connections: 8 });
       const orders = inbox(
         'billing',
         { db: driver.root, payload: Order, redeliveryMaxMs: dayMs },
