@@ -3,7 +3,8 @@ import express from 'express';
 import pg from 'pg';
 import { z } from 'zod';
 import { defineEvents, emit } from '../src/emit.ts';
-import { createIdempotency, Refusal, toExpress } from '../src/idempotency.ts';
+import { toExpress } from '../src/http.ts';
+import { createIdempotency, Refusal } from '../src/idempotency.ts';
 
 const events = defineEvents({
   'order.placed': z.object({ orderId: z.string(), article: z.string() }),

@@ -9,7 +9,7 @@ export type { InboxCounts, InboxResult } from './application/inbox/inbox-result.
 export type { InboxOrder } from './application/inbox/order-decision.ts';
 export type { HeldMessage, HeldReason } from './application/inbox/held-message.ts';
 export type { ReceivedMessage } from './application/inbox/received-message.ts';
-export type { TransactionOf } from './application/inbox/transaction-of.ts';
+export type { TransactionOf } from './application/transaction-of.ts';
 export {
   effect,
   type CheckedEffect,

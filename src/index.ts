@@ -54,16 +54,13 @@ export {
 } from './application/token-handler.ts';
 export { createTransactor, transact, type Transact } from './application/transact.ts';
 export type {
-  DrizzleDatabaseLike,
-  KyselyDatabaseLike,
-  PgPoolLike,
   Receipt,
-  TransactionOf,
   TransactOptions,
   TransactorOptions,
   TransactRetry,
   UnitOfWork,
 } from './application/transact-types.ts';
+export type { TransactionOf } from './application/transaction-of.ts';
 export {
   isVersionConflict,
   writeExpected,

@@ -10,7 +10,7 @@ import express from 'express';
 import * as middleware from 'express-idempotency';
 import pg from 'pg';
 
-import { toExpress } from '../../src/application/idempotency/adapters/express.ts';
+import { toExpress } from '../../src/application/http/express.ts';
 import { createIdempotency } from '../../src/application/idempotency/idempotency.ts';
 import { startThread } from '../measure/start-thread.ts';
 import { type EdgeKind, edgeKinds } from '../workload/edge-kinds.ts';

@@ -5,34 +5,6 @@ import type { IsolationLevel } from '../postgres/database-handle.ts';
 import type { BoundaryReader } from '../model/freshness.ts';
 import type { VersionToken } from '../model/version-token.ts';
 
-/** `Pool` of pg, by what a client lacks. */
-export interface PgPoolLike<Client> {
-  connect(callback: (error: Error | undefined, client: Client | undefined, release: () => void) => void): void;
-  readonly totalCount: number;
-}
-
-/** What `drizzle(…)` gives, by what its transactions have beside it. */
-export interface DrizzleDatabaseLike<Transaction> {
-  transaction(work: (tx: Transaction) => Promise<unknown>): Promise<unknown>;
-  readonly rollback?: never;
-}
-
-/** What `new Kysely(…)` gives. */
-export interface KyselyDatabaseLike<Transaction> {
-  transaction(): { execute(work: (tx: Transaction) => Promise<unknown>): Promise<unknown> };
-  readonly isTransaction: boolean;
-}
-
-/** The library's own type of the transactions that are begun on a database object; `unknown` for one that types do not know. */
-export type TransactionOf<Database> =
-  Database extends KyselyDatabaseLike<infer Transaction>
-    ? Transaction
-    : Database extends DrizzleDatabaseLike<infer Transaction>
-      ? Transaction
-      : Database extends PgPoolLike<infer Client>
-        ? Client
-        : unknown;
-
 /** What the callback of a unit of work is given beside its transaction. */
 export interface UnitOfWork {
   /**

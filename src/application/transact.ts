@@ -17,7 +17,8 @@ import { encodeReceipt, type ReceiptRecord } from './receipt-text.ts';
 import { indeterminateError, settleOutcome } from './settle-outcome.ts';
 import { markStatement } from './transact.sql.ts';
 import { resolveTransactOptions, type ResolvedTransactOptions } from './transact-options.ts';
-import type { Receipt, TransactionOf, TransactOptions, TransactorOptions, UnitOfWork } from './transact-types.ts';
+import type { Receipt, TransactOptions, TransactorOptions, UnitOfWork } from './transact-types.ts';
+import type { TransactionOf } from './transaction-of.ts';
 import { assertNoUnit, runUnit } from './unit-scope.ts';
 
 /**

@@ -9,9 +9,6 @@ import type { AnyKeyedOperation } from './run-operation.ts';
 import type { IdempotencySettings } from './settings.ts';
 import { type FinalReply, readBody, writeReply } from './stored-reply.ts';
 
-/** A WHATWG fetch handler. `native` is what an adapter was given by its framework, for `principal` and `parse`. */
-export type FetchHandler = (request: Request, native?: unknown) => Promise<Response>;
-
 /** A request as it came. */
 export interface Incoming {
   readonly request: Request;

@@ -8,12 +8,13 @@ import {
   type ListUnfinishedOptions,
   startCompleter,
 } from './completer.ts';
-import { type FetchHandler, answerKeyed, refuseKey } from './answer-request.ts';
+import type { FetchHandler } from '../http/fetch-handler.ts';
+import { answerKeyed, refuseKey } from './answer-request.ts';
 import type { UnfinishedKey } from './key-store.ts';
 import type { Operation } from './operation.ts';
 import type { AnyKeyedOperation } from './run-operation.ts';
 import { expiryMsDefault, type IdempotencyOptions, toSettings } from './settings.ts';
-import type { TransactionOf } from './transaction-of.ts';
+import type { TransactionOf } from '../transaction-of.ts';
 
 /** The HTTP edge over one database. */
 export interface Idempotency<Tx> {

@@ -5,7 +5,6 @@ import type { Random } from '../../foundation/random.ts';
 import { planRetryDelayMs } from '../../foundation/retry.ts';
 import { sqlStateOf } from '../../postgres/connection-error.ts';
 import type { DatabaseHandle, IsolationLevel } from '../../postgres/database-handle.ts';
-import { hasFunction, isObject } from '../../postgres/handles/structure.ts';
 import { recognizeTransactionHandle } from '../../postgres/recognize-transaction.ts';
 import type { TransactionHandle } from '../../postgres/transaction-handle.ts';
 import { setEventContext } from '../event-context.ts';
@@ -131,7 +130,6 @@ async function inTransaction<Result>(
   const { traceparent, correlationId = lease.runId } = lease.context;
   const eventContext = { traceparent, correlationId, causationId: lease.runId };
   for (let attempt = 1; ; attempt += 1) {
-    using guard = new ClientGuard();
     try {
       const run = await database.transaction({ isolationLevel, afterCommit: 'select 1' }, async (tx) => {
         const handle = recognizeTransactionHandle(tx);
@@ -140,7 +138,6 @@ async function inTransaction<Result>(
           'a database that is known gives transactions that are known',
         );
         setEventContext(handle, eventContext);
-        guard.watch(tx);
         return work(tx, handle);
       });
       if (run.commitTag === 'ROLLBACK') {
@@ -151,25 +148,6 @@ async function inTransaction<Result>(
       if (attempt >= repeatPolicy.maxAttempts || !repeatableStates.has(readState(thrown))) throw thrown;
       await clock.sleep(planRetryDelayMs(repeatPolicy, attempt, random.next()));
     }
-  }
-}
-
-/**
- * A client of pg that the server ends between two statements emits `error`, and nobody listens while it is lent: the process would
- * end. The next statement of the transaction, its COMMIT for one, rejects all the same.
- */
-class ClientGuard implements Disposable {
-  #stop: () => void = () => undefined;
-
-  watch(tx: unknown): void {
-    if (!isObject(tx) || !hasFunction(tx, 'on') || !hasFunction(tx, 'off')) return;
-    const ignore = (): void => undefined;
-    Reflect.apply(tx.on, tx, ['error', ignore]);
-    this.#stop = () => void Reflect.apply(tx.off, tx, ['error', ignore]);
-  }
-
-  [Symbol.dispose](): void {
-    this.#stop();
   }
 }
 

@@ -16,7 +16,7 @@ import type { InboxCounts, InboxResult } from './inbox-result.ts';
 import type { ReceivedMessage } from './received-message.ts';
 import { registerConsumer } from './register-consumer.ts';
 import { type AnyHandler, MessageTransaction, type ReadyMessage, type Taken } from './take-message.ts';
-import type { TransactionOf } from './transaction-of.ts';
+import type { TransactionOf } from '../transaction-of.ts';
 import type { RunEffect } from './effect.ts';
 
 /** Takes messages of one kind for one consumer, each once for what its transaction writes. */

@@ -1,6 +1,6 @@
-import type { DatabaseHandle, IsolationLevel } from '../database-handle.ts';
+import type { DatabaseHandle, IsolationLevel, TransactionRunOptions } from '../database-handle.ts';
 import type { ResultRow, TransactionHandle } from '../transaction-handle.ts';
-import { isPgClient, readPgState } from './pg.ts';
+import { hearErrors, isPgClient, readPgState } from './pg.ts';
 import { isPostgresJsConnection, withoutPostgresJsParameters } from './postgres-js.ts';
 import { hasFunction, isObject, isObjectOrFunction, readRows } from './structure.ts';
 
@@ -38,6 +38,13 @@ export function recognizeDrizzleTransaction(candidate: object): TransactionHandl
   };
 }
 
+/** The client below a transaction. */
+function clientOf(transaction: unknown): object | undefined {
+  const session: unknown = isObject(transaction) ? Reflect.get(transaction, 'session') : undefined;
+  const client: unknown = isObject(session) ? Reflect.get(session, 'client') : undefined;
+  return isObject(client) ? client : undefined;
+}
+
 function isDrizzle(candidate: object): candidate is DrizzleDatabase {
   if (!hasFunction(candidate, 'execute') || !hasFunction(candidate, 'transaction')) return false;
   return 'dialect' in candidate && 'session' in candidate && isObject(candidate.session);
@@ -55,9 +62,21 @@ export function recognizeDrizzleDatabase(candidate: object): DatabaseHandle | un
   return {
     kind: 'drizzle',
     query: (text, parameters) => executeText(candidate, text, parameters),
-    async transaction({ isolationLevel }, work) {
+    async transaction<Result>(
+      { isolationLevel }: TransactionRunOptions,
+      work: (transaction: unknown) => Promise<Result>,
+    ) {
       const config = isolationLevel === undefined ? [] : [{ isolationLevel }];
-      return { result: await candidate.transaction(work, ...config), commitTag: undefined, after: undefined };
+      let endHearing = (): void => undefined;
+      const begun = (transaction: unknown): Promise<Result> => {
+        endHearing = hearErrors(clientOf(transaction) ?? {});
+        return work(transaction);
+      };
+      try {
+        return { result: await candidate.transaction(begun, ...config), commitTag: undefined, after: undefined };
+      } finally {
+        endHearing();
+      }
     },
   };
 }

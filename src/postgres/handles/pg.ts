@@ -53,8 +53,6 @@ export function readPgState(client: object): TransactionState {
 /** A client that a pool has lent. */
 interface PgPoolClient extends PgQueryable {
   release(destroy: boolean): void;
-  on(event: 'error', listener: () => void): unknown;
-  off(event: 'error', listener: () => void): unknown;
 }
 
 interface PgPool extends PgQueryable {
@@ -70,8 +68,7 @@ export function recognizePgDatabase(candidate: object): DatabaseHandle | undefin
     query: async (text, parameters) => readRows(await candidate.query(text, parameters)),
     async transaction(options, work) {
       const client = await candidate.connect();
-      // A connection that ends tells of it twice: by the statement that fails, and by an event that would end the process.
-      client.on('error', ignore);
+      const endHearing = hearErrors(client);
       let isBroken = false;
       try {
         const { afterBegin, isolationLevel } = options;
@@ -83,15 +80,22 @@ export function recognizePgDatabase(candidate: object): DatabaseHandle | undefin
         isBroken = readPgState(client) !== 'not-in-transaction';
         throw thrown;
       } finally {
-        client.off('error', ignore);
+        endHearing();
         client.release(isBroken);
       }
     },
   };
 }
 
-function ignore(): void {
-  // Told by the statement.
+/**
+ * A connection that ends tells of it twice: by the statement that fails, and by an event that would end the process where nobody
+ * listens, for a pool does so only while it has not lent the client. Returns what ends the listening.
+ */
+export function hearErrors(client: object): () => void {
+  if (!hasFunction(client, 'on') || !hasFunction(client, 'off')) return () => undefined;
+  const ignore = (): void => undefined;
+  Reflect.apply(client.on, client, ['error', ignore]);
+  return () => void Reflect.apply(client.off, client, ['error', ignore]);
 }
 
 function isPgPoolObject(candidate: object): candidate is PgPool {

@@ -13,7 +13,7 @@ import { emit } from '../../emit.ts';
 import { defineEvents, type EventCatalogue } from '../../events.ts';
 import { createEventDatabase, type EventDatabase } from '../../testing/event-database.ts';
 import { createIdempotency, type Idempotency } from '../idempotency.ts';
-import type { FetchHandler } from '../answer-request.ts';
+import type { FetchHandler } from '../../http/fetch-handler.ts';
 import type { RunContext, TransactionOperation } from '../operation.ts';
 import type { FailedAttempt, IdempotencyOptions } from '../settings.ts';
 import { openHookedPool, type StatementHook } from './hooked-pool.ts';
@@ -21,11 +21,11 @@ import { openHookedPool, type StatementHook } from './hooked-pool.ts';
 /** Root objects of the libraries whose transactions are begun here. */
 export const roots: Readonly<Record<string, (pool: Pool) => unknown>> = {
   pg: (pool) => pool,
-  Drizzle: (pool) => drizzle(withListener(pool)),
+  Drizzle: (pool) => drizzle(pool),
   Kysely: (pool) => new Kysely<unknown>({ dialect: new PostgresDialect({ pool: withListener(pool) }) }),
 };
 
-/** A client that loses its connection while it is lent emits `error`; a query builder listens no more than pg itself does. */
+/** A client that loses its connection while it is lent emits `error`, and Kysely shows its clients to nobody. */
 function withListener(pool: Pool): Pool {
   return pool.on('connect', (client) => client.on('error', () => undefined));
 }

@@ -1,4 +1,4 @@
-import { HeadwaterError } from '../../../foundation/error.ts';
+import { HeadwaterError } from '../../foundation/error.ts';
 
 /** `IncomingMessage` of Node, and what frameworks put on it. */
 export interface NodeRequestLike extends AsyncIterable<Uint8Array> {

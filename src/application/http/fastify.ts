@@ -1,4 +1,4 @@
-import type { FetchHandler } from '../answer-request.ts';
+import type { FetchHandler } from './fetch-handler.ts';
 import { type NodeRequestLike, toFetchRequest, toHeaderEntries } from './node-request.ts';
 
 /** `FastifyRequest`. */

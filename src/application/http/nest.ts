@@ -1,6 +1,6 @@
-import { assertInvariant } from '../../../foundation/assert.ts';
-import { hasFunction } from '../../../postgres/handles/structure.ts';
-import type { FetchHandler } from '../answer-request.ts';
+import { assertInvariant } from '../../foundation/assert.ts';
+import { hasFunction } from '../../postgres/handles/structure.ts';
+import type { FetchHandler } from './fetch-handler.ts';
 import { type FastifyReplyLike, type FastifyRequestLike, toFastify } from './fastify.ts';
 import { type NodeRequestLike, type NodeResponseLike, toFetchRequest, writeNodeResponse } from './node-request.ts';
 

@@ -1,4 +1,4 @@
-import type { FetchHandler } from '../answer-request.ts';
+import type { FetchHandler } from './fetch-handler.ts';
 import { type NodeRequestLike, type NodeResponseLike, toFetchRequest, writeNodeResponse } from './node-request.ts';
 
 /** A handler of Express 4 or 5, of Connect, or of Node itself. */

@@ -1,4 +1,4 @@
-import type { FetchHandler } from '../answer-request.ts';
+import type { FetchHandler } from './fetch-handler.ts';
 
 /** `Context` of Hono. */
 export interface HonoContextLike {
