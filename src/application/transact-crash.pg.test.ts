@@ -28,7 +28,7 @@ for (const major of [15, 18] as const) {
         await direct.query('create table orders (id text, xid xid8 default pg_current_xact_id())');
         const held = proxy.holdBefore(holdsText('commit'), 0);
         const running = transact(pool, (tx: PoolClient) => tx.query(`insert into orders (id) values ('ours')`), {
-          settleTimeoutMs: 15_000,
+          settleTimeoutMs: 60_000,
         });
         running.catch(() => undefined);
         await held;

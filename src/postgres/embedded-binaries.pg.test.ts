@@ -65,8 +65,8 @@ describe('binaries installed without install scripts', { skip: await skipReason(
   test('run from one private copy when they cannot be used in place, also when several make it at once', async () => {
     const { root, cache } = await installWithoutScripts();
     await shut(root);
-    const [first, ...others] = await Promise.all([locate(cache), locate(cache), locate(cache)]);
-    assert.ok(first?.startsWith(cache), first);
+    const [first, ...others] = await Promise.all(Array.from({ length: 8 }, () => locate(cache)));
+    assert.ok(first !== undefined && first.startsWith(cache), first);
     for (const other of others) assert.equal(other, first);
     assert.match(runVersion(first), /PostgreSQL\) 18/);
     assert.equal((await readdir(cache)).length, 1, 'no partial copy is left');

@@ -166,7 +166,20 @@ async function copyToCache(root: string, options: LocateBinariesOptions): Promis
   throw new HeadwaterError('HW-EMBEDDED-003', `no usable place for a copy of ${root}: ${refusals.join('; ')}`);
 }
 
+/** Others may fill it too, and take a copy out of its place for the moment in which they put theirs there. */
 async function fillCache(root: string, final: string): Promise<string> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await fillCacheOnce(root, final);
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT' || attempt === attemptsMax) throw error;
+    }
+  }
+}
+
+const attemptsMax = 5;
+
+async function fillCacheOnce(root: string, final: string): Promise<string> {
   if (await isCompleteCopy(root, final)) return final;
   // The copy is made beside its place and renamed into it whole, so nobody ever runs half of one.
   const partial = await mkdtemp(`${final}.partial-`);
@@ -179,6 +192,7 @@ async function fillCache(root: string, final: string): Promise<string> {
     });
     await openToAll(partial); // Also to us: the original's directories may have been read-only.
     await linkLibraries(partial);
+    if (await isCompleteCopy(root, final)) return final;
     await rename(final, outdated).catch(tolerate('ENOENT'));
     await rename(partial, final).catch(tolerate('EEXIST', 'ENOTEMPTY'));
     await assertOwnDirectory(final);
