@@ -3,7 +3,7 @@ import type { TokenEntry } from '../model/version-token.ts';
 import type { DatabaseHandle } from '../postgres/database-handle.ts';
 import { sourcePlaceStatement, transactionOutcomeStatement } from '../postgres/source-place.sql.ts';
 import { readSourceFacts, type SourceFacts, toTokenEntry } from '../postgres/source-place.ts';
-import { readSqlState } from '../postgres/sql-state.ts';
+import { sqlStateOf } from '../postgres/sql-state.ts';
 import type { ResultRow } from '../postgres/transaction-handle.ts';
 
 /*
@@ -73,7 +73,7 @@ export async function askOutcome(handle: Pick<DatabaseHandle, 'query'>, place: T
     const [row] = await handle.query(transactionOutcomeStatement, [String(place.xid)]);
     return judgeOutcome(row, place);
   } catch (thrown) {
-    return readSqlState(thrown) === '22023'
+    return sqlStateOf(thrown) === '22023'
       ? await askForeign(handle, place)
       : { kind: 'again', reason: 'unreachable', cause: thrown };
   }

@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 import { skipReason } from '../../scripts/services/testing.ts';
 import { HeadwaterError } from '../foundation/error.ts';
-import { sqlStateOf } from '../postgres/connection-error.ts';
+import { sqlStateOf } from '../postgres/sql-state.ts';
 import type { TransactionLike } from '../postgres/transaction-handle.ts';
 import { createEmitter, type EmitMode } from './emit.ts';
 import { defineEvents } from './events.ts';

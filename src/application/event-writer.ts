@@ -1,6 +1,6 @@
 import { unreachable } from '../foundation/assert.ts';
 import { HeadwaterError } from '../foundation/error.ts';
-import { sqlStateOf } from '../postgres/connection-error.ts';
+import { sqlStateOf } from '../postgres/sql-state.ts';
 import type { ResultRow, TransactionEnd, TransactionHandle } from '../postgres/transaction-handle.ts';
 import { transactionStatusStatement } from './emit.sql.ts';
 

@@ -7,7 +7,7 @@ import { createTestDatabase, skipReason, type TestDatabase } from '../../scripts
 import { HeadwaterError } from '../foundation/error.ts';
 import { parseLsn } from '../model/lsn.ts';
 import { decodeVersionToken } from '../model/version-token.ts';
-import { readSqlState } from '../postgres/sql-state.ts';
+import { sqlStateOf } from '../postgres/sql-state.ts';
 import { databaseRoots, runIn } from './testing/database-roots.ts';
 import { readOutcome } from './read-outcome.ts';
 import { transact } from './transact.ts';
@@ -111,7 +111,7 @@ for (const major of [15, 18] as const) {
       const error = await failure(transact(pool, meet, { retry: { attemptsMax: 3, initialDelayMs: 0 } }));
       assert.ok(error instanceof HeadwaterError && error.code === 'HW-TRANSACT-006');
       assert.equal(readOutcome(error), 'not-applied');
-      assert.equal(readSqlState(error), '40001');
+      assert.equal(sqlStateOf(error), '40001');
       assert.equal(runs, 3);
       runs = 0;
       await failure(transact(pool, meet, { retry: { attemptsMax: 1_000_000, budgetMs: 0 } }));

@@ -8,7 +8,7 @@ import { skipReason } from '../../scripts/services/testing.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { parseLsn } from '../model/lsn.ts';
 import { decodeVersionToken } from '../model/version-token.ts';
-import { readSqlState } from '../postgres/sql-state.ts';
+import { sqlStateOf } from '../postgres/sql-state.ts';
 import { emit } from './emit.ts';
 import { defineEvents } from './events.ts';
 import { createEventDatabase, type EventDatabase } from './testing/event-database.ts';
@@ -159,7 +159,7 @@ for (const major of [15, 18] as const) {
             'HW-TRANSACT-009',
           );
           assert.equal(error.details['outcome'], 'not-applied');
-          assert.equal(readSqlState(error.cause), '23503');
+          assert.equal(sqlStateOf(error.cause), '23503');
         });
 
         it('refuses events that do not fit before anything of them is written', async () => {

@@ -9,7 +9,7 @@ import { recognizeDatabaseHandle } from '../postgres/recognize-database.ts';
 import { recognizeTransactionHandle } from '../postgres/recognize-transaction.ts';
 import { commitLocationStatement, sourcePlaceStatement } from '../postgres/source-place.sql.ts';
 import { explainPlaceError, KnownServers, type SourceFacts, toTokenEntry } from '../postgres/source-place.ts';
-import { isConflict, isDefiniteRefusal, readSqlState } from '../postgres/sql-state.ts';
+import { isConflict, isDefiniteRefusal, sqlStateOf } from '../postgres/sql-state.ts';
 import { readLadder } from './boundary-ladder.ts';
 import { createEventPreparer, type PrepareEvent } from './emit.ts';
 import { GatheredEvents } from './gathered-events.ts';
@@ -182,7 +182,7 @@ async function runWork<Database extends object, Result>(
 /** An error of the last statement that has a code of its own here. The callback's own errors pass. */
 function explainWork(thrown: unknown): unknown {
   if (thrown instanceof HeadwaterError) return thrown;
-  if (readSqlState(thrown) === '25P02') {
+  if (sqlStateOf(thrown) === '25P02') {
     const message = 'the transaction had failed: an error of one of its statements was swallowed';
     return new HeadwaterError('HW-TRANSACT-003', message, { details: { outcome: 'not-applied' }, cause: thrown });
   }

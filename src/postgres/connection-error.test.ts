@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { sqlStateOf, toConnectionError } from './connection-error.ts';
+import { toConnectionError } from './connection-error.ts';
+import { sqlStateOf } from './sql-state.ts';
 
 function serverError(code: string, message = 'text of the server'): Error {
   return Object.assign(new Error(message), { code, severity: 'ERROR', detail: 'Key (id)=(planted-secret) exists' });

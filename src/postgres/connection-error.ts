@@ -1,19 +1,6 @@
 import type { ErrorCode } from '../foundation/error-codes.ts';
 import { HeadwaterError } from '../foundation/error.ts';
-
-/**
- * The five letters of https://www.postgresql.org/docs/18/errcodes-appendix.html, or undefined for what is not from a server.
- * Client libraries have them in `code`; Prisma has a code of its own there, and the server's below it.
- */
-export function sqlStateOf(thrown: unknown): string | undefined {
-  if (!(thrown instanceof Error)) return undefined;
-  const path = Reflect.has(thrown, 'severity') ? ['code'] : ['meta', 'driverAdapterError', 'cause', 'originalCode'];
-  const code = path.reduce<unknown>(
-    (value, name) => (typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined),
-    thrown,
-  );
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
-}
+import { sqlStateOf } from './sql-state.ts';
 
 const codeBySqlState: Readonly<Record<string, ErrorCode>> = {
   '28000': 'HW-SOURCE-003', // invalid_authorization_specification

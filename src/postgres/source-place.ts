@@ -1,7 +1,7 @@
 import { HeadwaterError } from '../foundation/error.ts';
 import { type Lsn, parseLsn, toLsn } from '../model/lsn.ts';
 import type { TokenEntry } from '../model/version-token.ts';
-import { readSqlState } from './sql-state.ts';
+import { sqlStateOf } from './sql-state.ts';
 import type { ResultRow } from './transaction-handle.ts';
 
 /** Which server a statement ran on, and since which crash. */
@@ -84,6 +84,6 @@ export function settleLsn(
 
 /** Gives the error of a missing right its own code. */
 export function explainPlaceError(thrown: unknown): unknown {
-  if (readSqlState(thrown) !== '42501') return thrown;
+  if (sqlStateOf(thrown) !== '42501') return thrown;
   return new HeadwaterError('HW-TOKEN-006', 'the role may not ask where the server is', { cause: thrown });
 }

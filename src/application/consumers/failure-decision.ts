@@ -1,5 +1,5 @@
 import { HeadwaterError } from '../../foundation/error.ts';
-import { sqlStateOf } from '../../postgres/connection-error.ts';
+import { sqlStateOf } from '../../postgres/sql-state.ts';
 
 /**
  * What a consumer does after a failure: `unreadable`: parks the message; `stop`: ends, because every message would fail the same way; `wait`:

@@ -1,5 +1,5 @@
 import { HeadwaterError } from '../../foundation/error.ts';
-import { sqlStateOf } from '../../postgres/connection-error.ts';
+import { sqlStateOf } from '../../postgres/sql-state.ts';
 import type { DatabaseHandle } from '../../postgres/database-handle.ts';
 import type { ResultRow, TransactionHandle } from '../../postgres/transaction-handle.ts';
 import type { KeyState } from './decide.ts';

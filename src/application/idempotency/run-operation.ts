@@ -3,7 +3,7 @@ import type { Clock } from '../../foundation/clock.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { Random } from '../../foundation/random.ts';
 import { planRetryDelayMs } from '../../foundation/retry.ts';
-import { sqlStateOf } from '../../postgres/connection-error.ts';
+import { sqlStateOf } from '../../postgres/sql-state.ts';
 import type { DatabaseHandle, IsolationLevel } from '../../postgres/database-handle.ts';
 import { recognizeTransactionHandle } from '../../postgres/recognize-transaction.ts';
 import type { TransactionHandle } from '../../postgres/transaction-handle.ts';
@@ -145,13 +145,8 @@ async function inTransaction<Result>(
       }
       return run.result;
     } catch (thrown) {
-      if (attempt >= repeatPolicy.maxAttempts || !repeatableStates.has(readState(thrown))) throw thrown;
+      if (attempt >= repeatPolicy.maxAttempts || !repeatableStates.has(sqlStateOf(thrown))) throw thrown;
       await clock.sleep(planRetryDelayMs(repeatPolicy, attempt, random.next()));
     }
   }
-}
-
-/** Query builders put the driver's error below their own. */
-function readState(thrown: unknown): string | undefined {
-  return sqlStateOf(thrown) ?? (thrown instanceof Error ? sqlStateOf(thrown.cause) : undefined);
 }

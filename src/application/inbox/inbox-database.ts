@@ -1,6 +1,6 @@
 import { assertInvariant } from '../../foundation/assert.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
-import { sqlStateOf } from '../../postgres/connection-error.ts';
+import { sqlStateOf } from '../../postgres/sql-state.ts';
 import type { DatabaseHandle } from '../../postgres/database-handle.ts';
 import { recognizeTransactionHandle } from '../../postgres/recognize-transaction.ts';
 import type { ResultRow, TransactionHandle } from '../../postgres/transaction-handle.ts';

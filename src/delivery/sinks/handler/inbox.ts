@@ -1,5 +1,5 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
-import { sqlStateOf } from '../../../postgres/connection-error.ts';
+import { sqlStateOf } from '../../../postgres/sql-state.ts';
 import { insertReceiptStatement, type ReceiptScope } from '../../../postgres/inbox-receipt.ts';
 import { quoteQualified } from '../../../postgres/quote.ts';
 import { recognizeTransactionHandle } from '../../../postgres/recognize-transaction.ts';

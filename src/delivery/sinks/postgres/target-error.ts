@@ -1,6 +1,7 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { ErrorCode } from '../../../foundation/error-codes.ts';
-import { sqlStateOf, toConnectionError } from '../../../postgres/connection-error.ts';
+import { toConnectionError } from '../../../postgres/connection-error.ts';
+import { sqlStateOf } from '../../../postgres/sql-state.ts';
 
 /** What a SQLSTATE of the target means for its lane. https://www.postgresql.org/docs/18/errcodes-appendix.html */
 const codeBySqlState: Readonly<Record<string, ErrorCode>> = {
