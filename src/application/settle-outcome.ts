@@ -26,13 +26,17 @@ export type Settlement =
 
 const askPolicy = { initialDelayMs: 20, maxDelayMs: 500 } as const;
 
+/** One connection that neither opens nor fails must not use up all the time: another one may answer. */
+const askTimeoutMs = 2000;
+
 /** Asks until PostgreSQL tells or the time is over, also while it restarts. Rejects with `signal.reason` on cancel. */
 export async function settleOutcome(options: SettleOptions): Promise<Settlement> {
   const { clock, handle, random, record, signal, timeoutMs } = options;
   const deadlineMs = clock.monotonicMs() + timeoutMs;
   for (let attempt = 1; ; attempt += 1) {
     signal?.throwIfAborted();
-    const verdict = await answerBefore(askOutcome(handle, record), deadlineMs - clock.monotonicMs(), options);
+    const limitMs = Math.min(askTimeoutMs, deadlineMs - clock.monotonicMs());
+    const verdict = await answerBefore(askOutcome(handle, record), limitMs, options);
     if (verdict.kind !== 'again') return verdict;
     const delayMs = planRetryDelayMs({ ...askPolicy, maxAttempts: Infinity }, attempt, random.next());
     if (clock.monotonicMs() + delayMs >= deadlineMs) {

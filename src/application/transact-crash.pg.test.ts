@@ -36,6 +36,8 @@ for (const major of [15, 18] as const) {
           `select pid from pg_stat_activity where backend_type = 'client backend' and state = 'idle in transaction'`,
         );
         const before = await readCrash(direct);
+        // A connection that is held in front of its first message would keep PostgreSQL from recovering for a minute.
+        proxy.refuse(true);
         // PostgreSQL takes the end of any of its processes for a crash: it ends all, and recovers.
         process.kill(pids.rows[0]?.pid ?? assert.fail('nobody is in a transaction'), 'SIGKILL');
         const hasRecovered = (): Promise<boolean> =>
@@ -46,6 +48,7 @@ for (const major of [15, 18] as const) {
         await waitUntil('PostgreSQL has recovered', hasRecovered, 90_000);
         // Others get the id that was in no log on the disk.
         await direct.query(`insert into orders (id) values ('theirs')`);
+        proxy.refuse(false);
         proxy.release();
         proxy.cut();
         const error = await running.then(
