@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { setImmediate } from 'node:timers/promises';
 
 import { systemRandom } from '../foundation/random.ts';
 import { FakeClock } from '../foundation/testing/fake-clock.ts';
@@ -55,8 +54,14 @@ async function advanceUntilSettled<Result>(
   void settled.finally(() => (seen.isSettled = true));
   for (let passedMs = 0; passedMs < limitMs && !seen.isSettled; passedMs += 10) {
     clock.advance(10);
-    await setImmediate();
+    await nextTurn();
   }
   assert.ok(seen.isSettled, `nothing was settled within ${limitMs} ms`);
   return await settled;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
