@@ -211,7 +211,6 @@ function slotFacts({ slot }: SimulatedServer): SlotFacts | undefined {
     safeBytes: undefined,
     retainedBytes: undefined,
     unconfirmedBytes: undefined,
-    catalogAge: 1,
   };
 }
 
@@ -225,7 +224,6 @@ const publication: PublicationFacts = {
   hasTruncate: true,
   isViaRoot: false,
   publishesGenerated: undefined,
-  age: 100,
 };
 
 const publishedTable: PublishedTable = {

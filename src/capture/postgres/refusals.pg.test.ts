@@ -137,15 +137,45 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       assert.equal(recreated.code, 'HW-SOURCE-018');
     });
 
-    test('a publication that is younger than a slot nobody read yet is refused', async () => {
+    test('changes from before the publication are refused, not skipped', async () => {
       await using database = await createCapturedDatabase(major);
       const { slotName } = sourceOptions(database);
       await database.query('drop publication headwater');
       await database.query(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [slotName]);
       await database.query('insert into t values (1)');
       await database.query('create publication headwater for table t');
-      const error = await failToStart({ ...sourceOptions(database), recorder: new MemoryRecorder() });
-      assert.equal(error.code, 'HW-SOURCE-031');
+      await database.query('insert into t values (2)');
+      // Whatever the session hides from people, this it must hear.
+      await database.query(`alter database ${database.name} set client_min_messages = 'error'`);
+      const recorder = new MemoryRecorder();
+      const source = createTestSource({ ...sourceOptions(database), recorder });
+      await source.start().catch(() => undefined);
+      const error = await source.finished;
+      await source.stop();
+      assert.equal(error?.code, 'HW-SOURCE-031');
+      assert.equal(recorder.durable.transactions.length, 0);
+      const again = createTestSource({ ...sourceOptions(database), recorder: recorder.crash() });
+      await again.start().catch(() => undefined);
+      assert.equal((await again.finished)?.code, 'HW-SOURCE-031');
+      await again.stop();
+    });
+
+    test('a slot made behind its publication is read, although an older slot of another reader pins the catalogs', async () => {
+      await using database = await createCapturedDatabase(major);
+      const { slotName } = sourceOptions(database);
+      await database.query('drop publication headwater');
+      await database.query(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [`${slotName}_older`]);
+      try {
+        await database.query('create publication headwater for table t');
+        await database.query(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [slotName]);
+        await database.query('insert into t values (1)');
+        const recorder = new MemoryRecorder();
+        await using source = await startTestSource({ ...sourceOptions(database), recorder });
+        await waitUntil(() => recorder.durable.transactions.length === 1, 'the transaction is durable');
+        assert.equal(source.report().state, 'streaming');
+      } finally {
+        await database.query('select pg_drop_replication_slot($1)', [`${slotName}_older`]);
+      }
     });
 
     test('a published table without replica identity is refused with the fix', async () => {

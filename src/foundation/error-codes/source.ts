@@ -211,9 +211,9 @@ export const sourceErrorCodes = {
     exitCode: 8,
   },
   'HW-SOURCE-031': {
-    title: 'the publication is younger than the replication slot',
-    why: 'For changes before the publication existed, PostgreSQL 15 to 17 stop for ever, and 18 sends nothing and says nothing.',
-    fix: 'Drop the slot, which nothing was read from yet, and let Headwater create it behind the publication.',
+    title: 'the publication did not exist yet where the replication slot stands',
+    why: 'For changes before the publication existed, PostgreSQL 15 to 17 stop for ever, and 18 leaves them out with no more than a warning.',
+    fix: 'Drop the slot, start a new journal (this one holds nothing of it), and let Headwater create the slot behind the publication.',
     policy: 'stop',
     exitCode: 8,
   },

@@ -6,7 +6,7 @@ import type { HeadwaterError } from '../../../foundation/error.ts';
  *
  *   Byte1('E' or 'N') Int32(length) { Byte1(field) String(value) } Byte1(0)
  *
- * Fields used: V severity, C SQLSTATE, M message. The detail, which may quote values, is left out.
+ * Fields used: V severity, C SQLSTATE, M message, R the routine, which no language setting translates. The detail, which may quote values, is left out.
  */
 
 const decoder = new TextDecoder();
@@ -29,9 +29,18 @@ class ServerError extends Error {
   }
 }
 
-/** The text of a notice, for the log. */
-export function decodeNotice(bytes: Uint8Array): string {
-  return decodeFields(bytes).get('M') ?? '';
+/** A warning or notice in the stream. */
+export interface StreamNotice {
+  readonly text: string;
+  /** A publication that is missing at the place that is decoded is left out, and what it would have let through with it. */
+  readonly isSkippedPublication: boolean;
+}
+
+/** https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/replication/pgoutput/pgoutput.c, LoadPublications */
+export function decodeNotice(bytes: Uint8Array): StreamNotice {
+  const fields = decodeFields(bytes);
+  const isSkippedPublication = fields.get('C') === '55000' && fields.get('R') === 'LoadPublications';
+  return { text: fields.get('M') ?? '', isSkippedPublication };
 }
 
 function decodeFields(bytes: Uint8Array): ReadonlyMap<string, string> {

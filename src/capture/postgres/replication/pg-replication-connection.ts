@@ -15,7 +15,7 @@ import type {
   TableToLookAt,
 } from './replication-connection.ts';
 import { SocketReader } from './socket-reader.ts';
-import { encodeQuery, formatStartReplication, streamSettings, streamTimeouts } from './start-command.ts';
+import { encodeQuery, formatStartReplication, streamNotices, streamSettings, streamTimeouts } from './start-command.ts';
 
 /** How long the server may take for an answer that it has at hand. */
 const answerTimeoutMs = 30_000;
@@ -32,7 +32,7 @@ export async function openReplicationConnection(
   signal?: AbortSignal,
 ): Promise<ReplicationConnection> {
   const reader = new SocketReader();
-  const settings = { ...streamSettings, ...streamTimeouts };
+  const settings = { ...streamSettings, ...streamTimeouts, ...streamNotices };
   const client = await openPgClient(
     options,
     { settings, replication: 'database', createSocket: () => reader.createSocket() },

@@ -25,6 +25,9 @@ export const streamTimeouts: Readonly<Record<string, string>> = {
   idle_session_timeout: '0',
 };
 
+/** PostgreSQL 18 skips a publication that is missing where it decodes, with no more than a warning: it must be heard. */
+export const streamNotices: Readonly<Record<string, string>> = { client_min_messages: 'warning' };
+
 /**
  * START_REPLICATION with protocol version 1, https://www.postgresql.org/docs/18/protocol-logical-replication.html
  *

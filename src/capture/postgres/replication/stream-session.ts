@@ -3,7 +3,7 @@ import { HeadwaterError } from '../../../foundation/error.ts';
 import type { Logger } from '../../../foundation/logger.ts';
 import { type Lsn, maxLsn } from '../../../model/lsn.ts';
 import type { ChangeRecorder } from '../../change-recorder.ts';
-import { decodeErrorResponse, decodeNotice } from './error-response.ts';
+import { decodeErrorResponse, decodeNotice, type StreamNotice } from './error-response.ts';
 import {
   flushTransition,
   initialFlushState,
@@ -337,7 +337,7 @@ export class StreamSession {
       case tag.commandComplete:
         throw new HeadwaterError('HW-SOURCE-023', 'the server ended the replication stream');
       case tag.noticeResponse:
-        this.#options.logger.warn('source notice', { notice: decodeNotice(bytes) });
+        this.#hear(decodeNotice(bytes));
         return;
       case tag.copyBothResponse:
       case tag.parameterStatus:
@@ -346,6 +346,14 @@ export class StreamSession {
       default:
         throw new HeadwaterError('HW-CAPTURE-001', `a message of kind ${messageTag} inside the replication stream`);
     }
+  }
+
+  /** Nothing that came behind a skipped publication is confirmed: it is not the whole. */
+  #hear({ isSkippedPublication, text }: StreamNotice): void {
+    this.#options.logger.warn('source notice', { notice: text });
+    if (!isSkippedPublication) return;
+    const { slotName } = this.#options.start;
+    throw new HeadwaterError('HW-SOURCE-031', `PostgreSQL reads slot "${slotName}" without a publication: ${text}`);
   }
 
   #streamError(bytes: Uint8Array): HeadwaterError {

@@ -36,7 +36,6 @@ const slot: SlotFacts = {
   safeBytes: undefined,
   retainedBytes: undefined,
   unconfirmedBytes: undefined,
-  catalogAge: 1,
 };
 
 const publication: PublicationFacts = {
@@ -49,7 +48,6 @@ const publication: PublicationFacts = {
   hasTruncate: true,
   isViaRoot: false,
   publishesGenerated: undefined,
-  age: 1,
 };
 
 const found: FoundSource = {

@@ -89,27 +89,6 @@ export function checkPublicationsExist(
   return new HeadwaterError('HW-SOURCE-009', `the publication ${list} does not exist`, { details: { missing: list } });
 }
 
-/**
- * HW-SOURCE-031 when the slot may be older than a publication that it is to be read with. Both ages count transactions.
- * Only for a slot that nothing was read from yet: afterwards the publication's oid is recorded.
- */
-export function checkPublicationAge(
-  slot: SlotFacts,
-  publications: readonly PublicationFacts[],
-): HeadwaterError | undefined {
-  const catalogAge = slot.catalogAge;
-  const young =
-    catalogAge === undefined ? undefined : publications.find((publication) => publication.age <= catalogAge);
-  if (young === undefined) return undefined;
-  return new HeadwaterError(
-    'HW-SOURCE-031',
-    `publication "${young.name}" was made or altered after slot "${slot.slotName}"`,
-    {
-      details: { publication: young.name, slot: slot.slotName },
-    },
-  );
-}
-
 function compareConfiguration(source: SourceIdentity, wanted: WantedSource): HeadwaterError | undefined {
   if (source.slotName !== wanted.slotName) {
     return new HeadwaterError(

@@ -1,5 +1,5 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
-import { checkPublicationsExist, checkSlotKind } from './compare-source.ts';
+import { checkPublicationsExist, checkSlotKind, comparePublications } from './compare-source.ts';
 import type { SourceCatalog } from './source-catalog.ts';
 import type { PostgresSourceOptions } from './source-options.ts';
 
@@ -8,15 +8,17 @@ const objectStates = new Set(['55000', '42704']);
 
 /**
  * Asks the catalogs why the server ended a stream, where its error does not say: the slot was invalidated (HW-SOURCE-013), or
- * the publication is missing now (009) or was at the place that is decoded (031). Any other error is returned as it is.
+ * the publication is missing now (009), is another one than the journal recorded (018) or was missing at the place that is
+ * decoded (031). Any other error is returned as it is.
  */
 export async function explainStreamError(
   error: HeadwaterError,
   catalog: SourceCatalog,
-  options: Pick<PostgresSourceOptions, 'slotName' | 'publicationNames'>,
+  options: Pick<PostgresSourceOptions, 'slotName' | 'publicationNames' | 'recorder'>,
 ): Promise<HeadwaterError> {
   const sqlState = error.details['sqlState'];
-  if (typeof sqlState !== 'string' || !objectStates.has(sqlState)) return error;
+  const isSkipped = error.code === 'HW-SOURCE-031';
+  if (!isSkipped && (typeof sqlState !== 'string' || !objectStates.has(sqlState))) return error;
   try {
     const slot = await catalog.readSlot(options.slotName);
     const publications = await catalog.readPublications(options.publicationNames);
@@ -24,7 +26,10 @@ export async function explainStreamError(
     const missing = checkPublicationsExist(options.publicationNames, publications);
     if (invalid !== undefined) return invalid;
     if (missing !== undefined) return missing;
-    if (sqlState !== '42704' || slot === undefined) return error;
+    const { source } = options.recorder.state;
+    const changed = source === undefined ? undefined : comparePublications(source, publications);
+    if (changed !== undefined) return changed;
+    if ((sqlState !== '42704' && !isSkipped) || slot === undefined) return error;
     const names = options.publicationNames.join(', ');
     return new HeadwaterError(
       'HW-SOURCE-031',

@@ -3,7 +3,6 @@ import { maxLsn, type Lsn } from '../../../model/lsn.ts';
 import type { SourceIdentity, UncopiedTable } from '../../../model/source-identity.ts';
 import type { ReplicationConnection, SystemFacts } from '../replication/replication-connection.ts';
 import {
-  checkPublicationAge,
   checkPublicationsExist,
   checkSlotKind,
   compareSource,
@@ -46,7 +45,7 @@ type PrepareOptions = Pick<
 
 /**
  * Everything that is checked and made before the slot is asked for. The publication comes first: PostgreSQL 18 sends nothing
- * for one that is missing at a place in the WAL, and says nothing.
+ * for one that is missing at a place in the WAL, and only warns.
  * @throws HW-SOURCE codes, each with its fix.
  */
 export async function prepareSource(options: PrepareOptions, sessions: SourceSessions): Promise<PreparedSource> {
@@ -73,7 +72,6 @@ export async function prepareSource(options: PrepareOptions, sessions: SourceSes
   if (slot !== undefined) {
     throwIf(checkSlotKind(slot, server.databaseName));
     throwIf(checkSlotIsFree(slot));
-    throwIf(checkPublicationAge(slot, publications));
     return { system, server, publications, tables, uncopiedAtCreation: undefined };
   }
   const uncopiedAtCreation = await createSlot(options, { replication, server, tables });

@@ -50,7 +50,6 @@ select s.slot_name::text as slot_name,
        to_jsonb(s) ->> 'two_phase' as is_two_phase,
        to_jsonb(s) ->> 'invalidation_reason' as invalidation_reason,
        to_jsonb(s) ->> 'conflicting' as is_conflicting,
-       age(s.catalog_xmin)::text as catalog_age,
        pg_wal_lsn_diff(pg_current_wal_insert_lsn(), s.restart_lsn)::bigint::text as retained_bytes,
        pg_wal_lsn_diff(pg_current_wal_insert_lsn(), s.confirmed_flush_lsn)::bigint::text as unconfirmed_bytes
   from pg_replication_slots s
@@ -66,8 +65,7 @@ select p.pubname::text as name,
        p.pubdelete::text as has_delete,
        p.pubtruncate::text as has_truncate,
        p.pubviaroot::text as is_via_root,
-       to_jsonb(p) ->> 'pubgencols' as generated_columns,
-       age(p.xmin)::text as age
+       to_jsonb(p) ->> 'pubgencols' as generated_columns
   from pg_publication p
  where p.pubname in (select jsonb_array_elements_text($1::jsonb))
  order by p.pubname`;

@@ -48,8 +48,6 @@ export interface SlotFacts {
   readonly safeBytes: bigint | undefined;
   readonly retainedBytes: bigint | undefined;
   readonly unconfirmedBytes: bigint | undefined;
-  /** Transactions since the oldest catalog state that the slot can decode. */
-  readonly catalogAge: number | undefined;
 }
 
 /** A publication: which tables and which kinds of changes it lets through. */
@@ -64,8 +62,6 @@ export interface PublicationFacts {
   readonly isViaRoot: boolean;
   /** PostgreSQL 18: whether stored generated columns are published. Undefined before. */
   readonly publishesGenerated: boolean | undefined;
-  /** Transactions since the publication was made or altered. */
-  readonly age: number;
 }
 
 /** Which columns of an old row the server logs: `REPLICA IDENTITY` of the table. */
@@ -149,7 +145,6 @@ export function parseSlotFacts(row: QueryRow): SlotFacts {
     safeBytes: optionalBigint(row, 'safe_bytes'),
     retainedBytes: optionalBigint(row, 'retained_bytes'),
     unconfirmedBytes: optionalBigint(row, 'unconfirmed_bytes'),
-    catalogAge: optionalNumber(row, 'catalog_age'),
   };
 }
 
@@ -166,7 +161,6 @@ export function parsePublicationFacts(row: QueryRow): PublicationFacts {
     hasTruncate: flag(row, 'has_truncate'),
     isViaRoot: flag(row, 'is_via_root'),
     publishesGenerated: generated === null || generated === undefined ? undefined : generated === 's',
-    age: Number(row['age']),
   };
 }
 
