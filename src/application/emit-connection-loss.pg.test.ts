@@ -19,7 +19,7 @@ const skip = await skipReason('postgres18');
 /** In whatever case and form a library writes it. */
 const holdsCommit: ByteMatch = (bytes) => /\bcommit\b/i.test(bytes.toString('latin1'));
 const holdsRow = holdsText('public.orders');
-const holdsEvent = holdsText('gate as');
+const holdsEvent = holdsText(' as xid');
 
 type Fate = 'both' | 'neither';
 

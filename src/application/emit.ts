@@ -11,11 +11,12 @@ import {
 } from '../model/event-envelope.ts';
 import { recognizeTransactionHandle } from '../postgres/recognize-transaction.ts';
 import type { TransactionHandle, TransactionLike } from '../postgres/transaction-handle.ts';
-import { emitMessageStatement, emitOutboxStatement } from './emit.sql.ts';
+import { emitMessageStatements } from './emit.sql.ts';
 import { type EventContext, eventContextOf } from './event-context.ts';
 import { encodePayload, validatePayload } from './event-payload.ts';
 import { type EventDefinition, type EventInput, isEventDefinition } from './events.ts';
 import { createEventWriter, type EventWriter } from './event-writer.ts';
+import { OutboxStatements } from './outbox-statements.ts';
 
 /**
  * `message`: a transactional logical message; no table, nothing to clean up, the WAL is the only copy until the journal has it.
@@ -91,7 +92,7 @@ interface EventSettings {
 }
 
 interface EmitterSettings extends EventSettings {
-  readonly outboxStatement: string;
+  readonly outbox: OutboxStatements;
   readonly writer: EventWriter;
 }
 
@@ -110,7 +111,7 @@ function resolveSettings(options: EmitterOptions): EventSettings {
 export function createEmitter(options: EmitterOptions = {}): Emit {
   const settings = {
     ...resolveSettings(options),
-    outboxStatement: emitOutboxStatement(options.schemaName ?? 'headwater'),
+    outbox: new OutboxStatements(options.schemaName ?? 'headwater'),
     writer: createEventWriter(),
   };
   return (tx, event, payload, emitOptions) => emitWith(settings, { tx, event, payload, options: emitOptions });
@@ -155,8 +156,8 @@ async function emitWith(settings: EmitterSettings, call: EmitCall): Promise<Emit
   const { event, mode } = prepared instanceof Promise ? await prepared : prepared;
   const statement =
     mode === 'message'
-      ? { text: emitMessageStatement, parameters: [eventMessagePrefix, encodeEventEnvelope(event)] }
-      : { text: settings.outboxStatement, parameters: toOutboxParameters(event) };
+      ? { statements: emitMessageStatements, parameters: [eventMessagePrefix, encodeEventEnvelope(event)] }
+      : settings.outbox.of(toOutboxParameters(event));
   await settings.writer.write({ handle, mode, ...statement });
   return { id: event.id };
 }

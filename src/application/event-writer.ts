@@ -1,16 +1,17 @@
-import { unreachable } from '../foundation/assert.ts';
+import { assertInvariant, unreachable } from '../foundation/assert.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { sqlStateOf } from '../postgres/sql-state.ts';
-import type { ResultRow, TransactionEnd, TransactionHandle } from '../postgres/transaction-handle.ts';
-import { transactionStatusStatement } from './emit.sql.ts';
+import type { TransactionEnd, TransactionHandle } from '../postgres/transaction-handle.ts';
+import { type EventStatements, transactionStatusStatement } from './emit.sql.ts';
 
-/** One statement of `emit.sql.ts`, for a transaction that is not a root object. */
+type Parameters = readonly (string | null | Uint8Array)[];
+
+/** One event, for a transaction that is not a root object. */
 export interface EventWrite {
   readonly handle: TransactionHandle;
   readonly mode: 'message' | 'outbox';
-  readonly text: string;
-  /** From $3 on. */
-  readonly parameters: readonly (string | null | Uint8Array)[];
+  readonly statements: EventStatements;
+  readonly parameters: Parameters;
 }
 
 /** Writes events and says why one was not written. */
@@ -36,24 +37,32 @@ async function writeOnce(memory: TransactionMemory, write: EventWrite): Promise<
   if (state === 'not-in-transaction') throw await explainClosed(handle, knownXid);
   // A pg client lives through many transactions, so only the objects of a single one are held to the one they began with.
   const expectedXid = handle.isSingleTransaction ? (knownXid ?? null) : null;
-  const parameters = [expectedXid, state === 'in-transaction' ? 'known' : null, ...write.parameters];
+  if (state === 'in-transaction' && expectedXid === null) {
+    const xid = await runStatement(write, write.statements.known, write.parameters);
+    assertInvariant(xid !== undefined, 'a statement that asks nothing writes');
+    memory.set(handle.identity, xid);
+    return;
+  }
   const attempts = expectedXid === null ? 2 : 1;
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
-    const [row] = await runStatement(write, parameters);
-    if (row?.['written'] === 'true') {
-      if (typeof row['xid'] === 'string') memory.set(handle.identity, row['xid']);
-      return;
-    }
+    const xid = await runStatement(write, write.statements.proved, [...write.parameters, expectedXid]);
+    if (xid === undefined) continue;
+    memory.set(handle.identity, xid);
+    return;
   }
   throw await explainClosed(handle, knownXid);
 }
 
+/** The id of the transaction that the event was written in. Undefined: it was not written. */
 async function runStatement(
-  { handle, mode, text }: EventWrite,
-  parameters: readonly (string | null | Uint8Array)[],
-): Promise<readonly ResultRow[]> {
+  { handle, mode }: EventWrite,
+  text: string,
+  parameters: Parameters,
+): Promise<string | undefined> {
   try {
-    return await handle.query(text, parameters);
+    const [row] = await handle.query(text, parameters);
+    const xid = row?.['xid'];
+    return typeof xid === 'string' && xid !== '' ? xid : undefined;
   } catch (thrown) {
     const end = handle.readEnd(thrown);
     throw end === undefined ? toEmitError(thrown, mode) : endedTransaction(handle, end);
