@@ -15,6 +15,14 @@ describe('randomness', () => {
     }
   });
 
+  it('gives no byte twice, in small reads of any size', () => {
+    for (const count of [16, 7, 64]) {
+      const seen = new Set(Array.from({ length: 2000 }, () => Buffer.from(systemRandom.bytes(count)).toString('hex')));
+      assert.equal(seen.size, 2000);
+      assert.ok(!seen.has('00'.repeat(count)));
+    }
+  });
+
   it('repeats itself for a seed and for no other', () => {
     const sequence = (seed: number): number[] => {
       const random = createSeededRandom(seed);

@@ -16,11 +16,30 @@ export const systemRandom: Random = {
 /** What `getRandomValues` gives at once, at most. */
 const systemReadBytesMax = 65_536;
 
+/** Small reads come out of a larger one, for each costs microseconds whatever its size. */
+const pool = new Uint8Array(4096);
+const pooledBytesMax = 64;
+let pooledOffset = pool.length;
+
 function readSystemBytes(count: number): Uint8Array {
+  if (count <= pooledBytesMax) return takePooled(count);
   const bytes = new Uint8Array(count);
   for (let offset = 0; offset < count; offset += systemReadBytesMax) {
     globalThis.crypto.getRandomValues(bytes.subarray(offset, offset + systemReadBytesMax));
   }
+  return bytes;
+}
+
+/** No byte is given twice, and what was given is erased here. */
+function takePooled(count: number): Uint8Array {
+  if (pooledOffset + count > pool.length) {
+    globalThis.crypto.getRandomValues(pool);
+    pooledOffset = 0;
+  }
+  const end = pooledOffset + count;
+  const bytes = pool.slice(pooledOffset, end);
+  pool.fill(0, pooledOffset, end);
+  pooledOffset = end;
   return bytes;
 }
 
