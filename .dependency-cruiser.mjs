@@ -56,7 +56,8 @@ export default {
       name: 'no-cycle',
       comment: 'whatever needs each other belongs together or needs a third',
       severity: 'error',
-      from: {},
+      // What a generator wrote is as it is.
+      from: { pathNot: '^examples/orders/prisma-client/' },
       to: { circular: true },
     },
     {

@@ -15,7 +15,7 @@ import { StatementProxy, type StatementPlace } from './testing/statement-proxy.t
 
 /* The small order service of the page "Replace your dual write", once for each library: killed at each of its statements. */
 
-const libraries = ['pg', 'postgres-js', 'drizzle', 'kysely', 'knex', 'typeorm', 'sequelize', 'mikro-orm'];
+const libraries = ['pg', 'postgres-js', 'drizzle', 'kysely', 'knex', 'typeorm', 'sequelize', 'mikro-orm', 'prisma'];
 const stocked = 1000;
 const quantity = 2;
 

@@ -2,12 +2,7 @@ import { HeadwaterError } from '../../../foundation/error.ts';
 import { maxLsn, type Lsn } from '../../../model/lsn.ts';
 import type { SourceIdentity, UncopiedTable } from '../../../model/source-identity.ts';
 import type { ReplicationConnection, SystemFacts } from '../replication/replication-connection.ts';
-import {
-  checkPublicationsExist,
-  checkSlotKind,
-  compareSource,
-  type FoundSource,
-} from './compare-source.ts';
+import { checkPublicationsExist, checkSlotKind, compareSource, type FoundSource } from './compare-source.ts';
 import { addTableSql, createPublicationSql, createSlotSql } from './setup.sql.ts';
 import type { SourceCatalog } from './source-catalog.ts';
 import type { PublicationFacts, PublishedTable, ServerFacts, SlotFacts } from './source-facts.ts';
