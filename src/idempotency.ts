@@ -14,6 +14,15 @@ export { createIdempotency, type Idempotency } from './application/idempotency/i
 export type { ScopedKey, UnfinishedKey } from './application/idempotency/key-store.ts';
 export { openApiFragment, type OpenApiFragment } from './application/idempotency/openapi.ts';
 export {
+  type DeclaredOperation,
+  findWeakenedOperations,
+  type OpenApiDocument,
+  readOperations,
+  safetyFromOpenApi,
+  type SafetyOf,
+  type WeakenedOperation,
+} from './application/idempotency/openapi-operations.ts';
+export {
   mayRepeat,
   type Operation,
   type OperationSafety,
@@ -24,6 +33,12 @@ export {
   type RunContext,
   type TransactionOperation,
 } from './application/idempotency/operation.ts';
+export {
+  createRepeatingFetch,
+  type RepeatingFetch,
+  type RepeatingFetchOptions,
+} from './application/idempotency/repeating-fetch.ts';
+export { readOutcome } from './application/read-outcome.ts';
 export { Refusal } from './application/idempotency/refusal.ts';
 export type { FailedAttempt, FingerprintInput, IdempotencyOptions } from './application/idempotency/settings.ts';
 export type { TransactionOf } from './application/transaction-of.ts';

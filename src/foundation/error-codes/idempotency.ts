@@ -105,4 +105,11 @@ export const idempotencyErrorCodes = {
     policy: 'stop',
     exitCode: 2,
   },
+  'HW-IDEMPOTENCY-016': {
+    title: 'a request was not answered',
+    why: 'It was sent as often as its operation allows. What has effects may have had them: nobody here can tell.',
+    fix: 'Send a keyed one again with the key in the details; look at the service before an unsafe one is sent again.',
+    policy: 'retry',
+    exitCode: 7,
+  },
 } as const;

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { toInstant } from '../../../foundation/clock.ts';
 import type { HeadwaterError } from '../../../foundation/error.ts';
 import { decideAnswer } from './answer-decision.ts';
-import { parseRetryAfter } from './retry-after.ts';
+import { parseRetryAfter } from '../../../foundation/retry-after.ts';
 
 const now = toInstant(Date.UTC(2026, 10, 27, 9, 0, 0));
 const judgement = { target: 'https://hooks.test/', now, retryAfterMaxMs: 3_600_000 };

@@ -1,7 +1,7 @@
 import type { Instant } from '../../../foundation/clock.ts';
 import { errorDefinition, type ErrorCode } from '../../../foundation/error-codes.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
-import { parseRetryAfter } from './retry-after.ts';
+import { parseRetryAfter } from '../../../foundation/retry-after.ts';
 
 /** What is looked at of an answer. Its body is never shown: it may hold anything. */
 export interface WebhookAnswer {

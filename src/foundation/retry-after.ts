@@ -1,4 +1,4 @@
-import type { Instant } from '../../../foundation/clock.ts';
+import type { Instant } from './clock.ts';
 
 const httpDate =
   /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d{2}:\d{2}:\d{2} GMT$/;
