@@ -3,11 +3,21 @@ export interface BrokerSettings {
   readonly port: number;
   readonly controllerPort: number;
   readonly dataDirectory: string;
+  /** Its place among several; undefined: it is alone. */
+  readonly member?: ClusterMember | undefined;
   /** A second listener, which asks for user name and password (SASL PLAIN, SCRAM) or an unsigned token (OAUTHBEARER). */
   readonly sasl?: { readonly port: number; readonly username: string; readonly password: string } | undefined;
   /** Further settings of the broker. */
   readonly settings?: Readonly<Record<string, string | number | boolean>> | undefined;
   readonly tls?: readonly TlsListenerFiles[];
+}
+
+/** One of several nodes, each of them broker and controller. */
+export interface ClusterMember {
+  readonly clusterId: string;
+  readonly nodeId: number;
+  /** Of each node the port of its controller; its id is the place plus one. */
+  readonly controllerPorts: readonly number[];
 }
 
 /** A listener with TLS, and the PEM files that it reads. */
@@ -21,7 +31,9 @@ export interface TlsListenerFiles {
 
 /** `server.properties` of one node that is broker and controller, small and quick to start; loopback only. */
 export function renderBrokerProperties(settings: BrokerSettings): string {
-  const { port, controllerPort, sasl, tls = [] } = settings;
+  const { port, controllerPort, member, sasl, tls = [] } = settings;
+  const replicas = member?.controllerPorts.length ?? 1;
+  const inSync = replicas > 1 ? replicas - 1 : 1;
   const saslListener = sasl === undefined ? '' : `,SASL_PLAINTEXT://127.0.0.1:${sasl.port}`;
   const tlsListeners = tls.map((listener, index) => `,TLS${index}://127.0.0.1:${listener.port}`).join('');
   const tlsProtocols = tls.map((_, index) => `,TLS${index}:SSL`).join('');
@@ -30,23 +42,23 @@ export function renderBrokerProperties(settings: BrokerSettings): string {
     ...(sasl === undefined ? {} : renderSasl(sasl)),
     ...Object.fromEntries(tls.flatMap((listener, index) => Object.entries(renderTls(listener, index)))),
     'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.bootstrap.servers': `127.0.0.1:${controllerPort}`,
+    'node.id': member?.nodeId ?? 1,
+    ...renderQuorum(controllerPort, member),
     listeners,
     'advertised.listeners': listeners,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
     'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT${tlsProtocols}`,
     'log.dirs': settings.dataDirectory,
-    'default.replication.factor': 1,
-    'min.insync.replicas': 1,
-    'offsets.topic.replication.factor': 1,
+    'default.replication.factor': replicas,
+    'min.insync.replicas': inSync,
+    'offsets.topic.replication.factor': replicas,
     'offsets.topic.num.partitions': 1,
-    'transaction.state.log.replication.factor': 1,
-    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.replication.factor': replicas,
+    'transaction.state.log.min.isr': inSync,
     'transaction.state.log.num.partitions': 1,
-    'share.coordinator.state.topic.replication.factor': 1,
-    'share.coordinator.state.topic.min.isr': 1,
+    'share.coordinator.state.topic.replication.factor': replicas,
+    'share.coordinator.state.topic.min.isr': inSync,
     'share.coordinator.state.topic.num.partitions': 1,
     'group.initial.rebalance.delay.ms': 0,
     // A misspelt topic is an error that a test should see, not a new topic.
@@ -63,6 +75,13 @@ export function renderBrokerProperties(settings: BrokerSettings): string {
     'log.index.size.max.bytes': 1_048_576,
     ...settings.settings,
   });
+}
+
+/** A node alone finds itself; several have fixed voters, so that each can be formatted without the others. */
+function renderQuorum(controllerPort: number, member: ClusterMember | undefined): Readonly<Record<string, string>> {
+  if (member === undefined) return { 'controller.quorum.bootstrap.servers': `127.0.0.1:${controllerPort}` };
+  const voters = member.controllerPorts.map((port, index) => `${index + 1}@127.0.0.1:${port}`);
+  return { 'controller.quorum.voters': voters.join(',') };
 }
 
 /** `log4j2.properties`: warnings to standard output, and the one line that says the broker has started. */

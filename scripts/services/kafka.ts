@@ -9,7 +9,12 @@ import { claimDirectory, type DirectoryClaim } from '../../src/postgres/server-d
 import { withPreparationLock } from './cache.ts';
 import { type KafkaDistribution, openKafkaDistribution } from './kafka-distribution.ts';
 import { waitForKafka } from './kafka-readiness.ts';
-import { renderBrokerProperties, renderLogProperties, type TlsListenerFiles } from './kafka-settings.ts';
+import {
+  type ClusterMember,
+  renderBrokerProperties,
+  renderLogProperties,
+  type TlsListenerFiles,
+} from './kafka-settings.ts';
 import { withProgress } from './progress.ts';
 import { nameScratchDirectory } from './scratch.ts';
 
@@ -89,8 +94,43 @@ async function makeClassArchive(distribution: KafkaDistribution): Promise<void> 
   await withProgress('preparing a faster start of Kafka', make);
 }
 
+/** Several brokers that keep copies of each other's partitions. */
+export interface PrivateKafkaCluster extends AsyncDisposable {
+  /** Of all of them. */
+  readonly brokers: readonly string[];
+  readonly nodes: readonly PrivateKafka[];
+}
+
+/** Starts brokers that keep a copy of every partition each, and resolves when each of them has committed a transaction. */
+export async function startScratchKafkaCluster(
+  nodeCount: number,
+  options: Pick<PrivateKafkaOptions, 'signal' | 'settings'> = {},
+): Promise<PrivateKafkaCluster> {
+  const distribution = await openKafkaDistribution();
+  await makeClassArchive(distribution);
+  const clusterId = createClusterId();
+  const numbers = Array.from({ length: nodeCount }, (_, index) => index);
+  const controllerPorts = await Promise.all(numbers.map(() => findLoopbackPort()));
+  await using opened = new AsyncDisposableStack();
+  const start = async (nodeId: number): Promise<PrivateKafka> =>
+    opened.use(await startBroker(distribution, { ...options, member: { clusterId, nodeId, controllerPorts } }));
+  // None is ready before most of them are there.
+  const started = await Promise.allSettled(numbers.map((index) => start(index + 1)));
+  const nodes = started.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
+  const kept = opened.move();
+  return {
+    brokers: nodes.flatMap(({ brokers }) => brokers),
+    nodes,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
 interface BrokerOptions extends PrivateKafkaOptions {
   readonly jvmFlags?: readonly string[];
+  readonly member?: ClusterMember;
 }
 
 async function startBroker(distribution: KafkaDistribution, options: BrokerOptions): Promise<PrivateKafka> {
@@ -98,7 +138,7 @@ async function startBroker(distribution: KafkaDistribution, options: BrokerOptio
   const broker = new ScratchBroker(claim, distribution, {
     options,
     port: await findLoopbackPort(),
-    controllerPort: await findLoopbackPort(),
+    controllerPort: options.member?.controllerPorts[options.member.nodeId - 1] ?? (await findLoopbackPort()),
     sasl: options.sasl === undefined ? undefined : { ...options.sasl, port: await findLoopbackPort() },
     tlsPorts: await Promise.all((options.tls ?? []).map(() => findLoopbackPort())),
   });
@@ -158,16 +198,16 @@ class ScratchBroker implements PrivateKafka {
     const dataDirectory = join(this.directory, 'data');
     await mkdir(dataDirectory);
     const tls = await Promise.all(this.#plan.tlsPorts.map((port, index) => this.#writeTlsFiles(port, index)));
-    const { settings } = this.#plan.options;
-    await writeFile(this.#properties, renderBrokerProperties({ ...this.#plan, tls, dataDirectory, settings }));
+    const { member, settings } = this.#plan.options;
+    await writeFile(this.#properties, renderBrokerProperties({ ...this.#plan, tls, dataDirectory, member, settings }));
     await writeFile(this.#logProperties, renderLogProperties());
     const [java, ...flags] = this.#javaCommand([]);
     const format = [
       'kafka.tools.StorageTool',
       'format',
-      '--standalone',
+      ...(member === undefined ? ['--standalone'] : []),
       '-t',
-      createClusterId(),
+      member?.clusterId ?? createClusterId(),
       '-c',
       this.#properties,
       ...this.#scramArguments(),
