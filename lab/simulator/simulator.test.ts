@@ -10,7 +10,7 @@ const partCount = 200;
 const wantedSeed = process.env['HEADWATER_SIMULATOR_SEED'];
 
 describe('capture, journal and lanes in a simulated world', () => {
-  it('lose, invent, reorder and repeat nothing, wherever they are killed', { timeout: 240_000 }, async (context) => {
+  it('lose, invent, reorder and repeat nothing, wherever they are killed', { timeout: 600_000 }, async (context) => {
     if (wantedSeed !== undefined) {
       await simulateSeeds({ from: Number(wantedSeed), count: 1 });
       return;
