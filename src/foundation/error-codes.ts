@@ -6,6 +6,7 @@ import { embeddedErrorCodes } from './error-codes/embedded.ts';
 import { emitErrorCodes } from './error-codes/emit.ts';
 import { eventsErrorCodes } from './error-codes/events.ts';
 import { fileErrorCodes } from './error-codes/file.ts';
+import { guardErrorCodes } from './error-codes/guard.ts';
 import { inboxErrorCodes } from './error-codes/inbox.ts';
 import { idempotencyErrorCodes } from './error-codes/idempotency.ts';
 import { internalErrorCodes } from './error-codes/internal.ts';
@@ -48,6 +49,7 @@ export type ErrorCode =
   | keyof typeof eventsErrorCodes
   | keyof typeof transactErrorCodes
   | keyof typeof tokenErrorCodes
+  | keyof typeof guardErrorCodes
   | keyof typeof inboxErrorCodes
   | keyof typeof idempotencyErrorCodes
   | keyof typeof objectsErrorCodes
@@ -78,6 +80,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...eventsErrorCodes,
   ...transactErrorCodes,
   ...tokenErrorCodes,
+  ...guardErrorCodes,
   ...inboxErrorCodes,
   ...idempotencyErrorCodes,
   ...objectsErrorCodes,
