@@ -20,4 +20,4 @@ export function selectFrames(stack: string): string {
 }
 
 const uninteresting =
-  /(?:\(|at |async )node:|\(<anonymous>\)|\/application\/guard\/(?:guard-transactions|watched-unit)\.[jt]s:/;
+  /(?:\(|at |async )node:|\(<anonymous>\)|\/application\/guard\/(?:guard-transactions|watched-unit|node-sockets)\.[jt]s:/;

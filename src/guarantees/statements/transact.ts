@@ -59,6 +59,10 @@ const transactClaims: readonly Claim[] = [
     text: 'A second store, or a second transaction of the same one, is refused inside a unit of work.',
     heldBy: `${onPg}is refused inside another unit, on the same database and on a second one`,
   },
+  {
+    text: 'With a guard on, network I/O in the callback fails the unit, and nothing is written.',
+    heldBy: 'a guard > fails a unit of work that calls by fetch, before the call has left, and nothing is written',
+  },
 ];
 
 /** `transact`. */
@@ -101,7 +105,7 @@ export const transactStatement: GuaranteeStatement = {
   ],
   residual: [
     'isolation is that of the session, read committed by default: what was read may be old at the write; writeExpected or a stricter level prevents that',
-    'the callback is run again after a conflict: what it does beside its transaction, it does again',
+    'the callback is run again after a conflict: what it does beside its transaction, it does again; a guard (headwater/guard) finds network I/O in it, in development',
     'a commit with synchronous_commit = off, or on a primary that is lost, may be lost after it was reported as committed',
     'a callback that ends the transaction by itself is noticed only when it resolves',
     'a second unit of work inside a first is noticed where the runtime has AsyncLocalStorage',
