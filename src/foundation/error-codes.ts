@@ -1,4 +1,5 @@
 import { captureErrorCodes } from './error-codes/capture.ts';
+import { composeErrorCodes } from './error-codes/compose.ts';
 import { configErrorCodes } from './error-codes/config.ts';
 import { demoErrorCodes } from './error-codes/demo.ts';
 import { devErrorCodes } from './error-codes/dev.ts';
@@ -31,6 +32,7 @@ import type { ErrorDefinition } from './error-definition.ts';
 /** Every code that an error can carry. */
 export type ErrorCode =
   | keyof typeof internalErrorCodes
+  | keyof typeof composeErrorCodes
   | keyof typeof configErrorCodes
   | keyof typeof sourceErrorCodes
   | keyof typeof captureErrorCodes
@@ -62,6 +64,7 @@ export type ErrorCode =
 /** The closed list of error codes. Each entry is the page that `headwater explain CODE` prints. */
 export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...internalErrorCodes,
+  ...composeErrorCodes,
   ...configErrorCodes,
   ...sourceErrorCodes,
   ...captureErrorCodes,
