@@ -31,7 +31,7 @@ try {
   await placeOrder('17');
   await placeOrderAndCall('18');
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
 } finally {
   await pool.end();
 }
