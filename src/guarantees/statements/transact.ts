@@ -184,6 +184,10 @@ export const versionTokenStatement: GuaranteeStatement = {
       heldBy: `${fresh}are told by name that they wait for too much, with the lag, and never get an older answer`,
     },
     {
+      text: 'A wait for what is parked is refused at once, and answered when it is released.',
+      heldBy: `${fresh}are refused at once when what the token stands for is parked, and get their answer when it is released`,
+    },
+    {
       text: 'A token of another system or timeline, and what is no token, is a refusal by name.',
       heldBy: `${fresh}refuse a token of another system, of another timeline, and what is no token`,
     },
