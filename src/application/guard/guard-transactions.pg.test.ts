@@ -11,10 +11,13 @@ import { z } from 'zod';
 
 import { skipReason } from '../../../scripts/services/testing.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
+import { emit } from '../emit.ts';
+import { defineEvents } from '../events.ts';
 import { createIdempotency } from '../idempotency/idempotency.ts';
 import type { PhasedOperation, TransactionOperation } from '../idempotency/operation.ts';
 import { inbox } from '../inbox/inbox.ts';
 import { aMessage, dayMs, type InboxStage, openInboxStage } from '../inbox/testing/inbox-stage.ts';
+import { drivePg } from '../testing/drivers/pg.ts';
 import { drivenLibraries } from '../testing/transaction-drivers.ts';
 import { transact } from '../transact.ts';
 import { guardTransactions, type NetworkCall, watchTransaction } from './guard-transactions.ts';
@@ -219,6 +222,100 @@ describe('a guard', { skip }, () => {
       assert.match(failure.message, /in idempotent operation "pay: note"$/);
       assert.deepEqual(await stage.effects(), ['order']);
       assert.equal(requests.length, 1);
+    });
+  });
+
+  describe('and a transaction of the application that emit was given', () => {
+    const placed = defineEvents({ 'order.placed': z.object({ orderId: z.string() }) })['order.placed'];
+    /** As applications write it: one client, its own BEGIN and COMMIT. */
+    const placeOrder = async (
+      client: PoolClient,
+      inside: () => Promise<unknown>,
+      behind: () => Promise<unknown> = async () => undefined,
+    ): Promise<unknown> => {
+      await client.query('begin');
+      try {
+        await emit(client, placed, { orderId: '1' }, { key: '1' });
+        const given = await inside();
+        await client.query('commit');
+        // In the same asynchronous context as the event.
+        await behind();
+        return given;
+      } catch (error) {
+        await client.query('rollback');
+        throw error;
+      }
+    };
+    const withClient = async <Result>(work: (client: PoolClient) => Promise<Result>): Promise<Result> => {
+      const client = await stage.pool.connect();
+      try {
+        return await work(client);
+      } finally {
+        client.release();
+      }
+    };
+
+    it('refuses a call behind the event, and none behind the commit', async () => {
+      using guard = guardTransactions({ mode: 'throw' });
+      await withClient(async (client) => {
+        const error = (await rejectionOf(placeOrder(client, askBank))) as Error;
+        assert.ok(error.cause instanceof HeadwaterError);
+        assert.match(error.cause.message, /in the transaction that emit was given$/);
+        assert.match(error.cause.stack ?? '', /askBank[^]*begun here:[^]*placeOrder/);
+        assert.deepEqual(requests, []);
+        await placeOrder(client, async () => undefined, askBank);
+      });
+      await askBank();
+      assert.equal(requests.length, 2);
+      assert.equal(guard.counts().fetch, 1);
+    });
+
+    it('sees the transaction of Drizzle on node-postgres, which tells whether it is open', async () => {
+      await using library = await drivenLibraries['Drizzle on node-postgres']?.open({ url: stage.url });
+      const calls = await reportedOf(async () =>
+        library?.run(async (tx) => {
+          await emit(tx, placed, { orderId: '1' }, { key: '1' });
+          await askBank();
+        }, 'commit'),
+      );
+      assert.deepEqual(
+        calls.map(({ unit, via }) => [unit.kind, via]),
+        [['emit', 'fetch']],
+      );
+    });
+
+    it('does not take the transaction of whoever has the client next for it', async () => {
+      await using library = drivePg({ url: stage.url, connections: 1 });
+      const pool = library.root as typeof stage.pool;
+      const calls = await reportedOf(async () => {
+        const first = await pool.connect();
+        await placeOrder(
+          first,
+          async () => undefined,
+          async () => {
+            first.release();
+            const next = await pool.connect();
+            assert.equal(next, first, 'the same client, lent anew');
+            await next.query('begin');
+            await askBank();
+            await next.query('commit');
+            next.release();
+          },
+        );
+      });
+      assert.deepEqual(calls, []);
+    });
+
+    it('warns of what it can make fail neither by the call nor by the transaction', async () => {
+      await using server = await openTcpServer();
+      const open = connect(server.port, '127.0.0.1');
+      await once(open, 'connect');
+      using _ = guardTransactions({ mode: 'throw' });
+      const warned = once(process, 'warning');
+      await withClient((client) => placeOrder(client, async () => open.write('HELO\r\n')));
+      const [warning] = (await warned) as [Error & { readonly code?: string }];
+      assert.equal(warning.code, 'HW-GUARD-001');
+      open.destroy();
     });
   });
 

@@ -51,8 +51,10 @@ interface OpenUnit {
   readonly stack: string;
   /** What was seen already: one report for one place in the code. */
   readonly seen: Set<string>;
+  /** Whether its end is ours, so that it can be made to fail there. */
+  readonly canFail: boolean;
   refusal: HeadwaterError | undefined;
-  isOver: boolean;
+  isOver: () => boolean;
 }
 
 /** Follows a unit through everything that it awaits. It outlives the unit where something was begun and not awaited. */
@@ -62,7 +64,8 @@ let unhook: (() => void) | undefined;
 
 /**
  * Watches for network I/O inside open transactions: `transact`, the handler of an inbox, the transaction of an operation under an
- * idempotency key, and what `watchTransaction` runs. The database itself is told from everything else by what is written to it. For
+ * idempotency key, what `watchTransaction` runs, and, with pg and Drizzle on pg, what follows on an `emit` in a transaction of the
+ * application's own until that ends. The database itself is told from everything else by what is written to it. For
  * development and tests: on by default unless NODE_ENV is `production`. When off it hooks nothing and costs nothing.
  *
  * Sees fetch, undici, http, https, http2, and writes to TCP, TLS and Unix sockets of this thread, also to those that were open before.
@@ -78,7 +81,7 @@ export function guardTransactions(options: GuardOptions = {}): TransactionGuard 
   guards.add(guard);
   if (unhook === undefined) {
     unhook = hookNetwork<OpenUnit>({ current: findOpenUnit, stack: readStackIfWanted, see: seeCall });
-    setWatch(runOpenUnit);
+    setWatch({ run: runOpenUnit, enter: enterOpenUnit });
   }
   return guard;
 }
@@ -95,14 +98,8 @@ export async function watchTransaction<Result>(name: string, work: () => Promise
 }
 
 async function runOpenUnit<Result>(unit: WatchedUnit, work: () => Result | Promise<Result>): Promise<Result> {
-  const open: OpenUnit = {
-    unit,
-    outer: findOpenUnit(),
-    stack: readStackIfWanted(runOpenUnit),
-    seen: new Set(),
-    refusal: undefined,
-    isOver: false,
-  };
+  let isOver = false;
+  const open = createOpenUnit(unit, { stack: readStackIfWanted(runOpenUnit), canFail: true, isOver: () => isOver });
   try {
     const result = await units.run(open, async () => work());
     if (open.refusal !== undefined) throw open.refusal;
@@ -111,14 +108,25 @@ async function runOpenUnit<Result>(unit: WatchedUnit, work: () => Result | Promi
     // The clearer of the two: what the callback throws is often only what the refused call did to it.
     throw open.refusal ?? thrown;
   } finally {
-    open.isOver = true;
+    isOver = true;
   }
+}
+
+/** `emit` is called and not run around its transaction: what its caller does next, it does in the same context. */
+function enterOpenUnit(unit: WatchedUnit, isOpen: () => boolean): void {
+  if (findOpenUnit() !== undefined) return;
+  const stack = readStackIfWanted(enterOpenUnit);
+  units.enterWith(createOpenUnit(unit, { stack, canFail: false, isOver: () => !isOpen() }));
+}
+
+function createOpenUnit(unit: WatchedUnit, facts: Pick<OpenUnit, 'stack' | 'canFail' | 'isOver'>): OpenUnit {
+  return { ...facts, unit, outer: findOpenUnit(), seen: new Set(), refusal: undefined };
 }
 
 /** What is over is over, also for code that was begun in it and still runs. */
 function findOpenUnit(): OpenUnit | undefined {
   let open = units.getStore();
-  while (open !== undefined && open.isOver) open = open.outer;
+  while (open !== undefined && open.isOver()) open = open.outer;
   return open;
 }
 
@@ -137,7 +145,7 @@ function seeCall(open: OpenUnit, call: SeenCall): void {
   const { via, target, protocol, stack } = call;
   const seen: NetworkCall = { via, target, protocol, stack, unit: open.unit, unitStack: open.stack };
   for (const guard of guards) {
-    const error = guard.judge(seen, isKnown);
+    const error = guard.judge(seen, { isKnown, fails: open.canFail || call.refuse !== undefined });
     if (error === undefined) continue;
     open.refusal ??= error;
     call.refuse?.(error);
@@ -159,13 +167,16 @@ class NetworkGuard implements TransactionGuard {
   }
 
   /** The error that the call and its unit fail with, in the mode `throw`. */
-  judge(call: NetworkCall, isKnown: boolean): HeadwaterError | undefined {
+  judge(
+    call: NetworkCall,
+    { fails, isKnown }: { readonly fails: boolean; readonly isKnown: boolean },
+  ): HeadwaterError | undefined {
     try {
       if (this.#options.allow?.(call) === true) return undefined;
       this.#counts[call.via] += 1;
       if (this.mode === 'count') return undefined;
       const error = createGuardError(call);
-      if (!isKnown) this.#report(error, call);
+      if (!isKnown) this.#report(error, { call, fails });
       return this.mode === 'throw' ? error : undefined;
     } catch (thrown) {
       // We are inside the client's code, and inside Node's: an error of `allow` or `report` would be theirs.
@@ -174,10 +185,11 @@ class NetworkGuard implements TransactionGuard {
     }
   }
 
-  #report(error: HeadwaterError, call: NetworkCall): void {
+  /** What can be made to fail neither by its call nor by its unit is at least heard of. */
+  #report(error: HeadwaterError, { call, fails }: { readonly call: NetworkCall; readonly fails: boolean }): void {
     const { report } = this.#options;
     if (report !== undefined) report(error, call);
-    else if (this.mode === 'report') {
+    else if (this.mode === 'report' || !fails) {
       emitWarning(error.message, { type: 'HeadwaterWarning', code: error.code, detail: describeStacks(call) });
     }
   }
@@ -207,6 +219,7 @@ const unitNames: Readonly<Record<WatchedUnit['kind'], string>> = {
   inbox: 'inbox',
   idempotency: 'idempotent operation',
   transaction: 'transaction',
+  emit: 'the transaction that emit was given',
 };
 
 function describeStacks({ stack, unitStack }: NetworkCall): string {
