@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { channel } from 'node:diagnostics_channel';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, get, type Server } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
+import { get as getSecurely } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 
 import type { PoolClient } from 'pg';
@@ -103,19 +108,20 @@ describe('a guard', { skip }, () => {
     assert.match(error.hint, /[Ee]mit an event.*effect/);
   });
 
-  it('refuses a request of http before it has left', async () => {
-    using _ = guardTransactions({ mode: 'throw' });
-    const error = await rejectionOf(
-      transact(stage.pool, async () => {
-        const [failure] = (await once(get(`${url}/charges`), 'error').catch((thrown: unknown) => [thrown])) as [Error];
-        throw failure;
-      }),
-    );
-    assert.ok(error instanceof HeadwaterError);
-    assert.equal(error.details['via'], 'http');
-    assert.equal(error.details['target'], `127.0.0.1:${portOf(web)}`);
-    assert.deepEqual(requests, []);
-  });
+  for (const [protocol, request] of Object.entries({ http: get, https: getSecurely })) {
+    it(`refuses a request of ${protocol} before it has left`, async () => {
+      using _ = guardTransactions({ mode: 'throw' });
+      const error = await rejectionOf(
+        transact(stage.pool, async () => {
+          throw await rejectionOf(once(request(`${protocol}://127.0.0.1:${portOf(web)}/charges`), 'response'));
+        }),
+      );
+      assert.ok(error instanceof HeadwaterError, String(error));
+      assert.equal(error.details['via'], 'http');
+      assert.equal(error.details['target'], `127.0.0.1:${portOf(web)}`);
+      assert.deepEqual(requests, []);
+    });
+  }
 
   it('fails a unit behind a request of http2 on a session that was open before', async () => {
     const paths: unknown[] = [];
@@ -375,6 +381,47 @@ describe('a guard', { skip }, () => {
       ],
     );
     for (const { stack } of calls) assert.match(stack, /guard-transactions\.pg\.test\.ts/);
+  });
+
+  it('sees a write to a Unix socket, and takes neither pipes of the process nor answers to clients for calls', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'headwater-guard-'));
+    const path = join(directory, 'socket');
+    const server = createTcpServer((socket) => socket.on('error', () => undefined).resume()).listen(path);
+    const answering = createServer((_request, response) => {
+      const answer = async (): Promise<void> => {
+        await transact(stage.pool, async () => {
+          response.write('a part of the answer');
+        });
+        response.end();
+      };
+      void answer();
+    }).listen(0, '127.0.0.1');
+    const child = spawn(process.execPath, ['-e', 'process.stdin.resume()'], { stdio: ['pipe', 'ignore', 'ignore'] });
+    try {
+      await once(answering, 'listening');
+      const calls = await reportedOf(async () => {
+        const open = connect(path);
+        await once(open, 'connect');
+        await watchTransaction('own', async () => {
+          child.stdin.write('to a child');
+          open.write('HELO\r\n');
+        });
+        open.destroy();
+        const answer = await fetch(`http://127.0.0.1:${portOf(answering)}`);
+        assert.equal(await answer.text(), 'a part of the answer');
+      });
+      assert.deepEqual(
+        calls.map(({ target, via }) => [via, target]),
+        [['socket', `unix:${path}`]],
+      );
+    } finally {
+      child.stdin.end();
+      await once(child, 'exit');
+      answering.closeAllConnections();
+      answering.close();
+      server.close();
+      await rm(directory, { recursive: true, force: true });
+    }
   });
 
   it('leaves a connection alone that speaks a protocol it does not know, and fails the unit behind it', async () => {

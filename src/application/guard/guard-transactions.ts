@@ -68,9 +68,9 @@ let unhook: (() => void) | undefined;
  * application's own until that ends. The database itself is told from everything else by what is written to it. For
  * development and tests: on by default unless NODE_ENV is `production`. When off it hooks nothing and costs nothing.
  *
- * Sees fetch, undici, http, https, http2, and writes to TCP, TLS and Unix sockets of this thread, also to those that were open before.
- * Does not see worker threads, child processes, native addons, UDP, and a client that hands its bytes to a queue which another caller
- * empties; nor another PostgreSQL.
+ * Sees fetch, undici, http, https, http2, and writes to TCP and TLS sockets of this thread, also to those that were open before, and to
+ * Unix sockets that are connected while it is on. Does not see worker threads, child processes, native addons, UDP, answers to clients of one's own server, and a client that hands
+ * its bytes to a queue which another caller empties; nor another PostgreSQL.
  * @throws HW-GUARD-002
  */
 export function guardTransactions(options: GuardOptions = {}): TransactionGuard {
