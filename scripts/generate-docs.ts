@@ -12,6 +12,10 @@ import { sharedOptions, formatCommandHelp } from '../src/cli/command.ts';
 import { commands } from '../src/cli/commands.ts';
 import { errorCodes } from '../src/foundation/error-codes.ts';
 import { formatStatement } from '../src/guarantees/explain.ts';
+import { compose } from '../src/guarantees/compose.ts';
+import { flows } from '../src/guarantees/flows.ts';
+import { formatComposed } from '../src/guarantees/format-composed.ts';
+import { flowStepIds } from '../src/guarantees/plan-flow.ts';
 import { statements } from '../src/guarantees/statements.ts';
 import { configSchema } from '../src/service/config-schema.ts';
 import { metrics } from '../src/service/metric-names.ts';
@@ -147,6 +151,31 @@ function guaranteesPage(): string {
     'prints one; `explain(name)` returns it as a value. Fields are only added within version 1.',
     '',
     ...statements.flatMap((statement) => [`## ${statement.id}`, '', '```text', formatStatement(statement), '```', '']),
+    '# Flows',
+    '',
+    'What several parts promise together. `headwater explain emit kafka inbox` prints it, `compose([…])` returns it as a value;',
+    'parts that lie between need not be named. Each property is that of the weakest link, which is named beside it:',
+    '',
+    '- **effect**: a repetition is dropped by the next part that knows what it repeats, so that at-least-once becomes effectively',
+    '  once at that part, by its mechanism; what may be missing is brought back by nobody; a call without a key is made again',
+    '- **atomicity**: behind the first boundary a reader sees some of it before the rest',
+    '- **freshness**: a token that is waited for bounds everything in front of it',
+    '- **order**: begins with the commit, and is the least that any part behind it keeps',
+    '- **durability**: durable while each acknowledgement on the way survives a crash of the part that gave it',
+    '- **waits for**: the parts whose failure the first one feels; the others only let the end lag',
+    '',
+    `Parts: ${flowStepIds()
+      .map((id) => `\`${id}\``)
+      .join(', ')}.`,
+    '',
+    ...flows.flatMap(({ names }) => [
+      `## ${names.join(' → ')}`,
+      '',
+      '```text',
+      formatComposed(compose(names)),
+      '```',
+      '',
+    ]),
   ].join('\n');
 }
 

@@ -16,6 +16,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { flows } from '../src/guarantees/flows.ts';
 import { statements } from '../src/guarantees/statements.ts';
 import { findUnheldClaims } from './checks/claims.ts';
 import { runTestFile, type TestFileOptions, type TestFileRun } from './testing/run-test-file.ts';
@@ -77,7 +78,8 @@ const isWholeRun =
   suite === 'everyday' && positionals.length === 0 && values.name === undefined && root === process.cwd();
 // On a machine that lacks a server its tests are skipped by name; in CI nothing may be skipped.
 const heldOutcomes = process.env['CI'] === 'true' ? (['passed'] as const) : (['passed', 'skipped'] as const);
-const unheld = isWholeRun ? findUnheldClaims(statements, runs, heldOutcomes) : [];
+const promises = [...statements, ...flows.map(({ claims, names }) => ({ id: names.join(' '), claims }))];
+const unheld = isWholeRun ? findUnheldClaims(promises, runs, heldOutcomes) : [];
 for (const problem of unheld) print(`UNHELD CLAIM ${problem}\n`);
 if (interrupted.signal.aborted) print('The run was interrupted.\n');
 print(`${describeTotal(runs)}\n`);

@@ -72,7 +72,14 @@ export type { BatchLimits, LaneOptions, LaneStart } from './delivery/lane-option
 export { HeadwaterError } from './foundation/error.ts';
 export type { ErrorCode } from './foundation/error-codes.ts';
 export type { Logger, LogFields } from './foundation/logger.ts';
+export { compose } from './guarantees/compose.ts';
 export { explain, statementIds } from './guarantees/explain.ts';
+export type {
+  ComposedCardinality,
+  ComposedProperty,
+  ComposedStatement,
+  PartSentence,
+} from './model/composed-statement.ts';
 export type { DomainEvent } from './model/domain-event.ts';
 export type { EventKinds } from './model/event-kinds.ts';
 export type { BoundaryGuarantee, Claim, EffectGuarantee, GuaranteeStatement } from './model/guarantee.ts';

@@ -13,6 +13,8 @@ import { sharedOptions } from '../src/cli/command.ts';
 import { commands } from '../src/cli/commands.ts';
 import { errorCodes } from '../src/foundation/error-codes.ts';
 import { productVersion } from '../src/foundation/product-version.ts';
+import { compose } from '../src/guarantees/compose.ts';
+import { flows } from '../src/guarantees/flows.ts';
 import { statements } from '../src/guarantees/statements.ts';
 import { configSchema } from '../src/service/config-schema.ts';
 import { metrics } from '../src/service/metric-names.ts';
@@ -30,6 +32,7 @@ const contracts: Readonly<Record<string, () => unknown>> = {
   'error-codes': () =>
     Object.entries(errorCodes).map(([code, { title, policy, exitCode }]) => ({ code, title, policy, exitCode })),
   'guarantees-1': () => statements,
+  'flows-1': () => flows.map(({ names }) => compose(names)),
   metrics: () => Object.values(metrics).map(({ name, type, labels }) => ({ name, type, labels })),
 };
 

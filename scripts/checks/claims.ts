@@ -8,7 +8,7 @@ import type { TestResult } from '../testing/test-events.ts';
  * held. Empty when every claim is held. Pure.
  */
 export function findUnheldClaims(
-  statements: readonly GuaranteeStatement[],
+  statements: readonly Pick<GuaranteeStatement, 'id' | 'claims'>[],
   runs: readonly Pick<TestFileRun, 'results'>[],
   heldOutcomes: readonly TestResult['outcome'][] = ['passed'],
 ): readonly string[] {

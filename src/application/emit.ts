@@ -17,6 +17,7 @@ import { encodePayload, validatePayload } from './event-payload.ts';
 import { type EventDefinition, type EventInput, isEventDefinition } from './events.ts';
 import { createEventWriter, type EventWriter } from './event-writer.ts';
 import { OutboxStatements } from './outbox-statements.ts';
+import { watchTransactionOf } from './guard/watched-unit.ts';
 
 /**
  * `message`: a transactional logical message; no table, nothing to clean up, the WAL is the only copy until the journal has it.
@@ -152,6 +153,7 @@ interface EmitCall extends EventCall {
 /** Waits for nothing before the statement unless the schema does: an `emit` without `await` still precedes the commit. */
 async function emitWith(settings: EmitterSettings, call: EmitCall): Promise<EmittedEvent> {
   const handle = assertTransaction(call.tx);
+  watchTransactionOf(call.tx);
   const prepared = prepare(settings, call, eventContextOf(handle));
   const { event, mode } = prepared instanceof Promise ? await prepared : prepared;
   const statement =

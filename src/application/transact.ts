@@ -13,6 +13,7 @@ import { isConflict, isDefiniteRefusal, sqlStateOf } from '../postgres/sql-state
 import { readLadder } from './boundary-ladder.ts';
 import { createEventPreparer, type PrepareEvent } from './emit.ts';
 import { GatheredEvents } from './gathered-events.ts';
+import { watchUnit } from './guard/watched-unit.ts';
 import { encodeReceipt, type ReceiptRecord } from './receipt-text.ts';
 import { indeterminateError, settleOutcome } from './settle-outcome.ts';
 import { markStatement } from './transact.sql.ts';
@@ -164,8 +165,10 @@ async function runWork<Database extends object, Result>(
   const events = new GatheredEvents(settings.prepare, settings.schemaName);
   try {
     const unit: UnitOfWork = { emit: (...event) => events.add(...event), attempt, signal: options.signal };
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the library gives is what its type says of it.
-    const result = await runUnit(database, () => work(tx as TransactionOf<Database>, unit));
+    const result = await runUnit(database, async () =>
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the library gives is what its type says of it.
+      watchUnit({ kind: 'transact' }, () => work(tx as TransactionOf<Database>, unit)),
+    );
     options.signal?.throwIfAborted();
     const { ids, row } = await events.writeLast(transaction);
     if (row?.['open'] !== 'true') throw endedInside();

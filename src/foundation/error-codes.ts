@@ -1,4 +1,5 @@
 import { captureErrorCodes } from './error-codes/capture.ts';
+import { composeErrorCodes } from './error-codes/compose.ts';
 import { configErrorCodes } from './error-codes/config.ts';
 import { demoErrorCodes } from './error-codes/demo.ts';
 import { devErrorCodes } from './error-codes/dev.ts';
@@ -6,6 +7,7 @@ import { embeddedErrorCodes } from './error-codes/embedded.ts';
 import { emitErrorCodes } from './error-codes/emit.ts';
 import { eventsErrorCodes } from './error-codes/events.ts';
 import { fileErrorCodes } from './error-codes/file.ts';
+import { guardErrorCodes } from './error-codes/guard.ts';
 import { inboxErrorCodes } from './error-codes/inbox.ts';
 import { idempotencyErrorCodes } from './error-codes/idempotency.ts';
 import { internalErrorCodes } from './error-codes/internal.ts';
@@ -30,6 +32,7 @@ import type { ErrorDefinition } from './error-definition.ts';
 /** Every code that an error can carry. */
 export type ErrorCode =
   | keyof typeof internalErrorCodes
+  | keyof typeof composeErrorCodes
   | keyof typeof configErrorCodes
   | keyof typeof sourceErrorCodes
   | keyof typeof captureErrorCodes
@@ -48,6 +51,7 @@ export type ErrorCode =
   | keyof typeof eventsErrorCodes
   | keyof typeof transactErrorCodes
   | keyof typeof tokenErrorCodes
+  | keyof typeof guardErrorCodes
   | keyof typeof inboxErrorCodes
   | keyof typeof idempotencyErrorCodes
   | keyof typeof objectsErrorCodes
@@ -60,6 +64,7 @@ export type ErrorCode =
 /** The closed list of error codes. Each entry is the page that `headwater explain CODE` prints. */
 export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...internalErrorCodes,
+  ...composeErrorCodes,
   ...configErrorCodes,
   ...sourceErrorCodes,
   ...captureErrorCodes,
@@ -78,6 +83,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorDefinition>> = {
   ...eventsErrorCodes,
   ...transactErrorCodes,
   ...tokenErrorCodes,
+  ...guardErrorCodes,
   ...inboxErrorCodes,
   ...idempotencyErrorCodes,
   ...objectsErrorCodes,

@@ -17,18 +17,18 @@ export function formatStatement(statement: GuaranteeStatement): string {
     `${statement.id}: ${statement.title}`,
     '',
     `Resolution: ${statement.resolution}`,
-    ...section('Replaces', statement.replaces),
+    ...formatSection('Replaces', statement.replaces),
     '',
     'Remains',
     ...statement.remains.flatMap(formatBoundary),
     '',
     'A duplicate means',
     `  ${statement.duplicates}`,
-    ...section('Stops when', statement.blockedBy),
-    ...section('Needs', statement.prerequisites),
-    ...section('Windows that stay open', statement.residual),
-    ...section('Costs', statement.cost),
-    ...section(
+    ...formatSection('Stops when', statement.blockedBy),
+    ...formatSection('Needs', statement.prerequisites),
+    ...formatSection('Windows that stay open', statement.residual),
+    ...formatSection('Costs', statement.cost),
+    ...formatSection(
       'Held by tests',
       statement.claims.map((claim) => `${claim.text}\n      test: ${claim.heldBy}`),
     ),
@@ -36,7 +36,8 @@ export function formatStatement(statement: GuaranteeStatement): string {
   return lines.join('\n');
 }
 
-function section(title: string, entries: readonly string[]): string[] {
+/** A heading with its entries; nothing where there are none. */
+export function formatSection(title: string, entries: readonly string[]): string[] {
   return entries.length === 0 ? [] : ['', title, ...entries.map((entry) => `  - ${entry}`)];
 }
 

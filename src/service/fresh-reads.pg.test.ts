@@ -8,9 +8,11 @@ import { inspect } from 'node:util';
 import { Pool, type PoolClient } from 'pg';
 
 import { createTestDatabase, skipReason, type TestDatabase } from '../../scripts/services/testing.ts';
+import { waitUntil } from '../../scripts/services/wait-until.ts';
 import { createFreshClient } from '../application/fresh-client.ts';
 import { transact } from '../application/transact.ts';
 import { HeadwaterError } from '../foundation/error.ts';
+import { sinkFailure } from '../delivery/sink-failure.ts';
 import { handlerSink } from '../delivery/sinks/handler/handler-sink.ts';
 import { toLsn } from '../model/lsn.ts';
 import { columnValue } from '../model/row.ts';
@@ -32,6 +34,8 @@ for (const major of [15, 18] as const) {
     let pool: Pool;
     let headwater: Headwater;
     const seen = new Set<string>();
+    /** Orders that the store of the lane `refusing` does not take. */
+    const refused = new Set<string>();
     let gate = Promise.resolve();
     const view = defineView({ name: 'orders', tables: { orders: viewTable({ source: 'orders', columns: ['id'] }) } });
 
@@ -53,6 +57,17 @@ for (const major of [15, 18] as const) {
               async handle(record) {
                 await gate;
                 if (record.kind === 'insert') seen.add(String(columnValue(record.table, record.after, 'id')));
+              },
+            }),
+          },
+          refusing: {
+            onPoisoned: 'park',
+            retry: { maxAttempts: 1 },
+            sink: handlerSink({
+              name: 'refusing',
+              handle(record) {
+                const id = record.kind === 'insert' ? columnValue(record.table, record.after, 'id') : undefined;
+                if (refused.has(String(id))) throw sinkFailure('poison', 'the store does not take it');
               },
             }),
           },
@@ -98,6 +113,7 @@ for (const major of [15, 18] as const) {
         lanes: [
           { lane: 'view', sink: 'view', state: 'applied' },
           { lane: 'seen', sink: 'handler', state: 'applied' },
+          { lane: 'refusing', sink: 'handler', state: 'applied' },
           { lane: 'nothing', sink: 'handler', state: 'applied' },
         ],
       });
@@ -179,6 +195,29 @@ for (const major of [15, 18] as const) {
         held.resolve();
         gate = Promise.resolve();
       }
+    });
+
+    it('are refused at once when what the token stands for is parked, and get their answer when it is released', async () => {
+      const before = await insert();
+      assert.equal((await headwater.readyFor('refusing', before.token)).parkedCount, 0);
+      refused.add(`order-${count + 1}`);
+      const { token } = await insert();
+      const after = await insert();
+      const client = createFreshClient({ url: headwater.httpUrl ?? '' });
+      for (const service of [headwater, client]) {
+        const error = await rejected(service.readyFor('refusing', token, { timeoutMs: 60_000 }), 'HW-TOKEN-007');
+        assert.deepEqual([error.details['lane'], error.details['parkedCount']], ['refusing', 1]);
+        await rejected(service.readyFor('refusing', after.token, { timeoutMs: 60_000 }), 'HW-TOKEN-007');
+        const allowed = await service.readyFor('refusing', token, { parked: 'allow' });
+        assert.equal(allowed.parkedCount, 1, 'counted for those who allow it');
+        assert.equal((await service.readyFor('seen', token)).parkedCount, 0, 'no other lane is meant');
+        const { lanes } = await service.readBoundaries(token);
+        assert.equal(lanes.find(({ lane }) => lane === 'refusing')?.state, 'parked');
+      }
+      refused.clear();
+      assert.equal(headwater.lane('refusing').retryParked(), 1);
+      await waitUntil('the order is released', () => headwater.lane('refusing').status().parkedRecordCount === 0);
+      assert.equal((await headwater.readyFor('refusing', token)).parkedCount, 0);
     });
 
     it('are told at once that a lane does not run', async () => {

@@ -1,5 +1,6 @@
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { TransactionHandle } from '../../postgres/transaction-handle.ts';
+import { watchUnit } from '../guard/watched-unit.ts';
 import type { Lease, StoredStep } from './key-store.ts';
 import { leaseLost } from './lease-keeper.ts';
 import type { PhasedRun, RunContext } from './operation.ts';
@@ -45,7 +46,8 @@ export function createPhasedRun(lease: Lease, context: RunContext<unknown>, tool
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a step gives is what its own code made, through JSON.
       step('phase', name, () =>
         tools.inTransaction(async (tx, handle) => {
-          const result = toResult(await work(tx));
+          const unit = { kind: 'idempotency', name: `${lease.scopedKey.operation}: ${name}` } as const;
+          const result = toResult(await watchUnit(unit, () => work(tx)));
           if (!(await tools.addStep({ name, kind: 'phase', ...result }, handle))) throw leaseLost();
           return fromResult(result);
         }),

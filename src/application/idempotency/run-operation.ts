@@ -8,6 +8,7 @@ import type { DatabaseHandle, IsolationLevel } from '../../postgres/database-han
 import { recognizeTransactionHandle } from '../../postgres/recognize-transaction.ts';
 import type { TransactionHandle } from '../../postgres/transaction-handle.ts';
 import { setEventContext } from '../event-context.ts';
+import { watchUnit } from '../guard/watched-unit.ts';
 import type { KeyStore, Lease } from './key-store.ts';
 import { leaseLost } from './lease-keeper.ts';
 import type { PhasedOperation, RunContext, TransactionOperation } from './operation.ts';
@@ -83,7 +84,10 @@ async function runInTransaction(
   tools: RunTools,
 ): Promise<RunAnswer> {
   return inTransaction({ ...tools, lease }, async (tx, handle) => {
-    const reply = await readReply(await operation.transaction(tx, context), tools.responseBytesMax);
+    const response = await watchUnit({ kind: 'idempotency', name: lease.scopedKey.operation }, () =>
+      operation.transaction(tx, context),
+    );
+    const reply = await readReply(response, tools.responseBytesMax);
     if (!tools.isFinal(reply.status)) throw new RolledBackReply(reply);
     const final = await tools.store.finish(lease, reply, handle);
     if (final === undefined) throw leaseLost();

@@ -1,6 +1,7 @@
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { ResultRow } from '../../postgres/transaction-handle.ts';
 import { forgetEventContext, setEventContext } from '../event-context.ts';
+import { watchUnit } from '../guard/watched-unit.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type { HeldReason } from './held-message.ts';
 import { encodeEnvelope } from './held-envelope.ts';
@@ -86,7 +87,9 @@ export class MessageTransaction {
     setEventContext(handle, causeOfMessage(message));
     let given: unknown;
     try {
-      given = await handler(own, toInboxMessage(message, payload), prepared);
+      given = await watchUnit({ kind: 'inbox', name: this.#settings.name }, () =>
+        handler(own, toInboxMessage(message, payload), prepared),
+      );
     } finally {
       forgetEventContext(handle);
     }

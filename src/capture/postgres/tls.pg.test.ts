@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { chmod, chown, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
 import {
@@ -9,10 +7,9 @@ import {
   startPrivatePostgres,
   type PostgresMajor,
 } from '../../../scripts/services/testing.ts';
-import type { EmbeddedPostgres } from '../../postgres/embedded-server.ts';
+import { enableTls } from '../testing/enable-tls.ts';
 import { MemoryRecorder } from '../testing/memory-recorder.ts';
 import { decodeTransactions, failToStart, insertedIds, startTestSource, waitUntil } from '../testing/open-source.ts';
-import { testCertificate, testCertificateKey } from '../testing/test-certificate.ts';
 
 for (const major of [15, 18] satisfies PostgresMajor[]) {
   const skip = await skipReason(`privatePostgres${major}`);
@@ -51,21 +48,4 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
 
 function sourceOptions(url: string): { url: string; slotName: string; tables: string[] } {
   return { url, slotName: 'tls_slot', tables: ['public.t'] };
-}
-
-/** Gives the server its certificate; resolves with the file to trust. */
-async function enableTls(server: EmbeddedPostgres): Promise<string> {
-  const dataDirectory = join(server.directory, 'data');
-  const { uid, gid } = await stat(dataDirectory);
-  for (const [name, text] of [
-    ['server.crt', testCertificate],
-    ['server.key', testCertificateKey],
-  ] as const) {
-    const path = join(dataDirectory, name);
-    await writeFile(path, text);
-    await chmod(path, 0o600);
-    await chown(path, uid, gid);
-  }
-  await server.restart({ settings: { ssl: 'on', ssl_cert_file: 'server.crt', ssl_key_file: 'server.key' } });
-  return join(dataDirectory, 'server.crt');
 }

@@ -59,6 +59,10 @@ const transactClaims: readonly Claim[] = [
     text: 'A second store, or a second transaction of the same one, is refused inside a unit of work.',
     heldBy: `${onPg}is refused inside another unit, on the same database and on a second one`,
   },
+  {
+    text: 'With a guard on, network I/O in the callback fails the unit, and nothing is written.',
+    heldBy: 'a guard > fails a unit of work that calls by fetch, before the call has left, and nothing is written',
+  },
 ];
 
 /** `transact`. */
@@ -101,7 +105,7 @@ export const transactStatement: GuaranteeStatement = {
   ],
   residual: [
     'isolation is that of the session, read committed by default: what was read may be old at the write; writeExpected or a stricter level prevents that',
-    'the callback is run again after a conflict: what it does beside its transaction, it does again',
+    'the callback is run again after a conflict: what it does beside its transaction, it does again; a guard (headwater/guard) finds network I/O in it, in development',
     'a commit with synchronous_commit = off, or on a primary that is lost, may be lost after it was reported as committed',
     'a callback that ends the transaction by itself is noticed only when it resolves',
     'a second unit of work inside a first is noticed where the runtime has AsyncLocalStorage',
@@ -178,6 +182,10 @@ export const versionTokenStatement: GuaranteeStatement = {
     {
       text: 'A wait that takes too long is told so with the lag, and gets no older answer.',
       heldBy: `${fresh}are told by name that they wait for too much, with the lag, and never get an older answer`,
+    },
+    {
+      text: 'A wait for what is parked is refused at once, and answered when it is released.',
+      heldBy: `${fresh}are refused at once when what the token stands for is parked, and get their answer when it is released`,
     },
     {
       text: 'A token of another system or timeline, and what is no token, is a refusal by name.',
