@@ -66,11 +66,18 @@ export class IndexCollector {
   async collect(walk: SegmentWalk): Promise<void> {
     for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
       if (step.kind === 'more') await walk.load(step.byteCount);
-      else await this.#take(step.meaning, walk);
+      else if (step.kind === 'spooled-commit') await this.#takeSpooled(step, walk);
+      else this.#take(step, walk);
     }
   }
 
-  async #take(meaning: FoldStep, walk: SegmentWalk): Promise<void> {
+  async #takeSpooled(commit: Extract<FoldStep, { kind: 'spooled-commit' }>, walk: SegmentWalk): Promise<void> {
+    if (commit.frame.kind === frameKind.preparedCommit) this.contextOffsets.push(commit.frame.offset);
+    for await (const { body } of readSpool({ ...this.#files, reference: commit.spool })) this.#decode(body);
+    this.#commit(commit.record, walk.fold.unitStart);
+  }
+
+  #take(meaning: FoldStep, walk: SegmentWalk): void {
     switch (meaning.kind) {
       case 'schema':
         this.#decoder?.learnSchema(meaning.entry.message);
@@ -92,11 +99,6 @@ export class IndexCollector {
         return;
       case 'commit':
         this.#decode(messagesOf(meaning.frame));
-        this.#commit(meaning.record, walk.fold.unitStart);
-        return;
-      case 'spooled-commit':
-        if (meaning.frame.kind === frameKind.preparedCommit) this.contextOffsets.push(meaning.frame.offset);
-        for await (const { body } of readSpool({ ...this.#files, reference: meaning.spool })) this.#decode(body);
         this.#commit(meaning.record, walk.fold.unitStart);
         return;
       default:

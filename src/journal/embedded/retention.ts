@@ -181,8 +181,7 @@ export class Retention {
     walk.extendTo(await walk.file.size());
     for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
       if (step.kind === 'more') await walk.load(step.byteCount);
-      else if (step.meaning.kind === 'spooled-commit' || step.meaning.kind === 'spool-ended')
-        ended.push(step.meaning.spool.name);
+      else if (step.kind === 'spooled-commit' || step.kind === 'spool-ended') ended.push(step.spool.name);
     }
     return ended;
   }

@@ -2,8 +2,8 @@ import type { DiskFile } from '../../foundation/disk.ts';
 import { toSequence } from '../../model/position.ts';
 import { corruptBytes, unknownFormat } from './corruption.ts';
 import { fileHeaderLength } from './file-header.ts';
-import type { Frame } from './frame.ts';
-import { FrameCursor } from './frame-cursor.ts';
+import { Frame } from './frame.ts';
+import { FrameCursor, type FrameStop } from './frame-cursor.ts';
 import type { JournalFiles } from './journal-files.ts';
 import { segmentPath } from './journal-paths.ts';
 import type { WalkStart } from './place-finder.ts';
@@ -11,10 +11,7 @@ import { openForReading, type OpenedFile } from './segment-file.ts';
 import { type FoldStep, SegmentFold } from './segment-fold.ts';
 
 /** What a walk meets: the meaning of a frame; or the end of the window or of what is durable. */
-export type WalkStep =
-  | { readonly kind: 'frame'; readonly meaning: FoldStep }
-  | { readonly kind: 'more'; readonly byteCount: number }
-  | { readonly kind: 'end' };
+export type WalkStep = FoldStep | Extract<FrameStop, { kind: 'more' | 'end' }>;
 
 /** How far a walk goes, and in what steps it reads. */
 interface WalkOptions {
@@ -94,9 +91,8 @@ export class SegmentWalk implements AsyncDisposable {
   /** @throws HW-JOURNAL-005, -006 */
   next(): WalkStep {
     const step = this.#cursor.next();
+    if (step instanceof Frame) return this.fold.apply(step);
     switch (step.kind) {
-      case 'frame':
-        return { kind: 'frame', meaning: this.fold.apply(step.frame) };
       case 'bad':
         throw corruptBytes(this.file.path, this.#cursor.position, step.reason);
       case 'unknown':
@@ -118,7 +114,7 @@ export class SegmentWalk implements AsyncDisposable {
     });
     for (;;) {
       const step = cursor.next();
-      if (step.kind === 'frame') return step.frame;
+      if (step instanceof Frame) return step;
       if (step.kind !== 'more') throw corruptBytes(this.file.path, offset, 'a frame reads differently the second time');
       await cursor.load(step.byteCount);
     }

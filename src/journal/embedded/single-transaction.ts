@@ -41,12 +41,11 @@ export async function* readSingleTransaction(
       await walk.load(step.byteCount);
       continue;
     }
-    const { meaning } = step;
-    if (meaning.kind !== 'commit' && meaning.kind !== 'spooled-commit') continue;
-    if (meaning.record.sequence < sequence) continue;
-    if (meaning.record.sequence > sequence) return;
+    if (step.kind !== 'commit' && step.kind !== 'spooled-commit') continue;
+    if (step.record.sequence < sequence) continue;
+    if (step.record.sequence > sequence) return;
     for (const entry of walk.fold.head.schemas) decoder.learnSchema(entry.message);
-    for await (const { body, encoding } of bodiesOf(files, walk, meaning)) {
+    for await (const { body, encoding } of bodiesOf(files, walk, step)) {
       if (body.length > 0) yield decoder.decodeBody(bodyEncodingName(encoding), body, 0).records;
     }
     return;
