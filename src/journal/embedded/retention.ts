@@ -38,6 +38,8 @@ export interface RetentionOptions {
   readonly policy: RetentionPolicy;
   /** What may be appended between two looks. */
   readonly headroomByteCount: number;
+  /** Called behind each removal. */
+  readonly onRemoved: (segment: number) => Promise<void>;
 }
 
 const trimKind = 'trim';
@@ -149,6 +151,7 @@ export class Retention {
     // One after the other, or a power cut could leave a gap between segments.
     await disk.flushDirectory(paths.segments);
     this.#sealed.delete(number);
+    await this.#options.onRemoved(number);
     await this.#removeLeftSpools();
     logger.info('segment removed', { segment: number, reason, byteCount });
   }

@@ -5,6 +5,7 @@ import { fileHeaderLength } from './file-header.ts';
 import { Frame } from './frame.ts';
 import { FrameCursor, type FrameStop } from './frame-cursor.ts';
 import type { JournalFiles } from './journal-files.ts';
+import type { JournalHead } from './journal-head.ts';
 import { segmentPath } from './journal-paths.ts';
 import type { WalkStart } from './place-finder.ts';
 import { openForReading, type OpenedFile } from './segment-file.ts';
@@ -24,6 +25,16 @@ interface WalkOptions {
 /** Most frames that are read by themselves are no longer. */
 const singleFrameByteCount = 4096;
 
+/** The beginning of an open segment: what walks into the middle of it rely on. */
+export interface SegmentBeginning extends OpenedFile {
+  readonly number: number;
+  /** Behind the preamble. */
+  readonly head: JournalHead;
+}
+
+/** Where a walk begins that leaves out what comes before. */
+type ResumeOptions = WalkOptions & { readonly start: WalkStart };
+
 /** Walks over one segment from its first frame, up to a limit that may grow. Everything below the limit must be intact. */
 export class SegmentWalk implements AsyncDisposable {
   readonly number: number;
@@ -31,6 +42,7 @@ export class SegmentWalk implements AsyncDisposable {
   readonly fold: SegmentFold;
   readonly file: DiskFile;
   readonly #cursor: FrameCursor;
+  #ownsFile = true;
 
   private constructor(number: number, { file, header }: OpenedFile, { limit, loadByteCount }: WalkOptions) {
     this.number = number;
@@ -52,28 +64,44 @@ export class SegmentWalk implements AsyncDisposable {
     return new SegmentWalk(number, await openSegment(files, number), { limit });
   }
 
-  /** Begins in the middle. @throws HW-JOURNAL-005 as well when the place is none */
-  static async openAt(
-    files: JournalFiles,
-    number: number,
-    { start, ...options }: WalkOptions & { readonly start: WalkStart },
-  ): Promise<SegmentWalk> {
-    const walk = new SegmentWalk(number, await openSegment(files, number), options);
+  /** Opens a segment and reads its preamble; whoever gets it closes the file. @throws HW-JOURNAL-005, -006, -017 */
+  static async openBeginning(files: JournalFiles, number: number): Promise<SegmentBeginning> {
+    const opened = await openSegment(files, number);
+    const { file, header } = opened;
     try {
-      walk.extendTo(walk.header.preambleEnd);
+      const walk = new SegmentWalk(number, opened, { limit: header.preambleEnd });
       for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
         if (step.kind === 'more') await walk.load(step.byteCount);
       }
-      walk.extendTo(options.limit);
-      const offsets = start.contextOffsets.filter((offset) => offset < start.offset);
-      const context = await Promise.all(offsets.map((offset) => walk.readAgain(offset)));
-      walk.fold.resume(context, toSequence(start.sequence), start.offset);
-      walk.#cursor.seek(start.offset);
-      return walk;
+      return { number, file, header, head: walk.fold.head };
     } catch (error) {
-      await walk[Symbol.asyncDispose]();
+      await file.close();
       throw error;
     }
+  }
+
+  /** Begins in the middle. @throws HW-JOURNAL-005 as well when the place is none */
+  static async openAt(files: JournalFiles, number: number, options: ResumeOptions): Promise<SegmentWalk> {
+    const beginning = await SegmentWalk.openBeginning(files, number);
+    try {
+      const walk = await SegmentWalk.resume(beginning, options);
+      walk.#ownsFile = true;
+      return walk;
+    } catch (error) {
+      await beginning.file.close();
+      throw error;
+    }
+  }
+
+  /** Begins in the middle of a segment that is open; its file stays open behind the walk. @throws HW-JOURNAL-005 */
+  static async resume(beginning: SegmentBeginning, { start, ...options }: ResumeOptions): Promise<SegmentWalk> {
+    const walk = new SegmentWalk(beginning.number, beginning, options);
+    walk.#ownsFile = false;
+    const offsets = start.contextOffsets.filter((offset) => offset < start.offset);
+    const context = await Promise.all(offsets.map((offset) => walk.readAgain(offset)));
+    walk.fold.resume(beginning.head, { context, sequence: toSequence(start.sequence), offset: start.offset });
+    walk.#cursor.seek(start.offset);
+    return walk;
   }
 
   get position(): number {
@@ -122,7 +150,7 @@ export class SegmentWalk implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#cursor.settle();
-    await this.file.close();
+    if (this.#ownsFile) await this.file.close();
   }
 }
 

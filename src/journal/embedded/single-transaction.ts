@@ -6,12 +6,12 @@ import { bodyEncodingName, type Frame } from './frame.ts';
 import type { JournalFiles } from './journal-files.ts';
 import type { WalkStart } from './place-finder.ts';
 import type { FoldStep } from './segment-fold.ts';
-import { SegmentWalk } from './segment-walk.ts';
+import { type SegmentBeginning, SegmentWalk } from './segment-walk.ts';
 import { readSpool } from './spool-reader.ts';
 
 /** Where one transaction is to be found. */
 export interface TransactionPlace {
-  readonly segment: number;
+  readonly beginning: SegmentBeginning;
   readonly sequence: Sequence;
   /** How much of the segment is durable. */
   readonly limit: number;
@@ -27,15 +27,15 @@ const loadByteCountMax = 512 * 1024;
 /**
  * The records of one transaction, without those around it: what lies between the place and the transaction is checked and
  * not decoded, and what lies behind it is not read. Nothing when the segment does not hold the transaction.
- * @throws HW-JOURNAL-005, -006, -017 when the segment is not there
+ * @throws HW-JOURNAL-005, -006
  */
 export async function* readSingleTransaction(
   files: JournalFiles,
-  { segment, sequence, limit, start }: TransactionPlace,
+  { beginning, sequence, limit, start }: TransactionPlace,
   decoder: TransactionDecoder,
 ): AsyncGenerator<readonly JournalRecord[]> {
   const loadByteCount = Math.min(start.byteCount, loadByteCountMax);
-  await using walk = await SegmentWalk.openAt(files, segment, { limit, start, loadByteCount });
+  await using walk = await SegmentWalk.resume(beginning, { limit, start, loadByteCount });
   for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
     if (step.kind === 'more') {
       await walk.load(step.byteCount);
