@@ -202,7 +202,14 @@ async function createOpenedJournal(parts: OpenedParts): Promise<OpenedJournal> {
     writerInput,
     createRetention: (policy, headroomByteCount) =>
       new Retention({
-        ...{ files, state, reader, end, clock, logger, policy, headroomByteCount },
+        files,
+        state,
+        reader,
+        end,
+        clock,
+        logger,
+        policy,
+        headroomByteCount,
         onRemoved: (segment) => search.forget(segment),
       }),
     openWriter: () => openJournalWriter({ input: writerInput, disk, clock, publisher: end }),

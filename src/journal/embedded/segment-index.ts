@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import type { Disk, DiskFile } from '../../foundation/disk.ts';
 import { EventFilter } from './event-filter.ts';
 import type { IndexCollector, IndexPlace } from './index-collector.ts';
-import type { KnownPlaces } from './known-places.ts';
+import type { KnownPlaces, PlaceList } from './known-places.ts';
 import { readWhole } from './read-whole.ts';
 import { filterHash, tableHash } from './term-hash.ts';
 import { setUint53 } from './uint53.ts';
@@ -112,7 +112,7 @@ export class SegmentIndex implements KnownPlaces, AsyncDisposable {
   readonly firstSequence: bigint;
   readonly lastSequence: bigint;
   readonly greatestMicros: bigint;
-  readonly places: readonly IndexPlace[];
+  readonly places: PlaceList;
   readonly contextOffsets: readonly number[];
   readonly #file: DiskFile;
   readonly #tables: Readonly<Record<IndexTable, Section>>;
@@ -130,7 +130,8 @@ export class SegmentIndex implements KnownPlaces, AsyncDisposable {
     this.firstSequence = bytes.readBigUInt64LE(48);
     this.lastSequence = bytes.readBigUInt64LE(56);
     this.greatestMicros = bytes.readBigInt64LE(72);
-    this.places = decodePlaces(contentOf(section(sectionKind.places)));
+    // Copies, so that the rest of the file does not stay in memory with them.
+    this.places = new StoredPlaces(Buffer.from(contentOf(section(sectionKind.places))));
     const context = contentOf(section(sectionKind.context));
     this.contextOffsets = Array.from({ length: context.length / 8 }, (_, index) =>
       Number(context.readBigUInt64LE(8 * index)),
@@ -140,7 +141,6 @@ export class SegmentIndex implements KnownPlaces, AsyncDisposable {
       eventIds: section(sectionKind.eventIds),
       keys: section(sectionKind.keys),
     };
-    // A copy, so that the rest of the file does not stay in memory with it.
     this.#filter = new EventFilter(Uint8Array.from(contentOf(section(sectionKind.filter))));
   }
 
@@ -253,10 +253,25 @@ function isIndexOf(bytes: Buffer, segment: IndexedSegment): boolean {
   );
 }
 
-function decodePlaces(bytes: Buffer): readonly IndexPlace[] {
-  return Array.from({ length: bytes.length / placeLength }, (_, index) => ({
-    sequence: bytes.readBigUInt64LE(placeLength * index),
-    greatestMicros: bytes.readBigInt64LE(placeLength * index + 8),
-    offset: Number(bytes.readBigUInt64LE(placeLength * index + 16)),
-  }));
+/** Places as they lie in the file: thousands of them, of which a look-up compares a dozen. */
+class StoredPlaces implements PlaceList {
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get length(): number {
+    return this.#bytes.length / placeLength;
+  }
+
+  at(index: number): IndexPlace | undefined {
+    if (index < 0 || index >= this.length) return undefined;
+    const start = placeLength * index;
+    return {
+      sequence: this.#bytes.readBigUInt64LE(start),
+      greatestMicros: this.#bytes.readBigInt64LE(start + 8),
+      offset: Number(this.#bytes.readBigUInt64LE(start + 16)),
+    };
+  }
 }
