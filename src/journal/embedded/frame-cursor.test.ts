@@ -119,6 +119,23 @@ describe('a frame cursor', () => {
     assert.deepEqual(cursor.next(), bad);
   });
 
+  it('reads into the room it is lent once, and never where that is too small', async () => {
+    const { file, ends } = await writeFrames();
+    const limit = ends.at(-1) ?? 0;
+    for (const roomByteCount of [10, loadByteCount, 2 * loadByteCount]) {
+      const room = new Uint8Array(roomByteCount);
+      const cursor = new FrameCursor({ file, seed, position: 0, limit, loadByteCount, readsAhead: true, room });
+      await cursor.load(1);
+      const first = cursor.next();
+      assert.ok(first instanceof Frame);
+      assert.equal(first.view.buffer === room.buffer, roomByteCount >= loadByteCount);
+      const content = Buffer.from(room);
+      const { ends: rest } = await readAll(cursor);
+      assert.deepEqual([first.end, ...rest], ends);
+      assert.ok(content.equals(room));
+    }
+  });
+
   it('does not read a window twice that it read ahead, and reads nothing once it has settled', async () => {
     const { file, ends } = await writeFrames();
     let byteCount = 0;

@@ -2,6 +2,7 @@ import type { DiskFile } from '../../foundation/disk.ts';
 import { bodyEncodingMax, Frame, frameBodyMax, frameHeaderLength, frameSeed, isFrameKind } from './frame.ts';
 import { checksum } from './frame-checksum.ts';
 import { isRunValid } from './frame-run-checksum.ts';
+import type { ReadRoom } from './read-rooms.ts';
 import { readWhole } from './read-whole.ts';
 
 /** Why there is no frame at the cursor. */
@@ -31,6 +32,8 @@ export interface FrameCursorOptions {
   readonly loadByteCount?: number | undefined;
   /** Whether the next window may be read before it is asked for; `settle` comes before the file's closing then. */
   readonly readsAhead?: boolean;
+  /** Where the first window is read to, if that is large enough. What is kept of its frames holds as long as the loan does. */
+  readonly room?: ReadRoom | undefined;
 }
 
 /** Bytes of the file as they were read; fewer than were wanted when the file ends before. */
@@ -42,7 +45,7 @@ interface Window {
 
 /**
  * Walks over the frames of one file. Reading and looking are apart, so that a whole window of frames is taken without a
- * wait. A window is never written to again: bodies are views into it and may be kept. Whoever goes on behind a window finds
+ * wait. A window in memory of its own is never written to again: bodies are views into it and may be kept. Whoever goes on behind a window finds
  * the next one read already, or on its way: two windows at most.
  */
 export class FrameCursor {
@@ -59,6 +62,7 @@ export class FrameCursor {
   /** Up to this offset of the file the frames were checked together, and whether all their checksums hold. */
   #runEnd = 0;
   #isRunValid = false;
+  #room: ReadRoom | undefined;
   #ahead: { readonly start: number; readonly window: Promise<Window> } | undefined;
 
   constructor(options: FrameCursorOptions) {
@@ -68,6 +72,7 @@ export class FrameCursor {
     this.#limit = options.limit;
     this.#loadByteCount = options.loadByteCount ?? loadByteCountDefault;
     this.#readsAhead = options.readsAhead ?? false;
+    this.#room = options.room;
   }
 
   get position(): number {
@@ -147,9 +152,16 @@ export class FrameCursor {
   }
 
   async #read(start: number, byteCount: number): Promise<Window> {
-    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(Math.max(0, Math.min(this.#limit - start, byteCount))).buffer);
+    const bytes = this.#takeRoom(Math.max(0, Math.min(this.#limit - start, byteCount)));
     const length = await readWhole(this.#file, bytes, start);
-    return { start, view: new DataView(bytes.buffer, 0, length), isCut: length < bytes.length };
+    return { start, view: new DataView(bytes.buffer, bytes.byteOffset, length), isCut: length < bytes.length };
+  }
+
+  #takeRoom(byteCount: number): Uint8Array<ArrayBuffer> {
+    const room = this.#room;
+    this.#room = undefined;
+    if (room !== undefined && room.length >= byteCount) return room.subarray(0, byteCount);
+    return new Uint8Array(Buffer.allocUnsafeSlow(byteCount).buffer);
   }
 
   #look(at: number, length: number): Frame | FrameStop {

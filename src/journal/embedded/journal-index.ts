@@ -10,6 +10,7 @@ import { indexPath } from './journal-paths.ts';
 import { OpenSegments } from './open-segments.ts';
 import type { PlaceFinder, WalkStart } from './place-finder.ts';
 import { findLastPlace, type KnownPlaces } from './known-places.ts';
+import { type ReadRoom, ReadRooms } from './read-rooms.ts';
 import { readSingleTransaction } from './single-transaction.ts';
 import { replaceFile } from './replace-file.ts';
 import { listSegments, readSummary } from './segment-catalog.ts';
@@ -31,6 +32,8 @@ interface OpenSegment {
   readonly collector: IndexCollector;
 }
 
+const always = (): boolean => true;
+
 /** A transaction that a table leads to. */
 interface Candidate {
   readonly segment: number;
@@ -46,6 +49,7 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
   readonly #options: JournalIndexOptions;
   readonly #sealed = new Map<number, SegmentIndex>();
   readonly #segments: OpenSegments;
+  readonly #rooms = new ReadRooms();
   /** The segments before this one have their index here; undefined while that is not known. */
   #sealedBefore: number | undefined;
   #searchCount = 0;
@@ -80,11 +84,10 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
     assertInvariant(this.#options.createDecoder !== undefined, 'events are found with a decoder');
     const hash = tableHash(eventId);
     const blockHash = filterHash(eventId);
-    return await this.#search(async () => {
-      for (const candidate of await this.#candidates('eventIds', hash, (index) =>
-        index.mayHoldEvent(hash, blockHash),
-      )) {
-        if (await this.#holds(candidate, ({ id }) => id === eventId)) return candidate.sequence;
+    const isPossible = (index: SegmentIndex): boolean => index.mayHoldEvent(hash, blockHash);
+    return await this.#search(async (room) => {
+      for (const candidate of await this.#candidates('eventIds', hash, { isPossible, room })) {
+        if (await this.#holds(candidate, ({ id }) => id === eventId, room)) return candidate.sequence;
       }
       return undefined;
     });
@@ -92,18 +95,18 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
 
   async locateKey(key: string): Promise<readonly Sequence[]> {
     assertInvariant(this.#options.createDecoder !== undefined, 'keys are found with a decoder');
-    return await this.#search(async () => {
+    return await this.#search(async (room) => {
       const found: Sequence[] = [];
-      for (const candidate of await this.#candidates('keys', tableHash(key), () => true)) {
-        if (await this.#holds(candidate, (event) => event.key === key)) found.push(candidate.sequence);
+      for (const candidate of await this.#candidates('keys', tableHash(key), { isPossible: always, room })) {
+        if (await this.#holds(candidate, (event) => event.key === key, room)) found.push(candidate.sequence);
       }
       return found;
     });
   }
 
   async locateTransaction(xid: number): Promise<readonly Sequence[]> {
-    return await this.#search(async () =>
-      (await this.#candidates('xids', xid, () => true)).map(({ sequence }) => sequence),
+    return await this.#search(async (room) =>
+      (await this.#candidates('xids', xid, { isPossible: always, room })).map(({ sequence }) => sequence),
     );
   }
 
@@ -129,14 +132,14 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
   }
 
   /** Searches what is durable now. Indexes that leave meanwhile are closed behind it. */
-  async #search<Result>(find: () => Promise<Result>): Promise<Result> {
+  async #search<Result>(find: (room: ReadRoom) => Promise<Result>): Promise<Result> {
     this.#searchCount += 1;
     try {
       if (this.#sealedBefore !== this.#options.end.place.segment) await this.refresh();
       const following = this.#catchUp.then(() => this.#followOpen());
       this.#catchUp = following.catch(() => undefined);
       await following;
-      return await find();
+      return await this.#rooms.use(find);
     } finally {
       this.#searchCount -= 1;
       if (this.#leaving.length > 0) await this.#closeLeaving();
@@ -224,12 +227,13 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
   async #candidates(
     table: IndexTable,
     hash: number,
-    isPossible: (index: SegmentIndex) => boolean,
+    { isPossible, room }: { readonly isPossible: (index: SegmentIndex) => boolean; readonly room: ReadRoom },
   ): Promise<readonly Candidate[]> {
     const found: Candidate[] = [];
     for (const [segment, index] of this.#sealed) {
       if (!isPossible(index)) continue;
-      for (const sequence of await index.find(table, hash)) found.push({ segment, sequence: toSequence(sequence) });
+      for (const sequence of await index.find(table, hash, room))
+        found.push({ segment, sequence: toSequence(sequence) });
     }
     if (this.#open !== undefined && !this.#sealed.has(this.#open.walk.number)) {
       const { walk, collector } = this.#open;
@@ -245,6 +249,7 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
   async #holds(
     { segment, sequence }: Candidate,
     isWanted: (event: { readonly id: string; readonly key: string | null }) => boolean,
+    room: ReadRoom,
   ): Promise<boolean> {
     const { files, createDecoder } = this.#options;
     const index = this.#known(segment);
@@ -253,7 +258,7 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
     const limit = index.byteCount;
     try {
       return await this.#segments.use(segment, async (beginning) => {
-        const place = { beginning, sequence, limit, start };
+        const place = { beginning, sequence, limit, start, room };
         for await (const records of readSingleTransaction(files, place, createDecoder())) {
           if (records.some((record) => record.kind === 'event' && isWanted(record.event))) return true;
         }

@@ -4,6 +4,7 @@ import type { Disk, DiskFile } from '../../foundation/disk.ts';
 import { EventFilter } from './event-filter.ts';
 import type { IndexCollector, IndexPlace } from './index-collector.ts';
 import type { KnownPlaces, PlaceList } from './known-places.ts';
+import type { ReadRoom } from './read-rooms.ts';
 import { readWhole } from './read-whole.ts';
 import { filterHash, tableHash } from './term-hash.ts';
 import { setUint53 } from './uint53.ts';
@@ -159,8 +160,8 @@ export class SegmentIndex implements KnownPlaces, AsyncDisposable {
     return this.#filter.mayHold(hash, blockHash);
   }
 
-  /** Sequences of the transactions that a hash leads to, ascending. */
-  async find(table: IndexTable, hash: number): Promise<readonly bigint[]> {
+  /** Sequences of the transactions that a hash leads to, ascending. Pages are read into the room. */
+  async find(table: IndexTable, hash: number, room: ReadRoom): Promise<readonly bigint[]> {
     const section = this.#tables[table];
     const count = section.length / entryLength;
     let low = 0;
@@ -169,14 +170,14 @@ export class SegmentIndex implements KnownPlaces, AsyncDisposable {
     let guess = Math.floor((hash / 0x1_0000_0000) * count);
     while (high - low > pageEntries) {
       const start = Math.min(Math.max(low, guess - pageEntries / 2), high - pageEntries);
-      const page = await this.#readEntries(section, start, pageEntries);
+      const page = await this.#readEntries(section, { start, count: pageEntries, room });
       if (hashAt(page, 0) >= hash && start > low) high = start + 1;
       else if (hashAt(page, pageEntries - 1) < hash) low = start + pageEntries;
-      else return await this.#collect(section, { start, page, hash });
+      else return await this.#collect(section, { start, page, hash, room });
       guess = (low + high) >> 1;
     }
-    const page = await this.#readEntries(section, low, Math.min(pageEntries, count - low));
-    return await this.#collect(section, { start: low, page, hash });
+    const page = await this.#readEntries(section, { start: low, count: Math.min(pageEntries, count - low), room });
+    return await this.#collect(section, { start: low, page, hash, room });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -186,9 +187,9 @@ export class SegmentIndex implements KnownPlaces, AsyncDisposable {
   /** Entries of one hash from a page on, over as many pages as they fill. */
   async #collect(
     section: Section,
-    first: { readonly start: number; readonly page: Uint32Array; readonly hash: number },
+    first: { readonly start: number; readonly page: Uint32Array; readonly hash: number; readonly room: ReadRoom },
   ): Promise<readonly bigint[]> {
-    const { hash } = first;
+    const { hash, room } = first;
     const found: bigint[] = [];
     const count = section.length / entryLength;
     let { start, page } = first;
@@ -200,15 +201,17 @@ export class SegmentIndex implements KnownPlaces, AsyncDisposable {
       }
       start += pageCount;
       if (index < pageCount || start >= count) return found;
-      page = await this.#readEntries(section, start, Math.min(pageEntries, count - start));
+      page = await this.#readEntries(section, { start, count: Math.min(pageEntries, count - start), room });
     }
   }
 
   /** Entries as pairs: the low half is the sequence, counted from the segment's first; the high half is the hash. */
-  async #readEntries(section: Section, start: number, count: number): Promise<Uint32Array> {
-    const entries = new Uint32Array(2 * count);
-    await readWhole(this.#file, new Uint8Array(entries.buffer), section.offset + entryLength * start);
-    return entries;
+  async #readEntries(
+    section: Section,
+    { start, count, room }: { readonly start: number; readonly count: number; readonly room: ReadRoom },
+  ): Promise<Uint32Array> {
+    await readWhole(this.#file, room.subarray(0, entryLength * count), section.offset + entryLength * start);
+    return new Uint32Array(room.buffer, 0, 2 * count);
   }
 }
 

@@ -8,6 +8,7 @@ import type { JournalFiles } from './journal-files.ts';
 import type { JournalHead } from './journal-head.ts';
 import { segmentPath } from './journal-paths.ts';
 import type { WalkStart } from './place-finder.ts';
+import type { ReadRoom } from './read-rooms.ts';
 import { openForReading, type OpenedFile } from './segment-file.ts';
 import { type FoldStep, SegmentFold } from './segment-fold.ts';
 
@@ -20,6 +21,8 @@ interface WalkOptions {
   readonly limit: number;
   /** Default: that of a cursor. */
   readonly loadByteCount?: number | undefined;
+  /** Where the first window may be read to. */
+  readonly room?: ReadRoom | undefined;
 }
 
 /** Most frames that are read by themselves are no longer. */
@@ -44,7 +47,7 @@ export class SegmentWalk implements AsyncDisposable {
   readonly #cursor: FrameCursor;
   #ownsFile = true;
 
-  private constructor(number: number, { file, header }: OpenedFile, { limit, loadByteCount }: WalkOptions) {
+  private constructor(number: number, { file, header }: OpenedFile, { limit, loadByteCount, room }: WalkOptions) {
     this.number = number;
     this.header = header;
     this.file = file;
@@ -56,6 +59,7 @@ export class SegmentWalk implements AsyncDisposable {
       limit,
       loadByteCount,
       readsAhead: true,
+      room,
     });
   }
 

@@ -5,6 +5,7 @@ import { messagesOf } from './commit-record.ts';
 import { bodyEncodingName, type Frame } from './frame.ts';
 import type { JournalFiles } from './journal-files.ts';
 import type { WalkStart } from './place-finder.ts';
+import type { ReadRoom } from './read-rooms.ts';
 import type { FoldStep } from './segment-fold.ts';
 import { type SegmentBeginning, SegmentWalk } from './segment-walk.ts';
 import { readSpool } from './spool-reader.ts';
@@ -17,6 +18,8 @@ export interface TransactionPlace {
   readonly limit: number;
   /** A place of the segment's index before the transaction. */
   readonly start: WalkStart;
+  /** Records hold as long as it is lent. */
+  readonly room: ReadRoom;
 }
 
 type CommitStep = Extract<FoldStep, { kind: 'commit' | 'spooled-commit' }>;
@@ -31,11 +34,11 @@ const loadByteCountMax = 512 * 1024;
  */
 export async function* readSingleTransaction(
   files: JournalFiles,
-  { beginning, sequence, limit, start }: TransactionPlace,
+  { beginning, sequence, limit, start, room }: TransactionPlace,
   decoder: TransactionDecoder,
 ): AsyncGenerator<readonly JournalRecord[]> {
   const loadByteCount = Math.min(start.byteCount, loadByteCountMax);
-  await using walk = await SegmentWalk.resume(beginning, { limit, start, loadByteCount });
+  await using walk = await SegmentWalk.resume(beginning, { limit, start, loadByteCount, room });
   for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
     if (step.kind === 'more') {
       await walk.load(step.byteCount);
