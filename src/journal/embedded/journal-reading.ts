@@ -201,9 +201,13 @@ export class JournalReading {
     };
   }
 
-  #commitInOneFrame(walk: SegmentWalk, meaning: CommitStep): void {
-    const header = this.#begin(walk, meaning.record);
-    this.#push(header, lastOf(meaning.frame), true, true);
+  #commitInOneFrame(walk: SegmentWalk, { record, frame }: CommitStep): void {
+    const header = this.#begin(walk, record);
+    const body = messagesOf(frame);
+    // Without an object in between: this is done for nearly every transaction.
+    const encoding = bodyEncodingName(frame.encoding);
+    this.#entries.push({ kind: 'fragment', header, encoding, body, isFirst: true, isLast: true });
+    this.#byteCount += body.length;
   }
 
   async *#commit(walk: SegmentWalk, meaning: CommitStep): AsyncGenerator<Batch> {
