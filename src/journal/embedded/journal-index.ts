@@ -185,7 +185,7 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
     const { files, logger } = this.#options;
     await using walk = await SegmentWalk.open(files, segment.number, segment.byteCount);
     const decoder = this.#options.createDecoder?.();
-    const collector = new IndexCollector({ files, decoder, firstSequence: segment.firstSequence, keepsTexts: true });
+    const collector = new IndexCollector({ files, decoder, firstSequence: segment.firstSequence, isForFile: true });
     await collector.collect(walk);
     await replaceFile(
       files.disk,
@@ -219,7 +219,7 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
     const { firstSequence } = walk.header;
     return {
       walk,
-      collector: new IndexCollector({ files, decoder: createDecoder?.(), firstSequence, keepsTexts: false }),
+      collector: new IndexCollector({ files, decoder: createDecoder?.(), firstSequence, isForFile: false }),
     };
   }
 

@@ -6,7 +6,6 @@ import type { IndexCollector, IndexPlace } from './index-collector.ts';
 import type { KnownPlaces, PlaceList } from './known-places.ts';
 import type { ReadRoom } from './read-rooms.ts';
 import { readWhole } from './read-whole.ts';
-import { filterHash, tableHash } from './term-hash.ts';
 import { setUint53 } from './uint53.ts';
 
 const magic = 'HWINDEX1';
@@ -39,8 +38,10 @@ interface Section {
 
 /** The bytes of the index of one segment. */
 export function encodeIndex(segment: IndexedSegment, collector: IndexCollector, hasTerms: boolean): readonly Buffer[] {
-  const filter = EventFilter.forTerms(collector.eventIdTexts.length);
-  for (const id of collector.eventIdTexts) filter.add(tableHash(id), filterHash(id));
+  const filter = EventFilter.forTerms(collector.filterHashes.length);
+  for (const [index, blockHash] of collector.filterHashes.entries()) {
+    filter.add(collector.eventIds.hashAt(index), blockHash);
+  }
   const contents = [
     encodePlaces(collector.places),
     encodeOffsets(collector.contextOffsets),
