@@ -1,4 +1,4 @@
-import { toLsn } from '../../model/lsn.ts';
+import { type Lsn, toLsn } from '../../model/lsn.ts';
 import { toSequence, type Sequence } from '../../model/position.ts';
 import type { CommitBoundary } from '../../model/transaction.ts';
 import type { Frame } from './frame.ts';
@@ -39,19 +39,60 @@ export function messagesOf(commit: Frame): Uint8Array {
 
 /** The record at the beginning of a commit frame's body; undefined when the body is too short for one. */
 export function decodeCommitRecord(frame: Frame): CommitRecord | undefined {
-  if (frame.bodyLength < commitRecordLength) return undefined;
-  const { view, bodyStart: at } = frame;
-  return {
-    xid: frame.xid,
-    sequence: toSequence(view.getBigUint64(at, true)),
-    commitLsn: toLsn(view.getBigUint64(at + 8, true)),
-    commitEndLsn: toLsn(view.getBigUint64(at + 16, true)),
-    commitTimeMicros: view.getBigInt64(at + 24, true),
-    schemaCount: view.getUint32(at + 32, true),
-    messageCount: view.getUint32(at + 36, true),
-    fragmentCount: view.getUint32(at + 40, true),
-    fragmentsCrc: view.getUint32(at + 44, true),
-    firstFragmentOffset: getUint53(view, at + 48),
-    bodyByteCount: getUint53(view, at + 56),
-  };
+  return frame.bodyLength < commitRecordLength
+    ? undefined
+    : new StoredCommitRecord(frame.xid, frame.view, frame.bodyStart);
+}
+
+/** Reads each number where it is asked for: of most transactions a reader wants a few, and each bigint is an object. */
+class StoredCommitRecord implements CommitRecord {
+  readonly xid: number;
+  readonly #view: DataView;
+  readonly #at: number;
+
+  constructor(xid: number, view: DataView, at: number) {
+    this.xid = xid;
+    this.#view = view;
+    this.#at = at;
+  }
+
+  get sequence(): Sequence {
+    return toSequence(this.#view.getBigUint64(this.#at, true));
+  }
+
+  get commitLsn(): Lsn {
+    return toLsn(this.#view.getBigUint64(this.#at + 8, true));
+  }
+
+  get commitEndLsn(): Lsn {
+    return toLsn(this.#view.getBigUint64(this.#at + 16, true));
+  }
+
+  get commitTimeMicros(): bigint {
+    return this.#view.getBigInt64(this.#at + 24, true);
+  }
+
+  get schemaCount(): number {
+    return this.#view.getUint32(this.#at + 32, true);
+  }
+
+  get messageCount(): number {
+    return this.#view.getUint32(this.#at + 36, true);
+  }
+
+  get fragmentCount(): number {
+    return this.#view.getUint32(this.#at + 40, true);
+  }
+
+  get fragmentsCrc(): number {
+    return this.#view.getUint32(this.#at + 44, true);
+  }
+
+  get firstFragmentOffset(): number {
+    return getUint53(this.#view, this.#at + 48);
+  }
+
+  get bodyByteCount(): number {
+    return getUint53(this.#view, this.#at + 56);
+  }
 }

@@ -18,6 +18,11 @@ export class EntryList {
     this.#length += 1;
   }
 
+  /** The hash that was added as the `index`th, counted from zero. */
+  hashAt(index: number): number {
+    return this.#hashes[index] ?? 0;
+  }
+
   /** Relative sequences of a hash, in the order they came. */
   find(hash: number): readonly number[] {
     const found: number[] = [];

@@ -1,11 +1,12 @@
 import type { DiskFile } from '../../foundation/disk.ts';
 import { bodyEncodingMax, Frame, frameBodyMax, frameHeaderLength, frameSeed, isFrameKind } from './frame.ts';
 import { checksum } from './frame-checksum.ts';
+import { isRunValid } from './frame-run-checksum.ts';
+import type { ReadRoom } from './read-rooms.ts';
 import { readWhole } from './read-whole.ts';
 
-/** What stands at the cursor. */
-export type FrameStep =
-  | { readonly kind: 'frame'; readonly frame: Frame }
+/** Why there is no frame at the cursor. */
+export type FrameStop =
   /** `load` this many bytes, then look again. */
   | { readonly kind: 'more'; readonly byteCount: number }
   /** The limit is reached exactly. */
@@ -15,6 +16,9 @@ export type FrameStep =
   | { readonly kind: 'unknown'; readonly reason: string };
 
 const loadByteCountDefault = 1024 * 1024;
+/** Frames are checked together up to this size: whoever takes them finds them in the processor's cache still. */
+const runByteCountMax = 128 * 1024;
+const endStop: FrameStop = { kind: 'end' };
 
 /** Where a cursor begins and ends. */
 export interface FrameCursorOptions {
@@ -28,6 +32,8 @@ export interface FrameCursorOptions {
   readonly loadByteCount?: number | undefined;
   /** Whether the next window may be read before it is asked for; `settle` comes before the file's closing then. */
   readonly readsAhead?: boolean;
+  /** Where the first window is read to, if that is large enough. What is kept of its frames holds as long as the loan does. */
+  readonly room?: ReadRoom | undefined;
 }
 
 /** Bytes of the file as they were read; fewer than were wanted when the file ends before. */
@@ -39,7 +45,7 @@ interface Window {
 
 /**
  * Walks over the frames of one file. Reading and looking are apart, so that a whole window of frames is taken without a
- * wait. A window is never written to again: bodies are views into it and may be kept. Whoever goes on behind a window finds
+ * wait. A window in memory of its own is never written to again: bodies are views into it and may be kept. Whoever goes on behind a window finds
  * the next one read already, or on its way: two windows at most.
  */
 export class FrameCursor {
@@ -53,6 +59,10 @@ export class FrameCursor {
   /** Offset of the window's first byte in the file. */
   #windowStart = 0;
   #loadCount = 0;
+  /** Up to this offset of the file the frames were checked together, and whether all their checksums hold. */
+  #runEnd = 0;
+  #isRunValid = false;
+  #room: ReadRoom | undefined;
   #ahead: { readonly start: number; readonly window: Promise<Window> } | undefined;
 
   constructor(options: FrameCursorOptions) {
@@ -62,6 +72,7 @@ export class FrameCursor {
     this.#limit = options.limit;
     this.#loadByteCount = options.loadByteCount ?? loadByteCountDefault;
     this.#readsAhead = options.readsAhead ?? false;
+    this.#room = options.room;
   }
 
   get position(): number {
@@ -80,12 +91,13 @@ export class FrameCursor {
   /** Goes on at another place, where a frame begins. */
   seek(position: number): void {
     this.#position = position;
+    this.#runEnd = position;
   }
 
   /** Takes the frame at the cursor, if it is in the window, whole and valid, and steps behind it. */
-  next(): FrameStep {
+  next(): Frame | FrameStop {
     const remaining = this.#limit - this.#position;
-    if (remaining === 0) return { kind: 'end' };
+    if (remaining === 0) return endStop;
     if (remaining < frameHeaderLength) return { kind: 'bad', reason: `${remaining} bytes are no frame` };
     const at = this.#position - this.#windowStart;
     const view = this.#view;
@@ -110,6 +122,7 @@ export class FrameCursor {
     this.#windowStart = window.start;
     this.#view = window.view;
     this.#loadCount += 1;
+    this.#runEnd = this.#position;
     // A look at one place only is no reason to read more than was asked for.
     if (this.#readsAhead && this.#loadCount > 1) this.#readAhead();
   }
@@ -128,13 +141,9 @@ export class FrameCursor {
   /** Begins to read where the last whole frame of the window ends, going by their lengths: what they hold is checked later. */
   #readAhead(): void {
     const view = this.#view;
-    let end = 0;
-    let length = lengthAt(view, end);
-    while (end + length <= view.byteLength) {
-      end += length;
-      length = lengthAt(view, end);
-    }
+    const end = lastEnd(view, 0, view.byteLength);
     const start = this.#windowStart + end;
+    const length = lengthAt(view, end);
     // Nothing is gained for a frame that takes a larger window.
     if (end === 0 || start >= this.#limit || (length !== Infinity && length > this.#loadByteCount)) return;
     const window = this.#read(start, this.#loadByteCount);
@@ -143,15 +152,26 @@ export class FrameCursor {
   }
 
   async #read(start: number, byteCount: number): Promise<Window> {
-    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(Math.max(0, Math.min(this.#limit - start, byteCount))).buffer);
+    const bytes = this.#takeRoom(Math.max(0, Math.min(this.#limit - start, byteCount)));
     const length = await readWhole(this.#file, bytes, start);
-    return { start, view: new DataView(bytes.buffer, 0, length), isCut: length < bytes.length };
+    return { start, view: new DataView(bytes.buffer, bytes.byteOffset, length), isCut: length < bytes.length };
   }
 
-  #look(at: number, length: number): FrameStep {
+  #takeRoom(byteCount: number): Uint8Array<ArrayBuffer> {
+    const room = this.#room;
+    this.#room = undefined;
+    if (room !== undefined && room.length >= byteCount) return room.subarray(0, byteCount);
+    return new Uint8Array(Buffer.allocUnsafeSlow(byteCount).buffer);
+  }
+
+  #look(at: number, length: number): Frame | FrameStop {
     const view = this.#view;
     const offset = this.#position;
-    if (checksum(view, at + 4, length - 4, frameSeed(this.#seed, offset)) !== view.getUint32(at, true)) {
+    if (offset >= this.#runEnd) this.#checkRun(at, length);
+    if (
+      !this.#isRunValid &&
+      checksum(view, at + 4, length - 4, frameSeed(this.#seed, offset)) !== view.getUint32(at, true)
+    ) {
       return { kind: 'bad', reason: "a frame's checksum does not hold" };
     }
     const kind = view.getUint8(at + 8);
@@ -161,8 +181,24 @@ export class FrameCursor {
     if (flags !== 0) return { kind: 'unknown', reason: `a frame with the unknown flags ${flags}` };
     if (encoding > bodyEncodingMax) return { kind: 'unknown', reason: `a body of the unknown encoding ${encoding}` };
     this.#position += length;
-    return { kind: 'frame', frame: new Frame(kind, offset, view, at) };
+    return new Frame(kind, offset, view, at);
   }
+
+  /** Checks the frames from here on together. Where that fails, or there is one only, each is checked by itself: one is bad. */
+  #checkRun(at: number, length: number): void {
+    const view = this.#view;
+    const end = lastEnd(view, at, Math.min(view.byteLength, at + Math.max(length, runByteCountMax)));
+    const offset = this.#position;
+    this.#runEnd = offset + end - at;
+    this.#isRunValid = end > at + length && isRunValid({ view, start: at, end, offset, seed: this.#seed });
+  }
+}
+
+/** Where the last of the frames that begin at `start` and lie before `limit` as wholes ends, going by their lengths. */
+function lastEnd(view: DataView, start: number, limit: number): number {
+  let end = start;
+  for (let next = end + lengthAt(view, end); next <= limit; next = end + lengthAt(view, end)) end = next;
+  return end;
 }
 
 /** Length of the frame at a place of a window, by its header alone; endless when the header is not whole. */

@@ -44,10 +44,8 @@ export function bodyEncodingName(code: number): BodyEncoding {
  */
 export class Frame {
   readonly kind: FrameKind;
-  /** Of its first byte in the file and behind its last. */
+  /** Of its first byte in the file. */
   readonly offset: number;
-  readonly end: number;
-  readonly crc: number;
   /** The window, and where the body lies in it. */
   readonly view: DataView<ArrayBuffer>;
   readonly bodyStart: number;
@@ -57,12 +55,19 @@ export class Frame {
     this.offset = offset;
     this.view = view;
     this.bodyStart = at + frameHeaderLength;
-    this.end = offset + frameHeaderLength + view.getUint32(at + 4, true);
-    this.crc = view.getUint32(at, true);
+  }
+
+  /** Of the first byte behind it in the file. */
+  get end(): number {
+    return this.offset + frameHeaderLength + this.bodyLength;
+  }
+
+  get crc(): number {
+    return this.view.getUint32(this.bodyStart - frameHeaderLength, true);
   }
 
   get bodyLength(): number {
-    return this.end - this.offset - frameHeaderLength;
+    return this.view.getUint32(this.bodyStart - frameHeaderLength + 4, true);
   }
 
   get encoding(): number {
@@ -91,7 +96,7 @@ export class Frame {
 
 /** The value that a frame's checksum begins with: it makes the checksum cover file and offset. */
 export function frameSeed(headerCrc: number, offset: number): number {
-  return (headerCrc ^ (offset % 0x1_0000_0000) ^ Math.floor(offset / 0x1_0000_0000)) >>> 0;
+  return (headerCrc ^ offset ^ Math.floor(offset / 0x1_0000_0000)) >>> 0;
 }
 
 /** Whether this release knows the kind. */

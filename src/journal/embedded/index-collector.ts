@@ -8,7 +8,7 @@ import type { JournalFiles } from './journal-files.ts';
 import type { FoldStep } from './segment-fold.ts';
 import type { SegmentWalk } from './segment-walk.ts';
 import { readSpool } from './spool-reader.ts';
-import { tableHash } from './term-hash.ts';
+import { filterHash, tableHash } from './term-hash.ts';
 
 /** Bytes between two places of an index. */
 const placeDistance = 64 * 1024;
@@ -30,13 +30,13 @@ export class IndexCollector {
   readonly contextOffsets: number[] = [];
   readonly xids: EntryList = new EntryList();
   readonly eventIds: EntryList = new EntryList();
-  /** The event ids once more, for the filter. */
-  readonly eventIdTexts: string[] = [];
+  /** Of the event ids in their order, for the filter. The ids themselves would be most of what a process holds meanwhile. */
+  readonly filterHashes: number[] = [];
   readonly keys: EntryList = new EntryList();
   readonly #files: JournalFiles;
   readonly #decoder: TransactionDecoder | undefined;
   readonly #firstSequence: bigint;
-  readonly #keepsTexts: boolean;
+  readonly #isForFile: boolean;
   #open: JournalRecord[] = [];
   #greatestMicros: bigint = timeNone;
   #lastSequence: bigint;
@@ -45,12 +45,13 @@ export class IndexCollector {
     readonly files: JournalFiles;
     readonly decoder: TransactionDecoder | undefined;
     readonly firstSequence: bigint;
-    readonly keepsTexts: boolean;
+    /** The filter is part of the file; in memory there is none. */
+    readonly isForFile: boolean;
   }) {
     this.#files = options.files;
     this.#decoder = options.decoder;
     this.#firstSequence = options.firstSequence;
-    this.#keepsTexts = options.keepsTexts;
+    this.#isForFile = options.isForFile;
     this.#lastSequence = options.firstSequence - 1n;
   }
 
@@ -66,11 +67,18 @@ export class IndexCollector {
   async collect(walk: SegmentWalk): Promise<void> {
     for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
       if (step.kind === 'more') await walk.load(step.byteCount);
-      else await this.#take(step.meaning, walk);
+      else if (step.kind === 'spooled-commit') await this.#takeSpooled(step, walk);
+      else this.#take(step, walk);
     }
   }
 
-  async #take(meaning: FoldStep, walk: SegmentWalk): Promise<void> {
+  async #takeSpooled(commit: Extract<FoldStep, { kind: 'spooled-commit' }>, walk: SegmentWalk): Promise<void> {
+    if (commit.frame.kind === frameKind.preparedCommit) this.contextOffsets.push(commit.frame.offset);
+    for await (const { body } of readSpool({ ...this.#files, reference: commit.spool })) this.#decode(body);
+    this.#commit(commit.record, walk.fold.unitStart);
+  }
+
+  #take(meaning: FoldStep, walk: SegmentWalk): void {
     switch (meaning.kind) {
       case 'schema':
         this.#decoder?.learnSchema(meaning.entry.message);
@@ -92,11 +100,6 @@ export class IndexCollector {
         return;
       case 'commit':
         this.#decode(messagesOf(meaning.frame));
-        this.#commit(meaning.record, walk.fold.unitStart);
-        return;
-      case 'spooled-commit':
-        if (meaning.frame.kind === frameKind.preparedCommit) this.contextOffsets.push(meaning.frame.offset);
-        for await (const { body } of readSpool({ ...this.#files, reference: meaning.spool })) this.#decode(body);
         this.#commit(meaning.record, walk.fold.unitStart);
         return;
       default:
@@ -121,7 +124,7 @@ export class IndexCollector {
     for (const record of this.#open) {
       if (record.kind !== 'event') continue;
       this.eventIds.add(tableHash(record.event.id), relative);
-      if (this.#keepsTexts) this.eventIdTexts.push(record.event.id);
+      if (this.#isForFile) this.filterHashes.push(filterHash(record.event.id));
       if (record.event.key !== null) this.keys.add(tableHash(record.event.key), relative);
     }
     this.#open = [];

@@ -26,6 +26,8 @@ export interface Carry {
   readonly copies: readonly CopyProgress[];
 }
 
+type CommitPlace = Pick<CommitRecord, 'sequence' | 'commitEndLsn'>;
+
 /** Before anything was recorded. */
 export const emptyCarry: Carry = {
   source: undefined,
@@ -41,9 +43,10 @@ export const emptyCarry: Carry = {
 export class JournalHead {
   #source: SourceIdentity | undefined;
   #sourceStartLsn: Lsn;
-  #lastCommitEndLsn: Lsn;
+  /** The last commit itself: most are followed by the next before anybody asks for their numbers, each of which is an object. */
+  #last: CommitPlace;
+  /** Without the last commit. */
   #recordedLsn: Lsn;
-  #lastSequence: Sequence;
   readonly #prepared: Map<string, PreparedTransaction>;
   readonly #schemas = new Map<number, Uint8Array>();
   #copies: readonly CopyProgress[];
@@ -51,9 +54,8 @@ export class JournalHead {
   constructor(carry: Carry, schemas: readonly SchemaEntry[] = []) {
     this.#source = carry.source;
     this.#sourceStartLsn = carry.sourceStartLsn;
-    this.#lastCommitEndLsn = carry.lastCommitEndLsn;
+    this.#last = { sequence: carry.lastSequence, commitEndLsn: carry.lastCommitEndLsn };
     this.#recordedLsn = carry.recordedLsn;
-    this.#lastSequence = carry.lastSequence;
     this.#prepared = new Map(carry.prepared.map((entry) => [entry.gid, entry]));
     this.#copies = carry.copies;
     for (const { relationId, message } of schemas) this.#schemas.set(relationId, message);
@@ -64,20 +66,20 @@ export class JournalHead {
   }
 
   get lastSequence(): Sequence {
-    return this.#lastSequence;
+    return this.#last.sequence;
   }
 
   /** Of the transaction that comes next. */
   get nextSequence(): Sequence {
-    return toSequence(this.#lastSequence + 1n);
+    return toSequence(this.#last.sequence + 1n);
   }
 
   get lastCommitEndLsn(): Lsn {
-    return this.#lastCommitEndLsn;
+    return this.#last.commitEndLsn;
   }
 
   get recordedLsn(): Lsn {
-    return this.#recordedLsn;
+    return maxLsn(this.#recordedLsn, this.#last.commitEndLsn);
   }
 
   get schemas(): readonly SchemaEntry[] {
@@ -92,9 +94,9 @@ export class JournalHead {
     return {
       source: this.#source,
       sourceStartLsn: this.#sourceStartLsn,
-      lastCommitEndLsn: this.#lastCommitEndLsn,
-      recordedLsn: this.#recordedLsn,
-      lastSequence: this.#lastSequence,
+      lastCommitEndLsn: this.lastCommitEndLsn,
+      recordedLsn: this.recordedLsn,
+      lastSequence: this.lastSequence,
       prepared: [...this.#prepared.values()],
       copies: this.#copies,
     };
@@ -109,9 +111,9 @@ export class JournalHead {
     return {
       source: this.#source,
       sourceStartLsn: this.#sourceStartLsn,
-      lastCommitEndLsn: this.#lastCommitEndLsn,
-      recordedLsn: this.#recordedLsn,
-      lastSequence: this.#lastSequence,
+      lastCommitEndLsn: this.lastCommitEndLsn,
+      recordedLsn: this.recordedLsn,
+      lastSequence: this.lastSequence,
       preparedGids: [...this.#prepared.keys()],
       copies: this.#copies,
     };
@@ -124,34 +126,34 @@ export class JournalHead {
       before !== undefined && before.systemId === source.systemId && before.timeline === source.timeline;
     this.#source = source;
     this.#sourceStartLsn = startLsn;
-    this.#recordedLsn = isSameHistory ? maxLsn(this.#recordedLsn, startLsn) : startLsn;
-    if (!isSameHistory) this.#lastCommitEndLsn = lsnZero;
+    this.#recordedLsn = isSameHistory ? maxLsn(this.recordedLsn, startLsn) : startLsn;
+    if (!isSameHistory) this.#last = { sequence: this.lastSequence, commitEndLsn: lsnZero };
     this.#copies = this.#copies.filter((copy) => source.uncopiedTables.some((table) => isSameCopy(table, copy)));
   }
 
   /** The next transaction is `sequence`; what came before it in the segment was not read. */
   resumeAt(sequence: Sequence): void {
-    this.#lastSequence = toSequence(sequence - 1n);
-    this.#lastCommitEndLsn = lsnZero;
+    this.#recordedLsn = this.recordedLsn;
+    this.#last = { sequence: toSequence(sequence - 1n), commitEndLsn: lsnZero };
   }
 
   /** Where a snapshot chunk stands in the WAL: at the end of the last commit, or where the history begins. */
   get chunkLsn(): Lsn {
-    return maxLsn(this.#lastCommitEndLsn, this.#sourceStartLsn);
+    return maxLsn(this.lastCommitEndLsn, this.#sourceStartLsn);
   }
 
   /** Whether a commit may follow: the next sequence, and an end behind the last one; a snapshot chunk ends where that did. */
   accepts(record: CommitRecord): boolean {
-    if (record.sequence !== this.nextSequence) return false;
+    const last = this.#last;
+    if (record.sequence !== last.sequence + 1n) return false;
     return record.xid === snapshotXid
-      ? record.commitEndLsn >= this.#lastCommitEndLsn
-      : record.commitEndLsn > this.#lastCommitEndLsn;
+      ? record.commitEndLsn >= last.commitEndLsn
+      : record.commitEndLsn > last.commitEndLsn;
   }
 
+  /** The record is kept until the next one. */
   noteCommit(record: CommitRecord): void {
-    this.#lastSequence = record.sequence;
-    this.#lastCommitEndLsn = record.commitEndLsn;
-    this.#recordedLsn = maxLsn(this.#recordedLsn, record.commitEndLsn);
+    this.#last = record;
   }
 
   noteCopyProgress(progress: CopyProgress): void {

@@ -7,8 +7,10 @@ import type { DurableEndWatch, DurablePlace } from './durable-place.ts';
 import { IndexCollector } from './index-collector.ts';
 import type { JournalFiles } from './journal-files.ts';
 import { indexPath } from './journal-paths.ts';
+import { OpenSegments } from './open-segments.ts';
 import type { PlaceFinder, WalkStart } from './place-finder.ts';
 import { findLastPlace, type KnownPlaces } from './known-places.ts';
+import { type ReadRoom, ReadRooms } from './read-rooms.ts';
 import { readSingleTransaction } from './single-transaction.ts';
 import { replaceFile } from './replace-file.ts';
 import { listSegments, readSummary } from './segment-catalog.ts';
@@ -30,6 +32,8 @@ interface OpenSegment {
   readonly collector: IndexCollector;
 }
 
+const always = (): boolean => true;
+
 /** A transaction that a table leads to. */
 interface Candidate {
   readonly segment: number;
@@ -44,45 +48,66 @@ interface Candidate {
 export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable {
   readonly #options: JournalIndexOptions;
   readonly #sealed = new Map<number, SegmentIndex>();
+  readonly #segments: OpenSegments;
+  readonly #rooms = new ReadRooms();
+  /** The segments before this one have their index here; undefined while that is not known. */
+  #sealedBefore: number | undefined;
+  #searchCount = 0;
+  /** Indexes of removed segments that a search may still read. */
+  readonly #leaving: SegmentIndex[] = [];
   #open: OpenSegment | undefined;
   /** One catch-up at a time. */
   #catchUp: Promise<void> = Promise.resolve();
 
   constructor(options: JournalIndexOptions) {
     this.#options = options;
+    this.#segments = new OpenSegments(options.files);
   }
 
-  /** Makes what is missing. Called after segments were sealed; every search calls it as well. */
+  /** Makes what is missing. Called after segments were sealed; a search calls it as well when there are some. */
   async refresh(signal?: AbortSignal): Promise<void> {
     const running = this.#catchUp.then(() => this.#refresh(signal));
     this.#catchUp = running.catch(() => undefined);
     await running;
   }
 
+  /** What retention has removed is not found any more. */
+  async forget(segment: number): Promise<void> {
+    const index = this.#sealed.get(segment);
+    this.#sealed.delete(segment);
+    if (index !== undefined) this.#leaving.push(index);
+    await this.#closeLeaving();
+    await this.#segments.forget(segment);
+  }
+
   async locateEvent(eventId: string): Promise<Sequence | undefined> {
     assertInvariant(this.#options.createDecoder !== undefined, 'events are found with a decoder');
-    await this.#searchable();
     const hash = tableHash(eventId);
     const blockHash = filterHash(eventId);
-    for (const candidate of await this.#candidates('eventIds', hash, (index) => index.mayHoldEvent(hash, blockHash))) {
-      if (await this.#holds(candidate, ({ id }) => id === eventId)) return candidate.sequence;
-    }
-    return undefined;
+    const isPossible = (index: SegmentIndex): boolean => index.mayHoldEvent(hash, blockHash);
+    return await this.#search(async (room) => {
+      for (const candidate of await this.#candidates('eventIds', hash, { isPossible, room })) {
+        if (await this.#holds(candidate, ({ id }) => id === eventId, room)) return candidate.sequence;
+      }
+      return undefined;
+    });
   }
 
   async locateKey(key: string): Promise<readonly Sequence[]> {
     assertInvariant(this.#options.createDecoder !== undefined, 'keys are found with a decoder');
-    await this.#searchable();
-    const found: Sequence[] = [];
-    for (const candidate of await this.#candidates('keys', tableHash(key), () => true)) {
-      if (await this.#holds(candidate, (event) => event.key === key)) found.push(candidate.sequence);
-    }
-    return found;
+    return await this.#search(async (room) => {
+      const found: Sequence[] = [];
+      for (const candidate of await this.#candidates('keys', tableHash(key), { isPossible: always, room })) {
+        if (await this.#holds(candidate, (event) => event.key === key, room)) found.push(candidate.sequence);
+      }
+      return found;
+    });
   }
 
   async locateTransaction(xid: number): Promise<readonly Sequence[]> {
-    await this.#searchable();
-    return (await this.#candidates('xids', xid, () => true)).map(({ sequence }) => sequence);
+    return await this.#search(async (room) =>
+      (await this.#candidates('xids', xid, { isPossible: always, room })).map(({ sequence }) => sequence),
+    );
   }
 
   async findSequence(segment: number, sequence: bigint): Promise<WalkStart | undefined> {
@@ -100,29 +125,40 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#catchUp;
     await this.#open?.walk[Symbol.asyncDispose]();
-    for (const index of this.#sealed.values()) await index[Symbol.asyncDispose]();
+    for (const index of [...this.#sealed.values(), ...this.#leaving]) await index[Symbol.asyncDispose]();
+    await this.#segments[Symbol.asyncDispose]();
     this.#open = undefined;
     this.#sealed.clear();
   }
 
-  async #searchable(): Promise<void> {
-    await this.refresh();
-    const following = this.#catchUp.then(() => this.#followOpen());
-    this.#catchUp = following.catch(() => undefined);
-    await following;
+  /** Searches what is durable now. Indexes that leave meanwhile are closed behind it. */
+  async #search<Result>(find: (room: ReadRoom) => Promise<Result>): Promise<Result> {
+    this.#searchCount += 1;
+    try {
+      if (this.#sealedBefore !== this.#options.end.place.segment) await this.refresh();
+      const following = this.#catchUp.then(() => this.#followOpen());
+      this.#catchUp = following.catch(() => undefined);
+      await following;
+      return await this.#rooms.use(find);
+    } finally {
+      this.#searchCount -= 1;
+      if (this.#leaving.length > 0) await this.#closeLeaving();
+    }
+  }
+
+  async #closeLeaving(): Promise<void> {
+    if (this.#searchCount > 0) return;
+    for (const index of this.#leaving.splice(0)) await index[Symbol.asyncDispose]();
   }
 
   async #refresh(signal: AbortSignal | undefined): Promise<void> {
     const { files, end } = this.#options;
+    const { segment: open } = end.place;
     const numbers = await listSegments(files.disk, files.paths);
-    for (const [number, index] of this.#sealed) {
-      if (numbers.includes(number)) continue;
-      this.#sealed.delete(number);
-      await index[Symbol.asyncDispose]();
-    }
+    for (const number of this.#sealed.keys()) if (!numbers.includes(number)) await this.forget(number);
     for (const number of numbers) {
       signal?.throwIfAborted();
-      if (number >= end.place.segment || this.#sealed.has(number)) continue;
+      if (number >= open || this.#sealed.has(number)) continue;
       const segment = await this.#describe(number);
       const path = indexPath(files.paths, number);
       let index = await SegmentIndex.open(files.disk, path, segment);
@@ -133,6 +169,7 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
       }
       if (index !== undefined) this.#sealed.set(number, index);
     }
+    this.#sealedBefore = open;
   }
 
   /** What the segment behind it remembers of a sealed one. */
@@ -148,7 +185,7 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
     const { files, logger } = this.#options;
     await using walk = await SegmentWalk.open(files, segment.number, segment.byteCount);
     const decoder = this.#options.createDecoder?.();
-    const collector = new IndexCollector({ files, decoder, firstSequence: segment.firstSequence, keepsTexts: true });
+    const collector = new IndexCollector({ files, decoder, firstSequence: segment.firstSequence, isForFile: true });
     await collector.collect(walk);
     await replaceFile(
       files.disk,
@@ -182,7 +219,7 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
     const { firstSequence } = walk.header;
     return {
       walk,
-      collector: new IndexCollector({ files, decoder: createDecoder?.(), firstSequence, keepsTexts: false }),
+      collector: new IndexCollector({ files, decoder: createDecoder?.(), firstSequence, isForFile: false }),
     };
   }
 
@@ -190,12 +227,13 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
   async #candidates(
     table: IndexTable,
     hash: number,
-    isPossible: (index: SegmentIndex) => boolean,
+    { isPossible, room }: { readonly isPossible: (index: SegmentIndex) => boolean; readonly room: ReadRoom },
   ): Promise<readonly Candidate[]> {
     const found: Candidate[] = [];
     for (const [segment, index] of this.#sealed) {
       if (!isPossible(index)) continue;
-      for (const sequence of await index.find(table, hash)) found.push({ segment, sequence: toSequence(sequence) });
+      for (const sequence of await index.find(table, hash, room))
+        found.push({ segment, sequence: toSequence(sequence) });
     }
     if (this.#open !== undefined && !this.#sealed.has(this.#open.walk.number)) {
       const { walk, collector } = this.#open;
@@ -211,21 +249,26 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
   async #holds(
     { segment, sequence }: Candidate,
     isWanted: (event: { readonly id: string; readonly key: string | null }) => boolean,
+    room: ReadRoom,
   ): Promise<boolean> {
     const { files, createDecoder } = this.#options;
     const index = this.#known(segment);
     const start = index === undefined ? undefined : findLastPlace(index, (place) => place.sequence <= sequence);
     if (index === undefined || start === undefined || createDecoder === undefined) return false;
-    const place = { segment, sequence, limit: index.byteCount, start };
+    const limit = index.byteCount;
     try {
-      for await (const records of readSingleTransaction(files, place, createDecoder())) {
-        if (records.some((record) => record.kind === 'event' && isWanted(record.event))) return true;
-      }
+      return await this.#segments.use(segment, async (beginning) => {
+        const place = { beginning, sequence, limit, start, room };
+        for await (const records of readSingleTransaction(files, place, createDecoder())) {
+          if (records.some((record) => record.kind === 'event' && isWanted(record.event))) return true;
+        }
+        return false;
+      });
     } catch (error) {
       // What retention has removed since the tables were read is not found.
       if ((await listSegments(files.disk, files.paths)).includes(segment)) throw error;
+      return false;
     }
-    return false;
   }
 
   /** An index that is there already; none is made for a reader that only wants to begin. */

@@ -153,15 +153,14 @@ export class JournalReading {
         await walk.load(step.byteCount);
         continue;
       }
-      const { meaning } = step;
-      if (meaning.kind === 'commit' && this.#isWanted(meaning.record)) {
+      if (step.kind === 'commit' && this.#isWanted(step.record)) {
         // Most transactions are one frame; delegating to a generator for each would cost more than reading it.
-        if (this.#fragments.length === 0) this.#commitInOneFrame(walk, meaning);
-        else yield* this.#commit(walk, meaning);
-      } else if (meaning.kind === 'spooled-commit' && this.#isWanted(meaning.record)) {
-        yield* this.#spooledCommit(this.#begin(walk, meaning.record), meaning.spool);
-      } else this.#meet(meaning);
-      if (meaning.kind === 'commit') this.#forgetFragments();
+        if (this.#fragments.length === 0) this.#commitInOneFrame(walk, step);
+        else yield* this.#commit(walk, step);
+      } else if (step.kind === 'spooled-commit' && this.#isWanted(step.record)) {
+        yield* this.#spooledCommit(this.#begin(walk, step.record), step.spool);
+      } else this.#meet(step);
+      if (step.kind === 'commit') this.#forgetFragments();
       if (this.#byteCount >= batchByteCount) yield* this.#take();
     }
     yield* this.#take();
@@ -202,9 +201,13 @@ export class JournalReading {
     };
   }
 
-  #commitInOneFrame(walk: SegmentWalk, meaning: CommitStep): void {
-    const header = this.#begin(walk, meaning.record);
-    this.#push(header, lastOf(meaning.frame), true, true);
+  #commitInOneFrame(walk: SegmentWalk, { record, frame }: CommitStep): void {
+    const header = this.#begin(walk, record);
+    const body = messagesOf(frame);
+    // Without an object in between: this is done for nearly every transaction.
+    const encoding = bodyEncodingName(frame.encoding);
+    this.#entries.push({ kind: 'fragment', header, encoding, body, isFirst: true, isLast: true });
+    this.#byteCount += body.length;
   }
 
   async *#commit(walk: SegmentWalk, meaning: CommitStep): AsyncGenerator<Batch> {

@@ -1,9 +1,15 @@
 import type { IndexPlace } from './index-collector.ts';
 import type { WalkStart } from './place-finder.ts';
 
+/** Places in the order of their offsets: an array, or made from an index's bytes when they are asked for. */
+export interface PlaceList {
+  readonly length: number;
+  at(index: number): IndexPlace | undefined;
+}
+
 /** What an index knows of where reading may begin in its segment. */
 export interface KnownPlaces {
-  readonly places: readonly IndexPlace[];
+  readonly places: PlaceList;
   readonly contextOffsets: readonly number[];
   readonly firstSequence: bigint;
   readonly lastSequence: bigint;
@@ -21,12 +27,12 @@ export function findLastPlace(
   let high = places.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    const candidate = places[middle];
+    const candidate = places.at(middle);
     if (candidate !== undefined && isBefore(candidate)) low = middle + 1;
     else high = middle;
   }
-  const place = places[low - 1];
+  const place = low === 0 ? undefined : places.at(low - 1);
   if (place === undefined) return undefined;
-  const nextOffset = places[low]?.offset ?? byteCount;
+  const nextOffset = places.at(low)?.offset ?? byteCount;
   return { sequence: place.sequence, offset: place.offset, byteCount: nextOffset - place.offset, contextOffsets };
 }

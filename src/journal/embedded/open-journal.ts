@@ -201,7 +201,17 @@ async function createOpenedJournal(parts: OpenedParts): Promise<OpenedJournal> {
     search,
     writerInput,
     createRetention: (policy, headroomByteCount) =>
-      new Retention({ files, state, reader, end, clock, logger, policy, headroomByteCount }),
+      new Retention({
+        files,
+        state,
+        reader,
+        end,
+        clock,
+        logger,
+        policy,
+        headroomByteCount,
+        onRemoved: (segment) => search.forget(segment),
+      }),
     openWriter: () => openJournalWriter({ input: writerInput, disk, clock, publisher: end }),
     async [Symbol.asyncDispose]() {
       await reader[Symbol.asyncDispose]();

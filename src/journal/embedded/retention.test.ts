@@ -154,6 +154,7 @@ describe('retention in a journal', () => {
         logger: silentLogger,
         policy,
         headroomByteCount: 0,
+        onRemoved: async () => {},
       });
     const lanes = [{ name: 'lane', sequence: toSequence(10n) }];
     const retention = open({ ...keepNothing, minimumAgeMs: 1e9 });

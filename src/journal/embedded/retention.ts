@@ -38,6 +38,8 @@ export interface RetentionOptions {
   readonly policy: RetentionPolicy;
   /** What may be appended between two looks. */
   readonly headroomByteCount: number;
+  /** Called behind each removal. */
+  readonly onRemoved: (segment: number) => Promise<void>;
 }
 
 const trimKind = 'trim';
@@ -149,6 +151,7 @@ export class Retention {
     // One after the other, or a power cut could leave a gap between segments.
     await disk.flushDirectory(paths.segments);
     this.#sealed.delete(number);
+    await this.#options.onRemoved(number);
     await this.#removeLeftSpools();
     logger.info('segment removed', { segment: number, reason, byteCount });
   }
@@ -181,8 +184,7 @@ export class Retention {
     walk.extendTo(await walk.file.size());
     for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
       if (step.kind === 'more') await walk.load(step.byteCount);
-      else if (step.meaning.kind === 'spooled-commit' || step.meaning.kind === 'spool-ended')
-        ended.push(step.meaning.spool.name);
+      else if (step.kind === 'spooled-commit' || step.kind === 'spool-ended') ended.push(step.spool.name);
     }
     return ended;
   }

@@ -66,10 +66,19 @@ export class SegmentFold {
   }
 
   /**
-   * Goes on in the middle of a segment: the carry frame and the preamble have been applied, `context` are the
-   * frames up to `offset` that later ones rely on, where the unit of the transaction `sequence` begins.
+   * Begins in the middle of a segment: `head` stands behind its preamble and stays as it is, `context` are the frames up to
+   * `offset` that later ones rely on, where the unit of the transaction `sequence` begins.
    */
-  resume(context: readonly Frame[], sequence: Sequence, offset: number): void {
+  resume(
+    head: JournalHead,
+    {
+      context,
+      sequence,
+      offset,
+    }: { readonly context: readonly Frame[]; readonly sequence: Sequence; readonly offset: number },
+  ): void {
+    this.#head = new JournalHead(head.toCarry(), head.schemas);
+    this.#hasCarry = true;
     for (const frame of context) this.#resumeWith(frame);
     this.#head.resumeAt(sequence);
     this.#unitEnd = offset;

@@ -3,9 +3,9 @@ import { crc32 } from 'node:zlib';
 import type { Disk, DiskFile } from '../../foundation/disk.ts';
 import { EventFilter } from './event-filter.ts';
 import type { IndexCollector, IndexPlace } from './index-collector.ts';
-import type { KnownPlaces } from './known-places.ts';
+import type { KnownPlaces, PlaceList } from './known-places.ts';
+import type { ReadRoom } from './read-rooms.ts';
 import { readWhole } from './read-whole.ts';
-import { filterHash, tableHash } from './term-hash.ts';
 import { setUint53 } from './uint53.ts';
 
 const magic = 'HWINDEX1';
@@ -38,8 +38,10 @@ interface Section {
 
 /** The bytes of the index of one segment. */
 export function encodeIndex(segment: IndexedSegment, collector: IndexCollector, hasTerms: boolean): readonly Buffer[] {
-  const filter = EventFilter.forTerms(collector.eventIdTexts.length);
-  for (const id of collector.eventIdTexts) filter.add(tableHash(id), filterHash(id));
+  const filter = EventFilter.forTerms(collector.filterHashes.length);
+  for (const [index, blockHash] of collector.filterHashes.entries()) {
+    filter.add(collector.eventIds.hashAt(index), blockHash);
+  }
   const contents = [
     encodePlaces(collector.places),
     encodeOffsets(collector.contextOffsets),
@@ -112,7 +114,7 @@ export class SegmentIndex implements KnownPlaces, AsyncDisposable {
   readonly firstSequence: bigint;
   readonly lastSequence: bigint;
   readonly greatestMicros: bigint;
-  readonly places: readonly IndexPlace[];
+  readonly places: PlaceList;
   readonly contextOffsets: readonly number[];
   readonly #file: DiskFile;
   readonly #tables: Readonly<Record<IndexTable, Section>>;
@@ -130,7 +132,8 @@ export class SegmentIndex implements KnownPlaces, AsyncDisposable {
     this.firstSequence = bytes.readBigUInt64LE(48);
     this.lastSequence = bytes.readBigUInt64LE(56);
     this.greatestMicros = bytes.readBigInt64LE(72);
-    this.places = decodePlaces(contentOf(section(sectionKind.places)));
+    // Copies, so that the rest of the file does not stay in memory with them.
+    this.places = new StoredPlaces(Buffer.from(contentOf(section(sectionKind.places))));
     const context = contentOf(section(sectionKind.context));
     this.contextOffsets = Array.from({ length: context.length / 8 }, (_, index) =>
       Number(context.readBigUInt64LE(8 * index)),
@@ -140,7 +143,6 @@ export class SegmentIndex implements KnownPlaces, AsyncDisposable {
       eventIds: section(sectionKind.eventIds),
       keys: section(sectionKind.keys),
     };
-    // A copy, so that the rest of the file does not stay in memory with it.
     this.#filter = new EventFilter(Uint8Array.from(contentOf(section(sectionKind.filter))));
   }
 
@@ -159,8 +161,8 @@ export class SegmentIndex implements KnownPlaces, AsyncDisposable {
     return this.#filter.mayHold(hash, blockHash);
   }
 
-  /** Sequences of the transactions that a hash leads to, ascending. */
-  async find(table: IndexTable, hash: number): Promise<readonly bigint[]> {
+  /** Sequences of the transactions that a hash leads to, ascending. Pages are read into the room. */
+  async find(table: IndexTable, hash: number, room: ReadRoom): Promise<readonly bigint[]> {
     const section = this.#tables[table];
     const count = section.length / entryLength;
     let low = 0;
@@ -169,14 +171,14 @@ export class SegmentIndex implements KnownPlaces, AsyncDisposable {
     let guess = Math.floor((hash / 0x1_0000_0000) * count);
     while (high - low > pageEntries) {
       const start = Math.min(Math.max(low, guess - pageEntries / 2), high - pageEntries);
-      const page = await this.#readEntries(section, start, pageEntries);
+      const page = await this.#readEntries(section, { start, count: pageEntries, room });
       if (hashAt(page, 0) >= hash && start > low) high = start + 1;
       else if (hashAt(page, pageEntries - 1) < hash) low = start + pageEntries;
-      else return await this.#collect(section, { start, page, hash });
+      else return await this.#collect(section, { start, page, hash, room });
       guess = (low + high) >> 1;
     }
-    const page = await this.#readEntries(section, low, Math.min(pageEntries, count - low));
-    return await this.#collect(section, { start: low, page, hash });
+    const page = await this.#readEntries(section, { start: low, count: Math.min(pageEntries, count - low), room });
+    return await this.#collect(section, { start: low, page, hash, room });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -186,9 +188,9 @@ export class SegmentIndex implements KnownPlaces, AsyncDisposable {
   /** Entries of one hash from a page on, over as many pages as they fill. */
   async #collect(
     section: Section,
-    first: { readonly start: number; readonly page: Uint32Array; readonly hash: number },
+    first: { readonly start: number; readonly page: Uint32Array; readonly hash: number; readonly room: ReadRoom },
   ): Promise<readonly bigint[]> {
-    const { hash } = first;
+    const { hash, room } = first;
     const found: bigint[] = [];
     const count = section.length / entryLength;
     let { start, page } = first;
@@ -200,15 +202,17 @@ export class SegmentIndex implements KnownPlaces, AsyncDisposable {
       }
       start += pageCount;
       if (index < pageCount || start >= count) return found;
-      page = await this.#readEntries(section, start, Math.min(pageEntries, count - start));
+      page = await this.#readEntries(section, { start, count: Math.min(pageEntries, count - start), room });
     }
   }
 
   /** Entries as pairs: the low half is the sequence, counted from the segment's first; the high half is the hash. */
-  async #readEntries(section: Section, start: number, count: number): Promise<Uint32Array> {
-    const entries = new Uint32Array(2 * count);
-    await readWhole(this.#file, new Uint8Array(entries.buffer), section.offset + entryLength * start);
-    return entries;
+  async #readEntries(
+    section: Section,
+    { start, count, room }: { readonly start: number; readonly count: number; readonly room: ReadRoom },
+  ): Promise<Uint32Array> {
+    await readWhole(this.#file, room.subarray(0, entryLength * count), section.offset + entryLength * start);
+    return new Uint32Array(room.buffer, 0, 2 * count);
   }
 }
 
@@ -253,10 +257,25 @@ function isIndexOf(bytes: Buffer, segment: IndexedSegment): boolean {
   );
 }
 
-function decodePlaces(bytes: Buffer): readonly IndexPlace[] {
-  return Array.from({ length: bytes.length / placeLength }, (_, index) => ({
-    sequence: bytes.readBigUInt64LE(placeLength * index),
-    greatestMicros: bytes.readBigInt64LE(placeLength * index + 8),
-    offset: Number(bytes.readBigUInt64LE(placeLength * index + 16)),
-  }));
+/** Places as they lie in the file: thousands of them, of which a look-up compares a dozen. */
+class StoredPlaces implements PlaceList {
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get length(): number {
+    return this.#bytes.length / placeLength;
+  }
+
+  at(index: number): IndexPlace | undefined {
+    if (index < 0 || index >= this.length) return undefined;
+    const start = placeLength * index;
+    return {
+      sequence: this.#bytes.readBigUInt64LE(start),
+      greatestMicros: this.#bytes.readBigInt64LE(start + 8),
+      offset: Number(this.#bytes.readBigUInt64LE(start + 16)),
+    };
+  }
 }

@@ -3,6 +3,7 @@ import type { EventTerm, JournalNarrowing, SequenceRange } from '../journal-sear
 import type { DurableEndWatch } from './durable-place.ts';
 import type { JournalFiles } from './journal-files.ts';
 import { indexPath } from './journal-paths.ts';
+import { ReadRooms } from './read-rooms.ts';
 import { listSegments, readSummary, type SegmentSummary } from './segment-catalog.ts';
 import { SegmentIndex } from './segment-index.ts';
 import { filterHash, tableHash } from './term-hash.ts';
@@ -14,6 +15,7 @@ import { filterHash, tableHash } from './term-hash.ts';
 export class SegmentNarrowing implements JournalNarrowing {
   readonly #files: JournalFiles;
   readonly #end: DurableEndWatch;
+  readonly #rooms = new ReadRooms();
 
   constructor(files: JournalFiles, end: DurableEndWatch) {
     this.#files = files;
@@ -51,8 +53,8 @@ export class SegmentNarrowing implements JournalNarrowing {
     });
     if (index === undefined || !index.hasTerms) return 'unknown';
     const hash = tableHash(term.value);
-    if (term.field === 'key') return await index.find('keys', hash);
-    return index.mayHoldEvent(hash, filterHash(term.value)) ? await index.find('eventIds', hash) : [];
+    if (term.field === 'id' && !index.mayHoldEvent(hash, filterHash(term.value))) return [];
+    return await this.#rooms.use((room) => index.find(term.field === 'key' ? 'keys' : 'eventIds', hash, room));
   }
 }
 

@@ -71,9 +71,8 @@ export class SegmentTimes {
         await walk.load(step.byteCount);
         continue;
       }
-      const { meaning } = step;
-      if (meaning.kind !== 'commit' && meaning.kind !== 'spooled-commit') continue;
-      const { sequence, commitTimeMicros } = meaning.record;
+      if (step.kind !== 'commit' && step.kind !== 'spooled-commit') continue;
+      const { sequence, commitTimeMicros } = step.record;
       if (isWanted(commitTimeMicros)) return { sequence, commitTimeMicros };
       first ??= commitTimeMicros;
       if (greatest === undefined || commitTimeMicros > greatest) greatest = commitTimeMicros;

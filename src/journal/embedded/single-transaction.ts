@@ -5,18 +5,21 @@ import { messagesOf } from './commit-record.ts';
 import { bodyEncodingName, type Frame } from './frame.ts';
 import type { JournalFiles } from './journal-files.ts';
 import type { WalkStart } from './place-finder.ts';
+import type { ReadRoom } from './read-rooms.ts';
 import type { FoldStep } from './segment-fold.ts';
-import { SegmentWalk } from './segment-walk.ts';
+import { type SegmentBeginning, SegmentWalk } from './segment-walk.ts';
 import { readSpool } from './spool-reader.ts';
 
 /** Where one transaction is to be found. */
 export interface TransactionPlace {
-  readonly segment: number;
+  readonly beginning: SegmentBeginning;
   readonly sequence: Sequence;
   /** How much of the segment is durable. */
   readonly limit: number;
   /** A place of the segment's index before the transaction. */
   readonly start: WalkStart;
+  /** Records hold as long as it is lent. */
+  readonly room: ReadRoom;
 }
 
 type CommitStep = Extract<FoldStep, { kind: 'commit' | 'spooled-commit' }>;
@@ -27,26 +30,25 @@ const loadByteCountMax = 512 * 1024;
 /**
  * The records of one transaction, without those around it: what lies between the place and the transaction is checked and
  * not decoded, and what lies behind it is not read. Nothing when the segment does not hold the transaction.
- * @throws HW-JOURNAL-005, -006, -017 when the segment is not there
+ * @throws HW-JOURNAL-005, -006
  */
 export async function* readSingleTransaction(
   files: JournalFiles,
-  { segment, sequence, limit, start }: TransactionPlace,
+  { beginning, sequence, limit, start, room }: TransactionPlace,
   decoder: TransactionDecoder,
 ): AsyncGenerator<readonly JournalRecord[]> {
   const loadByteCount = Math.min(start.byteCount, loadByteCountMax);
-  await using walk = await SegmentWalk.openAt(files, segment, { limit, start, loadByteCount });
+  await using walk = await SegmentWalk.resume(beginning, { limit, start, loadByteCount, room });
   for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
     if (step.kind === 'more') {
       await walk.load(step.byteCount);
       continue;
     }
-    const { meaning } = step;
-    if (meaning.kind !== 'commit' && meaning.kind !== 'spooled-commit') continue;
-    if (meaning.record.sequence < sequence) continue;
-    if (meaning.record.sequence > sequence) return;
+    if (step.kind !== 'commit' && step.kind !== 'spooled-commit') continue;
+    if (step.record.sequence < sequence) continue;
+    if (step.record.sequence > sequence) return;
     for (const entry of walk.fold.head.schemas) decoder.learnSchema(entry.message);
-    for await (const { body, encoding } of bodiesOf(files, walk, meaning)) {
+    for await (const { body, encoding } of bodiesOf(files, walk, step)) {
       if (body.length > 0) yield decoder.decodeBody(bodyEncodingName(encoding), body, 0).records;
     }
     return;

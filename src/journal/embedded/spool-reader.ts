@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Disk } from '../../foundation/disk.ts';
 import { corruptBytes, unknownFormat } from './corruption.ts';
 import { fileHeaderLength } from './file-header.ts';
-import { type Frame, frameKind } from './frame.ts';
+import { Frame, frameKind } from './frame.ts';
 import { FrameCursor } from './frame-cursor.ts';
 import type { JournalPaths } from './journal-paths.ts';
 import { openForReading, type OpenedFile } from './segment-file.ts';
@@ -38,15 +38,13 @@ export async function* readSpool(source: SpoolSource): AsyncGenerator<Frame> {
     const cursor = new FrameCursor({ file, seed: header.crc, position: fileHeaderLength, limit: reference.byteCount });
     let frameCount = 0;
     for (let step = cursor.next(); step.kind !== 'end'; step = cursor.next()) {
-      if (step.kind === 'more') await cursor.load(step.byteCount);
-      else if (step.kind === 'unknown') throw unknownFormat(path, cursor.position, step.reason);
-      else if (step.kind === 'bad') throw corruptBytes(path, cursor.position, step.reason);
-      else {
-        if (step.frame.kind !== frameKind.fragment)
-          throw corruptBytes(path, step.frame.offset, 'a spool holds fragments only');
+      if (step instanceof Frame) {
+        if (step.kind !== frameKind.fragment) throw corruptBytes(path, step.offset, 'a spool holds fragments only');
         frameCount += 1;
-        if (!aborted.has(step.frame.xid)) yield step.frame;
-      }
+        if (!aborted.has(step.xid)) yield step;
+      } else if (step.kind === 'more') await cursor.load(step.byteCount);
+      else if (step.kind === 'unknown') throw unknownFormat(path, cursor.position, step.reason);
+      else throw corruptBytes(path, cursor.position, step.reason);
     }
     if (frameCount !== reference.frameCount)
       throw corruptBytes(path, reference.byteCount, `${frameCount} frames instead of ${reference.frameCount}`);

@@ -4,7 +4,7 @@ import { unreachable } from '../../foundation/assert.ts';
 import type { DiskFile } from '../../foundation/disk.ts';
 import { corruptBytes, unknownFormat } from './corruption.ts';
 import { type FileHeader, fileHeaderLength } from './file-header.ts';
-import { bodyEncodingMax, frameHeaderLength, frameKind, frameSeed, isFrameKind } from './frame.ts';
+import { bodyEncodingMax, Frame, frameHeaderLength, frameKind, frameSeed, isFrameKind } from './frame.ts';
 import { FrameCursor } from './frame-cursor.ts';
 import { readWhole } from './read-whole.ts';
 import type { SpoolReference } from './spool-reference.ts';
@@ -59,14 +59,14 @@ async function scanFrames(
   });
   for (;;) {
     const step = cursor.next();
+    if (step instanceof Frame) {
+      const meaning = fold.apply(step);
+      if (meaning.kind === 'spooled-commit') spools.push(meaning.spool);
+      knownDurable = Math.max(knownDurable, step.durableEnd);
+      endedCleanly = step.kind === frameKind.mark && step.body[8] === 2;
+      continue;
+    }
     switch (step.kind) {
-      case 'frame': {
-        const meaning = fold.apply(step.frame);
-        if (meaning.kind === 'spooled-commit') spools.push(meaning.spool);
-        knownDurable = Math.max(knownDurable, step.frame.durableEnd);
-        endedCleanly = step.frame.kind === frameKind.mark && step.frame.body[8] === 2;
-        break;
-      }
       case 'more':
         await cursor.load(step.byteCount);
         break;

@@ -1,13 +1,13 @@
-import { assertInvariant, unreachable } from '../../foundation/assert.ts';
+import { assertInvariant } from '../../foundation/assert.ts';
 import type { Disk } from '../../foundation/disk.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import { type Sequence, sequenceZero } from '../../model/position.ts';
+import type { CommitRecord } from './commit-record.ts';
 import { corruptBytes, missingFile } from './corruption.ts';
 import type { JournalFiles } from './journal-files.ts';
 import { journalPaths, segmentPath } from './journal-paths.ts';
 import { readCatalog, type SegmentSummary } from './segment-catalog.ts';
 import { readFileHeader } from './segment-file.ts';
-import type { FoldStep } from './segment-fold.ts';
 import { SegmentWalk } from './segment-walk.ts';
 import { readSpool } from './spool-reader.ts';
 import type { SpoolReference } from './spool-reference.ts';
@@ -131,21 +131,17 @@ class Verification {
     const before = this.#byteCount;
     for (let step = walk.next(); step.kind !== 'end'; step = walk.next()) {
       this.#options.signal?.throwIfAborted();
-      switch (step.kind) {
-        case 'more':
-          await walk.load(step.byteCount);
-          this.#byteCount = before + walk.position;
-          this.#options.onProgress?.({
-            segment: summary.number,
-            byteCount: this.#byteCount,
-            totalByteCount: this.#totalByteCount,
-          });
-          break;
-        case 'frame':
-          await this.#verifyMeaning(files, step.meaning);
-          break;
-        default:
-          unreachable(step);
+      if (step.kind === 'more') {
+        await walk.load(step.byteCount);
+        this.#byteCount = before + walk.position;
+        this.#options.onProgress?.({
+          segment: summary.number,
+          byteCount: this.#byteCount,
+          totalByteCount: this.#totalByteCount,
+        });
+      } else if (step.kind === 'commit' || step.kind === 'spooled-commit') {
+        this.#countTransaction(step.record);
+        if (step.kind === 'spooled-commit') await this.#verifySpool(files, step.spool);
       }
     }
     this.#byteCount = before + walk.position;
@@ -165,14 +161,11 @@ class Verification {
     return fold.lastCrc;
   }
 
-  async #verifyMeaning(files: JournalFiles, meaning: FoldStep): Promise<void> {
-    if (meaning.kind !== 'commit' && meaning.kind !== 'spooled-commit') return;
-    const { sequence } = meaning.record;
+  #countTransaction({ sequence }: CommitRecord): void {
     assertInvariant(this.#lastSequence === sequenceZero || sequence > this.#lastSequence, 'sequences grow');
     if (this.#transactionCount === 0) this.#firstSequence = sequence;
     this.#transactionCount += 1;
     this.#lastSequence = sequence;
-    if (meaning.kind === 'spooled-commit') await this.#verifySpool(files, meaning.spool);
   }
 
   async #verifySpool(files: JournalFiles, reference: SpoolReference): Promise<void> {

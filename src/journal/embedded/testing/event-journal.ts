@@ -5,6 +5,7 @@ import { MeanDisk } from '../../../foundation/testing/mean-disk.ts';
 import { boundaryOf, sourceStart, testSource } from '../../testing/journal-writes.ts';
 import type { JournalWriter } from '../journal-writer.ts';
 import { openJournal, type OpenedJournal } from '../open-journal.ts';
+import { countReads, type ReadCounts } from './counting-disk.ts';
 import { createEventDecoder, eventsOf } from './event-bodies.ts';
 import { MemoryState } from './memory-state-store.ts';
 
@@ -18,21 +19,23 @@ export const keyOf = (number: number): string => (number % 150 === 3 ? 'rare' : 
 /** An open journal with its writer. */
 export interface EventJournal extends AsyncDisposable {
   readonly disk: MeanDisk;
+  readonly reads: ReadCounts;
   readonly journal: OpenedJournal;
   readonly writer: JournalWriter;
 }
 
 /** A journal of many small segments, whose indexes are not made yet. */
-export async function openEventJournal(): Promise<EventJournal> {
+export async function openEventJournal(segmentByteCount = 10_000): Promise<EventJournal> {
   const disk = new MeanDisk({ random: createSeededRandom(1) });
+  const counted = countReads(disk);
   const state = new MemoryState();
   const journal = await openJournal({
     directory: '/journal',
-    disk,
+    disk: counted.disk,
     clock: systemClock,
     random: createSeededRandom(1),
     logger: silentLogger,
-    segmentByteCount: 10_000,
+    segmentByteCount,
     writerThread: 'this-thread',
     otherReaders: 'none',
     openState: () => state.open(),
@@ -46,6 +49,7 @@ export async function openEventJournal(): Promise<EventJournal> {
   await writer.flush();
   return {
     disk,
+    reads: counted.counts,
     journal,
     writer,
     async [Symbol.asyncDispose]() {
