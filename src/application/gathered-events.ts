@@ -57,9 +57,10 @@ export class GatheredEvents {
     handle: TransactionHandle,
   ): Promise<{ readonly row: ResultRow | undefined; readonly ids: readonly string[] }> {
     this.#isClosed = true;
+    if (this.#prepared.length === 0) return { row: (await handle.query(beforeCommitStatement, []))[0], ids: [] };
     const events = await Promise.all(this.#prepared);
-    const statements = this.#plan(events);
     let row: ResultRow | undefined;
+    const statements = this.#plan(events);
     for (const { text, parameters } of statements) [row] = await handle.query(text, parameters);
     return { row, ids: events.map(({ event }) => event.id) };
   }
@@ -83,7 +84,7 @@ export class GatheredEvents {
             },
       );
     }
-    return statements.length > 0 ? statements : [{ text: beforeCommitStatement, parameters: [] }];
+    return statements;
   }
 }
 

@@ -3,14 +3,17 @@ import { type Clock, systemClock } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { type Random, systemRandom } from '../foundation/random.ts';
 import { planRetryDelayMs } from '../foundation/retry.ts';
+import type { Lsn } from '../model/lsn.ts';
 import { encodeVersionToken, type TokenEntry } from '../model/version-token.ts';
 import type { DatabaseHandle, TransactionRun } from '../postgres/database-handle.ts';
 import { recognizeDatabaseHandle } from '../postgres/recognize-database.ts';
 import { recognizeTransactionHandle } from '../postgres/recognize-transaction.ts';
-import { commitLocationStatement, sourcePlaceStatement } from '../postgres/source-place.sql.ts';
-import { explainPlaceError, KnownServers, type SourceFacts, toTokenEntry } from '../postgres/source-place.ts';
+import { backendPlaceStatement, commitLocationStatement } from '../postgres/source-place.sql.ts';
+import { createTokenEntry, explainPlaceError, KnownServers, type SourceFacts, toTokenEntry } from '../postgres/source-place.ts';
+import type { ResultRow } from '../postgres/transaction-handle.ts';
 import { isConflict, isDefiniteRefusal, sqlStateOf } from '../postgres/sql-state.ts';
 import { readLadder } from './boundary-ladder.ts';
+import { readBeforeCommit } from './before-commit.ts';
 import { createEventPreparer, type PrepareEvent } from './emit.ts';
 import { GatheredEvents } from './gathered-events.ts';
 import { encodeReceipt, type ReceiptRecord } from './receipt-text.ts';
@@ -127,8 +130,8 @@ interface Prepared<Result> {
   readonly facts: SourceFacts;
   readonly xid: bigint | undefined;
   readonly events: readonly string[];
-  /** Enough for a transaction that wrote nothing. */
-  readonly before: TokenEntry;
+  /** Of a transaction that wrote nothing: enough for its token. */
+  readonly lsn: Lsn | undefined;
 }
 
 async function runOnce<Database extends object, Result>(
@@ -168,11 +171,12 @@ async function runWork<Database extends object, Result>(
     const result = await runUnit(database, () => work(tx as TransactionOf<Database>, unit));
     options.signal?.throwIfAborted();
     const { ids, row } = await events.writeLast(transaction);
-    if (row?.['open'] !== 'true') throw endedInside();
-    const facts = await settings.servers.find(row, async () => (await transaction.query(sourcePlaceStatement, []))[0]);
+    const before = readBeforeCommit(row);
+    if (before === undefined) throw endedInside();
+    const ask = async (): Promise<ResultRow | undefined> => (await transaction.query(backendPlaceStatement, []))[0];
+    const facts = await settings.servers.find(before.backend, ask);
     if (facts === undefined) throw new HeadwaterError('HW-TOKEN-006', 'a standby gives no version token');
-    const xid = typeof row['xid'] === 'string' ? BigInt(row['xid']) : undefined;
-    return { result, facts, xid, events: ids, before: toTokenEntry(row, facts, undefined) };
+    return { result, facts, xid: before.xid, lsn: before.lsn, events: ids };
   } catch (thrown) {
     events.abandon();
     throw explainWork(thrown);
@@ -200,9 +204,9 @@ async function verifyCommit<Database, Result>(
   run: Attempt<Database, Result>,
   { after, commitTag, result: prepared }: TransactionRun<Prepared<Result>>,
 ): Promise<TokenEntry> {
-  const { facts, xid } = prepared;
+  const { facts, lsn, xid } = prepared;
   if (commitTag !== undefined && commitTag !== 'COMMIT') throw answeredRollback(commitTag);
-  if (xid === undefined) return prepared.before;
+  if (xid === undefined) return createTokenEntry(lsn, facts, undefined);
   if (commitTag === 'COMMIT' && after?.[0] !== undefined) return toTokenEntry(after[0], facts, xid);
   const settlement = await settle(run, { ...facts, xid, events: prepared.events });
   if (settlement.kind === 'committed') return settlement.entry;

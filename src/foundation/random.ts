@@ -16,7 +16,26 @@ export const systemRandom: Random = {
 /** What `getRandomValues` gives at once, at most. */
 const systemReadBytesMax = 65_536;
 
+/**
+ * Ids take 16 bytes each, and a call of the machine's source costs as much as all else about one, so they are cut from what one call
+ * gave, as Node's `randomUUID` does. Whatever is longer, a key for one, is asked for by itself.
+ */
+const pooledBytesMax = 16;
+const pool = { bytes: new Uint8Array(), used: 0 };
+
 function readSystemBytes(count: number): Uint8Array {
+  if (count > pooledBytesMax) return readFresh(count);
+  if (pool.used + count > pool.bytes.length) {
+    pool.bytes = readFresh(4096);
+    pool.used = 0;
+  }
+  const bytes = pool.bytes.slice(pool.used, pool.used + count);
+  pool.bytes.fill(0, pool.used, pool.used + count);
+  pool.used += count;
+  return bytes;
+}
+
+function readFresh(count: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(count);
   for (let offset = 0; offset < count; offset += systemReadBytesMax) {
     globalThis.crypto.getRandomValues(bytes.subarray(offset, offset + systemReadBytesMax));
