@@ -5,21 +5,19 @@ import type { ResultRow } from '../postgres/transaction-handle.ts';
 export interface BeforeCommit {
   /** Undefined: it wrote nothing. */
   readonly xid: bigint | undefined;
-  /** Where the server was; only of one that wrote nothing, and not on a standby. */
-  readonly lsn: Lsn | undefined;
+  /** Where the server was. Behind all that the transaction has read, and not behind what it wrote. */
+  readonly lsn: Lsn;
   /** The process of the server, as `KnownServers` takes it. */
   readonly backend: string;
 }
 
+/** The mark, the id if there is one, the location, and the backend, whose text has spaces of its own. */
+const factsPattern = /^open (?:(\d+) )?([\dA-F]+\/[\dA-F]+) (.+)$/;
+
 /** Reads what a statement of `transact.sql.ts` gave. Undefined: the transaction is not the one that was begun. */
 export function readBeforeCommit(row: ResultRow | undefined): BeforeCommit | undefined {
   const facts = row?.['facts'];
-  if (typeof facts !== 'string') return undefined;
-  const end = facts.indexOf(' ');
-  const first = facts.slice(0, end);
-  const backend = facts.slice(end + 1);
-  if (first === 'standby') return { xid: undefined, lsn: undefined, backend };
-  return first.includes('/')
-    ? { xid: undefined, lsn: parseLsn(first), backend }
-    : { xid: BigInt(first), lsn: undefined, backend };
+  const [, xid, lsn, backend] = (typeof facts === 'string' ? factsPattern.exec(facts) : undefined) ?? [];
+  if (lsn === undefined || backend === undefined) return undefined;
+  return { xid: xid === undefined ? undefined : BigInt(xid), lsn: parseLsn(lsn), backend };
 }

@@ -1,11 +1,11 @@
 import { quoteQualified } from '../postgres/quote.ts';
-import { backendMarks, locationExpression } from '../postgres/source-place.sql.ts';
+import { backendMarks } from '../postgres/source-place.sql.ts';
 import { outboxColumns } from './emit.sql.ts';
 
 /*
- * The last statement before COMMIT says in one text what must be known by then (`readBeforeCommit`): the id of the transaction, and
- * the process of the server that must be asked for it if the answer to COMMIT is lost. It is null where the transaction is not the one
- * that was begun, and fails with 25P02 in one that has failed.
+ * The last statement before COMMIT says in one text what must be known by then (`readBeforeCommit`): whether the transaction is the one
+ * that was begun, its id, and the process of the server that must be asked for it if the answer to COMMIT is lost. It fails with 25P02
+ * in a transaction that has failed. It has few functions and casts: PostgreSQL takes longer to look each up than to run it.
  */
 
 /**
@@ -14,15 +14,21 @@ import { outboxColumns } from './emit.sql.ts';
  */
 export const markStatement = `set local headwater.transaction = 'open'`;
 
-/** Null where nobody has ever made the setting: for a CASE or a WHERE that is as good as false. */
-const isOpen = `pg_catalog.current_setting('headwater.transaction', true) = 'open'`;
+const mark = `pg_catalog.current_setting('headwater.transaction', true)`;
 
-/** Of a unit without events. One that wrote nothing has no id, and says where the server is instead: others are told behind COMMIT. */
-export const beforeCommitStatement: string = `select case when ${isOpen} then pg_catalog.concat_ws(' ',
-    coalesce(pg_catalog.pg_current_xact_id_if_assigned()::text, ${locationExpression}, 'standby'), ${backendMarks}) end as facts`;
+/** Null where nobody has ever made the setting: for a CASE or a WHERE that is as good as false. */
+const isOpen = `${mark} = 'open'`;
+
+/**
+ * Of a unit without events. One that wrote nothing has no id, and then the place of the server is enough for its token; others are told
+ * behind their COMMIT. Fails with 55000 on a standby.
+ */
+export const beforeCommitStatement: string = `select pg_catalog.concat_ws(' ', ${mark}, pg_catalog.pg_current_xact_id_if_assigned(),
+  pg_catalog.pg_current_wal_insert_lsn(), ${backendMarks}) as facts`;
 
 /** What an event was written in has an id in any case, so it does not matter which of the two is evaluated first. */
-const behindEvents = `pg_catalog.concat_ws(' ', pg_catalog.pg_current_xact_id(), ${backendMarks})`;
+const behindEvents = `pg_catalog.concat_ws(' ', ${mark}, pg_catalog.pg_current_xact_id(),
+    pg_catalog.pg_current_wal_insert_lsn(), ${backendMarks})`;
 
 /** One event as a message: $1 prefix, $2 content. */
 const messageBeforeCommit = `select case when ${isOpen} then

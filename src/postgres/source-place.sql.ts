@@ -9,10 +9,7 @@
  * On a standby `lsn` and `timeline` are null: it has no insert location, and the name of its WAL file cannot be asked.
  * Names of columns are single words: a plugin of the query builder may rewrite others.
  */
-/** Null on a standby. Part of other statements. */
-export const locationExpression = `case when not pg_catalog.pg_is_in_recovery() then pg_catalog.pg_current_wal_insert_lsn()::text end`;
-
-const locationColumn = `${locationExpression} as lsn`;
+const locationColumn = `case when not pg_catalog.pg_is_in_recovery() then pg_catalog.pg_current_wal_insert_lsn()::text end as lsn`;
 
 /**
  * Which process of which server answers: arguments of a `concat_ws`, as `KnownServers` takes them. What PostgreSQL must look up to plan

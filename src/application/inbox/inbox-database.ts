@@ -1,9 +1,8 @@
-import { assertInvariant } from '../../foundation/assert.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import { sqlStateOf } from '../../postgres/sql-state.ts';
 import type { DatabaseHandle } from '../../postgres/database-handle.ts';
-import { recognizeTransactionHandle } from '../../postgres/recognize-transaction.ts';
 import type { ResultRow, TransactionHandle } from '../../postgres/transaction-handle.ts';
+import { runTransaction } from '../run-transaction.ts';
 import { createConsumerStatements } from './consumer.sql.ts';
 import { createHeldStatements } from './held.sql.ts';
 import { createReceiptStatements } from './inbox.sql.ts';
@@ -53,13 +52,10 @@ export class InboxDatabase {
    * @throws HW-INBOX-009 when COMMIT was answered by ROLLBACK, and whatever `work` or the driver throws
    */
   async transaction<Result>(work: (transaction: InboxTransaction) => Promise<Result>): Promise<Result> {
-    // Nothing is read behind the commit.
-    const { commitTag, result } = await this.#handle.transaction({ afterCommit: '' }, (own) => {
-      const handle = recognizeTransactionHandle(own);
-      assertInvariant(handle !== undefined, 'a database handle begins transactions of a known kind');
-      return work({ own, handle, run: (text, parameters) => runIn(handle, text, parameters) });
-    });
-    if (commitTag === 'ROLLBACK') throw uncommitted('PostgreSQL answered ROLLBACK to COMMIT');
+    const answeredRollback = (): HeadwaterError => uncommitted('PostgreSQL answered ROLLBACK to COMMIT');
+    const { result } = await runTransaction(this.#handle, { uncommitted: answeredRollback }, (own, handle) =>
+      work({ own, handle, run: (text, parameters) => runIn(handle, text, parameters) }),
+    );
     return result;
   }
 }

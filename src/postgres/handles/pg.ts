@@ -118,10 +118,10 @@ async function runOrRollBack<Result>(
 /** Both statements in one message, so that nothing lies between the commit and what is read behind it. */
 async function commitPg<Result>(
   client: PgPoolClient,
-  afterCommit: string,
+  afterCommit: string | undefined,
   result: Result,
 ): Promise<TransactionRun<Result>> {
-  const results: unknown = await client.query(`commit; ${afterCommit}`);
+  const results: unknown = await client.query(afterCommit === undefined ? 'commit' : `commit; ${afterCommit}`);
   // Several statements in one message are answered by a list.
   const answers: readonly unknown[] = Array.isArray(results) ? results : [results];
   return { result, commitTag: readCommandTag(answers[0]), after: readRows(answers[1]) };
