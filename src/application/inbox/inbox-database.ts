@@ -5,7 +5,7 @@ import type { ResultRow, TransactionHandle } from '../../postgres/transaction-ha
 import { runTransaction } from '../run-transaction.ts';
 import { createConsumerStatements } from './consumer.sql.ts';
 import { createHeldStatements } from './held.sql.ts';
-import { createReceiptStatements } from './inbox.sql.ts';
+import { createReceiptStatements, type Write } from './inbox.sql.ts';
 
 type InboxStatements = ReturnType<typeof createReceiptStatements> &
   ReturnType<typeof createHeldStatements> &
@@ -20,6 +20,8 @@ export interface InboxTransaction {
   readonly handle: TransactionHandle;
   /** Runs a statement of ours. @throws HW-INBOX-007, or the driver's own error */
   run(text: string, parameters: Parameters): Promise<readonly ResultRow[]>;
+  /** How many rows a statement of ours wrote. @throws as `run` */
+  write(write: Write, parameters: Parameters): Promise<number>;
 }
 
 /** The tables of the inboxes in one database, through the application's own client library. */
@@ -54,7 +56,12 @@ export class InboxDatabase {
   async transaction<Result>(work: (transaction: InboxTransaction) => Promise<Result>): Promise<Result> {
     const answeredRollback = (): HeadwaterError => uncommitted('PostgreSQL answered ROLLBACK to COMMIT');
     const { result } = await runTransaction(this.#handle, { uncommitted: answeredRollback }, (own, handle) =>
-      work({ own, handle, run: (text, parameters) => runIn(handle, text, parameters) }),
+      work({
+        own,
+        handle,
+        run: (text, parameters) => runIn(handle, text, parameters),
+        write: (write, parameters) => writeIn(handle, write, parameters),
+      }),
     );
     return result;
   }
@@ -63,6 +70,15 @@ export class InboxDatabase {
 async function runIn(handle: TransactionHandle, text: string, parameters: Parameters): Promise<readonly ResultRow[]> {
   try {
     return await handle.query(text, parameters);
+  } catch (thrown) {
+    throw explain(thrown);
+  }
+}
+
+async function writeIn(handle: TransactionHandle, write: Write, parameters: Parameters): Promise<number> {
+  if (handle.count === undefined) return (await runIn(handle, write.returning, parameters)).length;
+  try {
+    return await handle.count(write.counted, parameters);
   } catch (thrown) {
     throw explain(thrown);
   }
