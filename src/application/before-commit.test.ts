@@ -9,12 +9,21 @@ describe('what is known in front of COMMIT', () => {
     it(`is the id, the location and the backend, however that writes a time: ${backend}`, () => {
       const lsn = parseLsn('16/B374D848');
       assert.deepEqual(readBeforeCommit({ facts: `open 987 16/B374D848 ${backend}` }), { xid: 987n, lsn, backend });
+      assert.deepEqual(readBeforeCommit({ facts: `open 987 ${backend}` }), { xid: 987n, lsn: undefined, backend });
       assert.deepEqual(readBeforeCommit({ facts: `open 16/B374D848 ${backend}` }), { xid: undefined, lsn, backend });
     });
   }
 
   it('is nothing when the transaction is not the one that was begun', () => {
-    for (const facts of [null, undefined, '', ' 987 0/1 4711 2026', '987 0/1 4711 2026', 'closed 987 0/1 4711 2026']) {
+    for (const facts of [
+      null,
+      undefined,
+      '',
+      ' 987 0/1 4711 2026',
+      '987 0/1 4711 2026',
+      'closed 987 0/1 4711 2026',
+      'open 4711 2026-11-27',
+    ]) {
       assert.equal(readBeforeCommit({ facts }), undefined);
     }
     assert.equal(readBeforeCommit(undefined), undefined);

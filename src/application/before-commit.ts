@@ -5,19 +5,23 @@ import type { ResultRow } from '../postgres/transaction-handle.ts';
 export interface BeforeCommit {
   /** Undefined: it wrote nothing. */
   readonly xid: bigint | undefined;
-  /** Where the server was. Behind all that the transaction has read, and not behind what it wrote. */
-  readonly lsn: Lsn;
+  /** Where the server was, of one without events: behind all that it has read, and not behind what it wrote. */
+  readonly lsn: Lsn | undefined;
   /** The process of the server, as `KnownServers` takes it. */
   readonly backend: string;
 }
 
-/** The mark, the id if there is one, the location, and the backend, whose text has spaces of its own. */
-const factsPattern = /^open (?:(\d+) )?([\dA-F]+\/[\dA-F]+) (.+)$/;
+/** The mark, the id if there is one, the location if it was asked, and the backend: its id and a time with spaces of its own. */
+const factsPattern = /^open (?:(\d+) )?(?:([\dA-F]+\/[\dA-F]+) )?(\d+ .+)$/;
 
 /** Reads what a statement of `transact.sql.ts` gave. Undefined: the transaction is not the one that was begun. */
 export function readBeforeCommit(row: ResultRow | undefined): BeforeCommit | undefined {
   const facts = row?.['facts'];
   const [, xid, lsn, backend] = (typeof facts === 'string' ? factsPattern.exec(facts) : undefined) ?? [];
-  if (lsn === undefined || backend === undefined) return undefined;
-  return { xid: xid === undefined ? undefined : BigInt(xid), lsn: parseLsn(lsn), backend };
+  if (backend === undefined || (xid ?? lsn) === undefined) return undefined;
+  return {
+    xid: xid === undefined ? undefined : BigInt(xid),
+    lsn: lsn === undefined ? undefined : parseLsn(lsn),
+    backend,
+  };
 }

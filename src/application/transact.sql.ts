@@ -26,9 +26,11 @@ const isOpen = `${mark} = 'open'`;
 export const beforeCommitStatement: string = `select pg_catalog.concat_ws(' ', ${mark}, pg_catalog.pg_current_xact_id_if_assigned(),
   pg_catalog.pg_current_wal_insert_lsn(), ${backendMarks}) as facts`;
 
-/** What an event was written in has an id in any case, so it does not matter which of the two is evaluated first. */
-const behindEvents = `pg_catalog.concat_ws(' ', ${mark}, pg_catalog.pg_current_xact_id(),
-    pg_catalog.pg_current_wal_insert_lsn(), ${backendMarks})`;
+/**
+ * Said only behind a gate that was open. What an event was written in has an id in any case, so it does not matter which of the two is
+ * evaluated first.
+ */
+const behindEvents = `pg_catalog.concat_ws(' ', 'open', pg_catalog.pg_current_xact_id(), ${backendMarks})`;
 
 /** One event as a message: $1 prefix, $2 content. */
 const messageBeforeCommit = `select case when ${isOpen} then

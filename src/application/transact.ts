@@ -129,7 +129,7 @@ interface Prepared<Result> {
   readonly xid: bigint | undefined;
   readonly events: readonly string[];
   /** Enough for the token of a transaction that wrote nothing. */
-  readonly lsn: Lsn;
+  readonly lsn: Lsn | undefined;
 }
 
 async function runOnce<Database extends object, Result>(
