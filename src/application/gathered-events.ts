@@ -32,6 +32,11 @@ export class GatheredEvents {
     this.#schemaName = schemaName;
   }
 
+  /** Whether none was given. */
+  get isEmpty(): boolean {
+    return this.#prepared.length === 0;
+  }
+
   /** @throws HW-EMIT-007…011 at once, HW-TRANSACT-011 once the callback has ended */
   async add<Definition extends EventDefinition>(
     event: Definition,
@@ -57,9 +62,10 @@ export class GatheredEvents {
     handle: TransactionHandle,
   ): Promise<{ readonly row: ResultRow | undefined; readonly ids: readonly string[] }> {
     this.#isClosed = true;
+    if (this.isEmpty) return { row: (await handle.query(beforeCommitStatement, []))[0], ids: [] };
     const events = await Promise.all(this.#prepared);
-    const statements = this.#plan(events);
     let row: ResultRow | undefined;
+    const statements = this.#plan(events);
     for (const { text, parameters } of statements) [row] = await handle.query(text, parameters);
     return { row, ids: events.map(({ event }) => event.id) };
   }
@@ -83,7 +89,7 @@ export class GatheredEvents {
             },
       );
     }
-    return statements.length > 0 ? statements : [{ text: beforeCommitStatement, parameters: [] }];
+    return statements;
   }
 }
 

@@ -96,7 +96,9 @@ for (const major of [15, 18] as const) {
       };
       await Promise.all([move('left', 'right'), move('right', 'left')]);
       met = Promise.withResolvers();
-      assert.deepEqual(attempts.toSorted(), [1, 2]);
+      // The one that was rolled back may take its first row again before the other has noticed, and meet it once more.
+      assert.equal(Math.min(...attempts), 1);
+      assert.ok(Math.max(...attempts) >= 2);
       const rows = await database.query(`select balance from accounts where id in ('left', 'right')`);
       assert.deepEqual(rows, [{ balance: 2 }, { balance: 2 }]);
     });

@@ -1,19 +1,28 @@
-import { assertInvariant } from '../foundation/assert.ts';
 import { type Clock, systemClock } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { type Random, systemRandom } from '../foundation/random.ts';
-import { planRetryDelayMs } from '../foundation/retry.ts';
+import type { Lsn } from '../model/lsn.ts';
 import { encodeVersionToken, type TokenEntry } from '../model/version-token.ts';
 import type { DatabaseHandle, TransactionRun } from '../postgres/database-handle.ts';
 import { recognizeDatabaseHandle } from '../postgres/recognize-database.ts';
 import { recognizeTransactionHandle } from '../postgres/recognize-transaction.ts';
-import { commitLocationStatement, sourcePlaceStatement } from '../postgres/source-place.sql.ts';
-import { explainPlaceError, KnownServers, type SourceFacts, toTokenEntry } from '../postgres/source-place.ts';
+import { backendPlaceStatement, commitLocationStatement } from '../postgres/source-place.sql.ts';
+import {
+  createTokenEntry,
+  explainPlaceError,
+  KnownServers,
+  type SourceFacts,
+  toTokenEntry,
+} from '../postgres/source-place.ts';
+import type { ResultRow, TransactionHandle } from '../postgres/transaction-handle.ts';
 import { isConflict, isDefiniteRefusal, sqlStateOf } from '../postgres/sql-state.ts';
 import { readLadder } from './boundary-ladder.ts';
+import { readBeforeCommit } from './before-commit.ts';
 import { createEventPreparer, type PrepareEvent } from './emit.ts';
 import { GatheredEvents } from './gathered-events.ts';
 import { watchUnit } from './guard/watched-unit.ts';
+import { type Attempted, repeatConflicts, runTransaction } from './run-transaction.ts';
+import { judgeCommitAnswer } from './transaction-decisions.ts';
 import { encodeReceipt, type ReceiptRecord } from './receipt-text.ts';
 import { indeterminateError, settleOutcome } from './settle-outcome.ts';
 import { markStatement } from './transact.sql.ts';
@@ -78,16 +87,12 @@ async function transactWith<Database extends object, Result>(
   const resolved = resolveTransactOptions({ ...settings.defaults, ...options });
   const { clock, random } = settings;
   const { retry, signal } = resolved;
-  const startedMs = clock.monotonicMs();
-  for (let attempt = 1; ; attempt += 1) {
-    signal?.throwIfAborted();
-    const outcome = await runOnce({ settings, handle, database, work, options: resolved, attempt });
-    if (outcome.kind === 'committed') return outcome.receipt;
-    const delayMs = planRetryDelayMs({ ...retry, maxAttempts: retry.attemptsMax }, attempt, random.next());
-    const isOver = clock.monotonicMs() + delayMs - startedMs >= retry.budgetMs;
-    if (attempt >= retry.attemptsMax || isOver) throw usedUp(outcome.conflict, attempt);
-    await clock.sleep(delayMs, signal);
-  }
+  const repeated = await repeatConflicts(
+    (attempt) => runOnce({ settings, handle, database, work, options: resolved, attempt }),
+    { policy: { ...retry, maxAttempts: retry.attemptsMax }, clock, random, signal },
+  );
+  if (repeated.kind === 'done') return repeated.result;
+  throw usedUp(repeated.conflict, repeated.attempts);
 }
 
 function usedUp(cause: unknown, attempts: number): HeadwaterError {
@@ -118,35 +123,37 @@ interface Attempt<Database, Result> {
   readonly attempt: number;
 }
 
-type AttemptOutcome<Result> =
-  | { readonly kind: 'committed'; readonly receipt: Receipt<Result> }
-  | { readonly kind: 'conflict'; readonly conflict: unknown };
-
 /** What was read right before COMMIT. From then on the outcome is for the server to tell. */
 interface Prepared<Result> {
   readonly result: Result;
   readonly facts: SourceFacts;
   readonly xid: bigint | undefined;
   readonly events: readonly string[];
-  /** Enough for a transaction that wrote nothing. */
-  readonly before: TokenEntry;
+  /** Enough for the token of a transaction that wrote nothing. */
+  readonly lsn: Lsn | undefined;
 }
 
 async function runOnce<Database extends object, Result>(
   run: Attempt<Database, Result>,
-): Promise<AttemptOutcome<Result>> {
+): Promise<Attempted<Receipt<Result>>> {
   const { handle, options } = run;
   const seen: { prepared?: Prepared<Result> } = {};
   try {
-    const ended = await handle.transaction(
-      { isolationLevel: options.isolationLevel, afterBegin: markStatement, afterCommit: commitLocationStatement },
-      async (tx) => {
-        const prepared = await runWork(run, tx);
+    const ended = await runTransaction(
+      handle,
+      {
+        isolationLevel: options.isolationLevel,
+        afterBegin: markStatement,
+        afterCommit: commitLocationStatement,
+        uncommitted: answeredRollback,
+      },
+      async (own, transaction) => {
+        const prepared = await runWork(run, own, transaction);
         seen.prepared = prepared;
         return prepared;
       },
     );
-    return { kind: 'committed', receipt: createReceipt(run, ended.result, await verifyCommit(run, ended)) };
+    return { kind: 'done', result: createReceipt(run, ended.result, await verifyCommit(run, ended)) };
   } catch (thrown) {
     const { prepared } = seen;
     if (prepared !== undefined) return await explainCommit(run, prepared, thrown);
@@ -158,9 +165,8 @@ async function runOnce<Database extends object, Result>(
 async function runWork<Database extends object, Result>(
   { attempt, database, handle, options, settings, work }: Attempt<Database, Result>,
   tx: unknown,
+  transaction: TransactionHandle,
 ): Promise<Prepared<Result>> {
-  const transaction = recognizeTransactionHandle(tx);
-  assertInvariant(transaction !== undefined, 'the transaction of a known database is known');
   if (handle.runsAfterBegin !== true) await transaction.query(markStatement, []);
   const events = new GatheredEvents(settings.prepare, settings.schemaName);
   try {
@@ -170,16 +176,33 @@ async function runWork<Database extends object, Result>(
       watchUnit({ kind: 'transact' }, () => work(tx as TransactionOf<Database>, unit)),
     );
     options.signal?.throwIfAborted();
-    const { ids, row } = await events.writeLast(transaction);
-    if (row?.['open'] !== 'true') throw endedInside();
-    const facts = await settings.servers.find(row, async () => (await transaction.query(sourcePlaceStatement, []))[0]);
-    if (facts === undefined) throw new HeadwaterError('HW-TOKEN-006', 'a standby gives no version token');
-    const xid = typeof row['xid'] === 'string' ? BigInt(row['xid']) : undefined;
-    return { result, facts, xid, events: ids, before: toTokenEntry(row, facts, undefined) };
+    const { ids, row } = await writeLast(events, transaction);
+    const before = readBeforeCommit(row);
+    if (before === undefined) throw endedInside();
+    const ask = async (): Promise<ResultRow | undefined> => (await transaction.query(backendPlaceStatement, []))[0];
+    const facts = await settings.servers.find(before.backend, ask);
+    if (facts === undefined) throw onStandby();
+    return { result, facts, xid: before.xid, lsn: before.lsn, events: ids };
   } catch (thrown) {
     events.abandon();
     throw explainWork(thrown);
   }
+}
+
+async function writeLast(
+  events: GatheredEvents,
+  transaction: TransactionHandle,
+): ReturnType<GatheredEvents['writeLast']> {
+  try {
+    return await events.writeLast(transaction);
+  } catch (thrown) {
+    // What of a statement of ours says so is the location alone.
+    throw sqlStateOf(thrown) === '55000' && events.isEmpty ? onStandby(thrown) : thrown;
+  }
+}
+
+function onStandby(cause?: unknown): HeadwaterError {
+  return new HeadwaterError('HW-TOKEN-006', 'a standby gives no version token', { cause });
 }
 
 /** An error of the last statement that has a code of its own here. The callback's own errors pass. */
@@ -198,15 +221,15 @@ function endedInside(): HeadwaterError {
   });
 }
 
-/** The answer to COMMIT may have been ROLLBACK; where the client hides it, the server is asked for the transaction. */
+/** Where the client hides the answer to COMMIT, which may have been ROLLBACK, the server is asked for the transaction. */
 async function verifyCommit<Database, Result>(
   run: Attempt<Database, Result>,
   { after, commitTag, result: prepared }: TransactionRun<Prepared<Result>>,
 ): Promise<TokenEntry> {
-  const { facts, xid } = prepared;
-  if (commitTag !== undefined && commitTag !== 'COMMIT') throw answeredRollback(commitTag);
-  if (xid === undefined) return prepared.before;
-  if (commitTag === 'COMMIT' && after?.[0] !== undefined) return toTokenEntry(after[0], facts, xid);
+  const { facts, lsn, xid } = prepared;
+  if (xid === undefined) return createTokenEntry(lsn, facts, undefined);
+  if (judgeCommitAnswer(commitTag) === 'committed' && after?.[0] !== undefined)
+    return toTokenEntry(after[0], facts, xid);
   const settlement = await settle(run, { ...facts, xid, events: prepared.events });
   if (settlement.kind === 'committed') return settlement.entry;
   throw answeredRollback('ROLLBACK');
@@ -223,7 +246,7 @@ async function explainCommit<Database, Result>(
   run: Attempt<Database, Result>,
   prepared: Prepared<Result>,
   thrown: unknown,
-): Promise<AttemptOutcome<Result>> {
+): Promise<Attempted<Receipt<Result>>> {
   if (thrown instanceof HeadwaterError) throw thrown;
   const { facts, xid, events } = prepared;
   if (isDefiniteRefusal(thrown) || xid === undefined) {
@@ -232,7 +255,7 @@ async function explainCommit<Database, Result>(
   }
   const settlement = await settle(run, { ...facts, xid, events }, thrown);
   if (settlement.kind === 'not-applied') throw notCommitted(thrown);
-  return { kind: 'committed', receipt: createReceipt(run, prepared, settlement.entry) };
+  return { kind: 'done', result: createReceipt(run, prepared, settlement.entry) };
 }
 
 function notCommitted(cause: unknown): HeadwaterError {

@@ -16,30 +16,30 @@ export const systemRandom: Random = {
 /** What `getRandomValues` gives at once, at most. */
 const systemReadBytesMax = 65_536;
 
-/** Small reads come out of a larger one, for each costs microseconds whatever its size. */
-const pool = new Uint8Array(4096);
-const pooledBytesMax = 64;
-let pooledOffset = pool.length;
+/**
+ * Ids take 16 bytes each, and a call of the machine's source costs as much as all else about one, so they are cut from what one call
+ * gave, as Node's `randomUUID` does. Whatever is longer, a key for one, is asked for by itself.
+ */
+const pooledBytesMax = 16;
+const pool = { bytes: new Uint8Array(), used: 0 };
 
 function readSystemBytes(count: number): Uint8Array {
-  if (count <= pooledBytesMax) return takePooled(count);
+  if (count > pooledBytesMax) return readFresh(count);
+  if (pool.used + count > pool.bytes.length) {
+    pool.bytes = readFresh(4096);
+    pool.used = 0;
+  }
+  const bytes = pool.bytes.slice(pool.used, pool.used + count);
+  pool.bytes.fill(0, pool.used, pool.used + count);
+  pool.used += count;
+  return bytes;
+}
+
+function readFresh(count: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(count);
   for (let offset = 0; offset < count; offset += systemReadBytesMax) {
     globalThis.crypto.getRandomValues(bytes.subarray(offset, offset + systemReadBytesMax));
   }
-  return bytes;
-}
-
-/** No byte is given twice, and what was given is erased here. */
-function takePooled(count: number): Uint8Array {
-  if (pooledOffset + count > pool.length) {
-    globalThis.crypto.getRandomValues(pool);
-    pooledOffset = 0;
-  }
-  const end = pooledOffset + count;
-  const bytes = pool.slice(pooledOffset, end);
-  pool.fill(0, pooledOffset, end);
-  pooledOffset = end;
   return bytes;
 }
 

@@ -90,6 +90,7 @@ export function findTokenEntry(entries: readonly TokenEntry[], systemId: string)
 }
 
 function mergeEntries(entries: readonly TokenEntry[]): readonly TokenEntry[] {
+  if (entries.length === 1) return entries;
   const bySystem = new Map<string, TokenEntry>();
   for (const entry of entries) {
     const known = bySystem.get(entry.systemId);
@@ -159,12 +160,15 @@ function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** CRC-32 of IEEE 802.3, bit by bit: a token is short. */
+const crcOfBytes: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit += 1) crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0xedb8_8320 : crc >>> 1;
+  return crc;
+});
+
+/** CRC-32 of IEEE 802.3. */
 function crc32(bytes: Uint8Array): number {
   let crc = 0xffff_ffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit += 1) crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0xedb8_8320 : crc >>> 1;
-  }
+  for (const byte of bytes) crc = (crc >>> 8) ^ (crcOfBytes[(crc ^ byte) & 0xff] ?? 0);
   return (crc ^ 0xffff_ffff) >>> 0;
 }

@@ -13,7 +13,7 @@ export interface TransactionRunOptions {
    */
   readonly afterBegin?: string | undefined;
   /** A statement without parameters that is read behind the COMMIT on the same connection, where the client lets that be done. */
-  readonly afterCommit: string;
+  readonly afterCommit?: string | undefined;
 }
 
 /** A transaction whose COMMIT was answered without an error. PostgreSQL does that for one that had failed, too. */

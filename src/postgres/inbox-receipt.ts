@@ -18,8 +18,13 @@ export interface ReceiptScope {
  * transaction with the same message waits for the end of the first one, so that never both get a row.
  */
 export function insertReceiptStatement(schemaName: string, columns: readonly string[] = []): string {
+  return `${countReceiptStatement(schemaName, columns)} returning 1 as noted`;
+}
+
+/** The same for a client that says how many rows were written. */
+export function countReceiptStatement(schemaName: string, columns: readonly string[]): string {
   const names = ['installation', 'consumer', 'message_id', ...columns];
   const values = names.map((_, index) => `$${index + 1}`);
   return `insert into ${quoteQualified(schemaName, 'inbox')} (${names.join(', ')}) values (${values.join(', ')})
-on conflict (installation, consumer, message_id) do nothing returning 1 as noted`;
+on conflict (installation, consumer, message_id) do nothing`;
 }

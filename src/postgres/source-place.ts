@@ -27,28 +27,40 @@ export function readSourceFacts(row: ResultRow | undefined): SourceFacts | undef
   };
 }
 
-/** Servers that were met; more of them than this are no pool of one primary. */
-const knownServersMax = 16;
+/** Processes of servers that are remembered at once: more than any pool has connections. */
+const knownBackendsMax = 1024;
 
 /**
- * Remembers the facts of servers by their timeline and crash mark, which are cheap to ask: another system has another mark, to the
- * microsecond, and the same server has the same facts as long as both stay.
+ * Remembers the facts of a server by the process that answered, so that a unit of work asks for two cheap marks and not for all facts.
+ * They hold for as long as the process lives:
+ *
+ *   system      belongs to the directory that the server runs on
+ *   timeline    a primary changes it never; a standby does when it is promoted, and has no facts before
+ *   crash mark  recovery from a crash ends every process of the server first
+ *
+ * A process is named by its id and the microsecond in which its server was started, which every row says anew. A connection does
+ * not name it: behind a pooler, one connection of the client is served by another process, or another server, in each transaction.
+ *
+ * The id of a process may be given again behind a crash of the same server, and somebody may reset the statistics of the
+ * background writer. What is remembered is older than the truth then, and a lost COMMIT ends in doubt (`server-crashed`): a mark
+ * that differs never makes an outcome known.
  */
 export class KnownServers {
   readonly #facts = new Map<string, SourceFacts>();
 
-  /** The facts of the server that a row with `sourceMarkColumns` came from; undefined on a standby. Asks `read` once for each. */
-  async find(row: ResultRow | undefined, read: () => Promise<ResultRow | undefined>): Promise<SourceFacts | undefined> {
-    const { crash, timeline } = row ?? {};
-    if (typeof timeline !== 'string') return undefined;
-    const mark = `${timeline} ${String(crash)}`;
-    const known = this.#facts.get(mark);
+  /**
+   * The facts of the server that `backend` answered for, which is what `backendMarks` gave; undefined on a standby. Asks `read` once for
+   * each process, for the columns of `backendPlaceStatement`.
+   */
+  async find(backend: string, read: () => Promise<ResultRow | undefined>): Promise<SourceFacts | undefined> {
+    const known = this.#facts.get(backend);
     if (known !== undefined) return known;
-    const facts = readSourceFacts(await read());
-    // Without a crash mark two servers could not be told apart by the next row.
-    if (facts === undefined || typeof crash !== 'string') return facts;
-    if (this.#facts.size >= knownServersMax) this.#facts.clear();
-    if (facts.crashMark === crash) this.#facts.set(mark, facts);
+    const row = await read();
+    const facts = readSourceFacts(row);
+    // Nothing is remembered of a process that did not say it itself, nor without a mark of the last crash.
+    if (facts === undefined || row?.['backend'] !== backend || typeof row['crash'] !== 'string') return facts;
+    if (this.#facts.size >= knownBackendsMax) this.#facts.clear();
+    this.#facts.set(backend, facts);
     return facts;
   }
 }
@@ -60,10 +72,19 @@ export function toTokenEntry(
   xid: bigint | undefined,
 ): TokenEntry {
   const lsn = row?.['lsn'];
-  if (facts === undefined || typeof lsn !== 'string') {
+  return createTokenEntry(typeof lsn === 'string' ? parseLsn(lsn) : undefined, facts, xid);
+}
+
+/** The same for a location that was parsed. @throws HW-TOKEN-006 on a standby */
+export function createTokenEntry(
+  lsn: Lsn | undefined,
+  facts: SourceFacts | undefined,
+  xid: bigint | undefined,
+): TokenEntry {
+  if (facts === undefined || lsn === undefined) {
     throw new HeadwaterError('HW-TOKEN-006', 'no version token can be taken on a standby');
   }
-  return { systemId: facts.systemId, timeline: facts.timeline, xid, lsn: settleLsn(parseLsn(lsn), facts) };
+  return { systemId: facts.systemId, timeline: facts.timeline, xid, lsn: settleLsn(lsn, facts) };
 }
 
 const pageHeaderByteCount = 24n;

@@ -1,14 +1,11 @@
-import { assertInvariant } from '../../foundation/assert.ts';
 import type { Clock } from '../../foundation/clock.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { Random } from '../../foundation/random.ts';
-import { planRetryDelayMs } from '../../foundation/retry.ts';
-import { sqlStateOf } from '../../postgres/sql-state.ts';
-import type { DatabaseHandle, IsolationLevel } from '../../postgres/database-handle.ts';
-import { recognizeTransactionHandle } from '../../postgres/recognize-transaction.ts';
+import type { DatabaseHandle, IsolationLevel, TransactionRun } from '../../postgres/database-handle.ts';
 import type { TransactionHandle } from '../../postgres/transaction-handle.ts';
 import { setEventContext } from '../event-context.ts';
 import { watchUnit } from '../guard/watched-unit.ts';
+import { attemptOnce, repeatConflicts, runTransaction } from '../run-transaction.ts';
 import type { KeyStore, Lease } from './key-store.ts';
 import { leaseLost } from './lease-keeper.ts';
 import type { PhasedOperation, RunContext, TransactionOperation } from './operation.ts';
@@ -123,34 +120,30 @@ async function readThrownReply(thrown: unknown, tools: RunTools): Promise<Stored
   return thrown instanceof Refusal ? readReply(thrown.response, tools.responseBytesMax) : undefined;
 }
 
-/** Serialization failure and deadlock: the transaction was rolled back, and another run of it may succeed. */
-const repeatableStates: ReadonlySet<unknown> = new Set(['40001', '40P01']);
-const repeatPolicy = { initialDelayMs: 10, maxDelayMs: 500, maxAttempts: 5 } as const;
+const repeatPolicy = {
+  initialDelayMs: 10,
+  maxDelayMs: 500,
+  maxAttempts: 5,
+  budgetMs: Number.POSITIVE_INFINITY,
+} as const;
 
+/** Run again when it met others. A COMMIT that was not answered is not: the row of the key tells what became of it. */
 async function inTransaction<Result>(
   { database, clock, random, isolationLevel, lease }: RunTools & { readonly lease: Lease },
   work: (tx: unknown, handle: TransactionHandle) => Promise<Result>,
 ): Promise<Result> {
   const { traceparent, correlationId = lease.runId } = lease.context;
   const eventContext = { traceparent, correlationId, causationId: lease.runId };
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const run = await database.transaction({ isolationLevel, afterCommit: 'select 1' }, async (tx) => {
-        const handle = recognizeTransactionHandle(tx);
-        assertInvariant(
-          handle !== undefined && !handle.isRoot,
-          'a database that is known gives transactions that are known',
-        );
-        setEventContext(handle, eventContext);
-        return work(tx, handle);
-      });
-      if (run.commitTag === 'ROLLBACK') {
-        throw new HeadwaterError('HW-IDEMPOTENCY-007', 'the transaction had failed, so its COMMIT was a ROLLBACK');
-      }
-      return run.result;
-    } catch (thrown) {
-      if (attempt >= repeatPolicy.maxAttempts || !repeatableStates.has(sqlStateOf(thrown))) throw thrown;
-      await clock.sleep(planRetryDelayMs(repeatPolicy, attempt, random.next()));
-    }
-  }
+  const runOnce = (): Promise<TransactionRun<Result>> =>
+    runTransaction(database, { isolationLevel, uncommitted }, (tx, handle) => {
+      setEventContext(handle, eventContext);
+      return work(tx, handle);
+    });
+  const repeated = await repeatConflicts(() => attemptOnce(runOnce), { policy: repeatPolicy, clock, random });
+  if (repeated.kind === 'used-up') throw repeated.conflict;
+  return repeated.result.result;
+}
+
+function uncommitted(): HeadwaterError {
+  return new HeadwaterError('HW-IDEMPOTENCY-007', 'the transaction had failed, so its COMMIT was a ROLLBACK');
 }

@@ -1,12 +1,11 @@
-import { assertInvariant } from '../../foundation/assert.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import { sqlStateOf } from '../../postgres/sql-state.ts';
 import type { DatabaseHandle } from '../../postgres/database-handle.ts';
-import { recognizeTransactionHandle } from '../../postgres/recognize-transaction.ts';
 import type { ResultRow, TransactionHandle } from '../../postgres/transaction-handle.ts';
+import { runTransaction } from '../run-transaction.ts';
 import { createConsumerStatements } from './consumer.sql.ts';
 import { createHeldStatements } from './held.sql.ts';
-import { createReceiptStatements } from './inbox.sql.ts';
+import { createReceiptStatements, type Write } from './inbox.sql.ts';
 
 type InboxStatements = ReturnType<typeof createReceiptStatements> &
   ReturnType<typeof createHeldStatements> &
@@ -21,6 +20,8 @@ export interface InboxTransaction {
   readonly handle: TransactionHandle;
   /** Runs a statement of ours. @throws HW-INBOX-007, or the driver's own error */
   run(text: string, parameters: Parameters): Promise<readonly ResultRow[]>;
+  /** How many rows a statement of ours wrote. @throws as `run` */
+  write(write: Write, parameters: Parameters): Promise<number>;
 }
 
 /** The tables of the inboxes in one database, through the application's own client library. */
@@ -53,13 +54,15 @@ export class InboxDatabase {
    * @throws HW-INBOX-009 when COMMIT was answered by ROLLBACK, and whatever `work` or the driver throws
    */
   async transaction<Result>(work: (transaction: InboxTransaction) => Promise<Result>): Promise<Result> {
-    // Nothing is read behind the commit.
-    const { commitTag, result } = await this.#handle.transaction({ afterCommit: '' }, (own) => {
-      const handle = recognizeTransactionHandle(own);
-      assertInvariant(handle !== undefined, 'a database handle begins transactions of a known kind');
-      return work({ own, handle, run: (text, parameters) => runIn(handle, text, parameters) });
-    });
-    if (commitTag === 'ROLLBACK') throw uncommitted('PostgreSQL answered ROLLBACK to COMMIT');
+    const answeredRollback = (): HeadwaterError => uncommitted('PostgreSQL answered ROLLBACK to COMMIT');
+    const { result } = await runTransaction(this.#handle, { uncommitted: answeredRollback }, (own, handle) =>
+      work({
+        own,
+        handle,
+        run: (text, parameters) => runIn(handle, text, parameters),
+        write: (write, parameters) => writeIn(handle, write, parameters),
+      }),
+    );
     return result;
   }
 }
@@ -67,6 +70,15 @@ export class InboxDatabase {
 async function runIn(handle: TransactionHandle, text: string, parameters: Parameters): Promise<readonly ResultRow[]> {
   try {
     return await handle.query(text, parameters);
+  } catch (thrown) {
+    throw explain(thrown);
+  }
+}
+
+async function writeIn(handle: TransactionHandle, write: Write, parameters: Parameters): Promise<number> {
+  if (handle.count === undefined) return (await runIn(handle, write.returning, parameters)).length;
+  try {
+    return await handle.count(write.counted, parameters);
   } catch (thrown) {
     throw explain(thrown);
   }

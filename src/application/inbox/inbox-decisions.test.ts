@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { canonicalJson } from './canonical-json.ts';
+import { identifyMessage, readPayload } from './inbox-message.ts';
 import { decideOrder } from './order-decision.ts';
 
 describe('the decisions of an inbox', () => {
@@ -46,6 +47,18 @@ describe('the decisions of an inbox', () => {
     loop.push(loop);
     for (const lost of [1n, Number.NaN, () => 1, new Map(), [undefined], undefined, loop]) {
       assert.equal(canonicalJson(lost), undefined);
+    }
+  });
+
+  test('on content that is JSON: a byte order mark is no part of it, and what is no UTF-8 is refused', async () => {
+    const schema = { '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) } } as const;
+    const read = (body: Uint8Array): Promise<unknown> =>
+      readPayload(schema, identifyMessage({ id: '1', sender: 'shop', body }));
+    const bytes = Buffer.from('\u{feff}{"name":"lämp"}');
+    assert.deepEqual(await read(bytes), { name: 'lämp' });
+    assert.deepEqual(await read(new Uint8Array(bytes).subarray(3)), { name: 'lämp' });
+    for (const broken of [Buffer.from('{"a":"\u00ff"}', 'latin1'), Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])]) {
+      await assert.rejects(read(broken), { code: 'HW-INBOX-005' });
     }
   });
 });

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { EventContext } from '../event-context.ts';
@@ -40,7 +41,6 @@ export interface MessageContent {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true });
 const versionMax = 2n ** 63n - 1n;
 
 /** Checks id, sender, key, version and the form of the body. Pure. @throws HW-INBOX-004 with the name of the field */
@@ -52,7 +52,7 @@ export function identifyMessage(received: ReceivedMessage): IdentifiedMessage {
   const version = received.version === undefined ? undefined : readVersion(received.version);
   const content = readContent(received.body);
   const facts = JSON.stringify([received.type ?? null, key, version?.toString() ?? null, content.form]);
-  const fingerprint = hash('sha256', Buffer.concat([encoder.encode(`${facts}\n`), content.bytes]), 'buffer');
+  const fingerprint = hash('sha256', Buffer.concat([Buffer.from(`${facts}\n`), content.bytes]), 'buffer');
   return { received, id, sender, key, version, content, fingerprint };
 }
 
@@ -98,14 +98,30 @@ function decodeContent({ id, content, received }: IdentifiedMessage): unknown {
     content.form === 'value' ||
     /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(received.contentType ?? 'application/json');
   if (!isJson) return content.bytes;
+  const text = decodeText(content.bytes);
+  if (text === undefined) throw noJson(id);
   try {
-    return JSON.parse(decoder.decode(content.bytes));
+    return JSON.parse(text);
   } catch {
     // The error of the parser quotes the content.
-    throw new HeadwaterError('HW-INBOX-005', `the content of message "${id}" says that it is JSON and is not`, {
-      details: { message: id },
-    });
+    throw noJson(id);
   }
+}
+
+function noJson(id: string): HeadwaterError {
+  return new HeadwaterError('HW-INBOX-005', `the content of message "${id}" says that it is JSON and is not`, {
+    details: { message: id },
+  });
+}
+
+const byteOrderMark = '\u{feff}';
+
+/** As a strict `TextDecoder`, in a fraction of its time. Undefined for what is no UTF-8. */
+function decodeText({ buffer, byteLength, byteOffset }: Uint8Array): string | undefined {
+  const bytes = Buffer.from(buffer, byteOffset, byteLength);
+  if (!isUtf8(bytes)) return undefined;
+  const text = bytes.toString();
+  return text.startsWith(byteOrderMark) ? text.slice(1) : text;
 }
 
 /** What events of the handler take over. */

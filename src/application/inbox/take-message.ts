@@ -9,6 +9,7 @@ import { type InboxTransaction, uncommitted } from './inbox-database.ts';
 import { causeOfMessage, type IdentifiedMessage, type InboxMessage, toInboxMessage } from './inbox-message.ts';
 import type { InboxSettings } from './inbox-options.ts';
 import type { InboxResult } from './inbox-result.ts';
+import type { Write } from './inbox.sql.ts';
 import { decideOrder, type OrderVerdict, versionBeforeFirst } from './order-decision.ts';
 
 /** The function of an inbox, whatever its types. */
@@ -107,7 +108,7 @@ export class MessageTransaction {
     if (state === 'failed') throw uncommitted('a statement of the handler had failed');
     if (state === 'not-in-transaction') throw uncommitted('the handler ended it');
     if (given === undefined) {
-      if (state === 'unknown') assertKept(await this.#run(statements.verify, []));
+      if (state === 'unknown') assertKept((await this.#run(statements.verify, [])).length);
       return undefined;
     }
     const text = canonicalJson(given);
@@ -117,7 +118,7 @@ export class MessageTransaction {
         `the reply to message "${this.#message.id}" is nothing that JSON can hold`,
       );
     }
-    assertKept(await this.#run(statements.keepReply, [text]));
+    assertKept(await this.#write(statements.keepReply, [text]));
     return JSON.parse(text);
   }
 
@@ -155,8 +156,7 @@ export class MessageTransaction {
 
   /** Writes the receipt. False: it is there already. */
   async #claim(): Promise<boolean> {
-    const rows = await this.#run(this.#settings.database.statements.claim, [this.#message.fingerprint]);
-    return rows.length > 0;
+    return (await this.#write(this.#settings.database.statements.claim, [this.#message.fingerprint])) > 0;
   }
 
   /** What another transaction has made of the message. */
@@ -179,6 +179,10 @@ export class MessageTransaction {
     await this.#run(this.#settings.database.statements.hold, values);
   }
 
+  #write(write: Write, further: readonly (string | null | Uint8Array)[]): Promise<number> {
+    return this.#transaction.write(write, [this.#message.sender, this.#settings.name, this.#message.id, ...further]);
+  }
+
   #run(text: string, further: readonly (string | null | Uint8Array)[]): Promise<readonly ResultRow[]> {
     return this.#transaction.run(text, [this.#message.sender, this.#settings.name, this.#message.id, ...further]);
   }
@@ -195,8 +199,8 @@ function stale({ seenVersion }: Ordered): InboxResult<unknown> {
   return { kind: 'stale', seenVersion };
 }
 
-function assertKept(rows: readonly ResultRow[]): void {
-  if (rows.length === 0) throw uncommitted('the handler ended it');
+function assertKept(rowCount: number): void {
+  if (rowCount === 0) throw uncommitted('the handler ended it');
 }
 
 function readKnownRow({ reply, reason, same, seen, state }: ResultRow): InboxResult<unknown> {

@@ -1,5 +1,6 @@
+import { assertInvariant } from '../../foundation/assert.ts';
 import { beginStatement, type DatabaseHandle, type TransactionRun } from '../database-handle.ts';
-import type { TransactionHandle, TransactionState } from '../transaction-handle.ts';
+import type { ResultRow, TransactionHandle, TransactionState } from '../transaction-handle.ts';
 import { hasFunction, isObject, readRows } from './structure.ts';
 
 interface PgQueryable {
@@ -8,20 +9,44 @@ interface PgQueryable {
 
 /** A `Client`, a `PoolClient`, or a `Pool`, which is a root object. */
 export function recognizePgTransaction(candidate: object): TransactionHandle | undefined {
-  const isClient = isPgClient(candidate);
-  if (!isClient && !isPgPool(candidate)) return undefined;
-  return {
-    kind: 'pg',
-    isRoot: !isClient,
-    isSingleTransaction: false,
+  if (isPgClient(candidate)) return new PgTransaction(candidate, false);
+  return isPgPool(candidate) ? new PgTransaction(candidate, true) : undefined;
+}
+
+/** A class, for one is made in each transaction: an object with an accessor of its own takes ten times as long to make. */
+class PgTransaction implements TransactionHandle {
+  readonly kind = 'pg';
+  readonly isRoot: boolean;
+  readonly isSingleTransaction = false;
+  readonly identity: object;
+  readonly #queryable: PgQueryable;
+
+  constructor(queryable: PgQueryable, isRoot: boolean) {
+    this.isRoot = isRoot;
     // The pool gives a client a new `release` each time it lends it.
-    identity: 'release' in candidate && typeof candidate.release === 'function' ? candidate.release : candidate,
-    get transactionState() {
-      return isClient ? readPgState(candidate) : 'unknown';
-    },
-    query: async (text, parameters) => readRows(await candidate.query(text, parameters)),
-    readEnd: () => undefined,
-  };
+    const release: unknown = 'release' in queryable ? queryable.release : undefined;
+    this.identity = typeof release === 'function' ? release : queryable;
+    this.#queryable = queryable;
+  }
+
+  get transactionState(): TransactionState {
+    return this.isRoot ? 'unknown' : readPgState(this.#queryable);
+  }
+
+  async query(text: string, parameters: readonly (string | null | Uint8Array)[]): Promise<readonly ResultRow[]> {
+    return readRows(await this.#queryable.query(text, parameters));
+  }
+
+  async count(text: string, parameters: readonly (string | null | Uint8Array)[]): Promise<number> {
+    const result = await this.#queryable.query(text, parameters);
+    const count: unknown = isObject(result) ? Reflect.get(result, 'rowCount') : undefined;
+    assertInvariant(typeof count === 'number', 'pg says how many rows a statement wrote');
+    return count;
+  }
+
+  readEnd(): undefined {
+    return undefined;
+  }
 }
 
 /** A single connection of node-postgres. */
@@ -118,10 +143,10 @@ async function runOrRollBack<Result>(
 /** Both statements in one message, so that nothing lies between the commit and what is read behind it. */
 async function commitPg<Result>(
   client: PgPoolClient,
-  afterCommit: string,
+  afterCommit: string | undefined,
   result: Result,
 ): Promise<TransactionRun<Result>> {
-  const results: unknown = await client.query(`commit; ${afterCommit}`);
+  const results: unknown = await client.query(afterCommit === undefined ? 'commit' : `commit; ${afterCommit}`);
   // Several statements in one message are answered by a list.
   const answers: readonly unknown[] = Array.isArray(results) ? results : [results];
   return { result, commitTag: readCommandTag(answers[0]), after: readRows(answers[1]) };
