@@ -5,6 +5,7 @@ import type { ChangeSource, LaneCopyRequest } from '../change-source.ts';
 import type { SourceReport, SourceState } from '../source-report.ts';
 import type { ReplicationConnection } from './replication/replication-connection.ts';
 import type { StreamPositions } from './replication/stream-core.ts';
+import { planReconnectDelayMs } from './reconnect-delay.ts';
 import { noStreamCounts, type StreamCounts } from './replication/stream-counts.ts';
 import { StreamSession, type StreamLimits } from './replication/stream-session.ts';
 import { acceptSource, prepareSource, type PreparedSource, type SourceSessions } from './source/prepare-source.ts';
@@ -185,7 +186,7 @@ class PostgresChangeSource implements ChangeSource {
       this.#error = error;
       if (hasStarted) this.#state = 'reconnecting';
       this.#reconnectCount += hasStarted ? 1 : 0;
-      const delayMs = planRetryDelayMs(retry, Math.max(1, attempt), random.next());
+      const delayMs = planReconnectDelayMs(retry, { attempt, chance: random.next(), error });
       logger.warn('source connection lost', { code: error.code, error: error.message, attempt, delayMs });
       await clock.sleep(delayMs, signal);
     }

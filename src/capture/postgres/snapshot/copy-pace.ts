@@ -13,7 +13,7 @@ export const fullPace: CopyPace = { chunkTargetMs: 150, restFactor: 0 };
  * Others commit, and their commits share processors and disk with the copy: short bursts with rests between them, so that
  * few commits meet a burst and none waits for long.
  */
-export const sharedPace: CopyPace = { chunkTargetMs: 10, restFactor: 3 };
+export const sharedPace: CopyPace = { chunkTargetMs: 10, restFactor: 9 };
 
 /** Transactions of others in a second from which on the copy makes room for them. */
 const busyTransactionsPerSecond = 20;

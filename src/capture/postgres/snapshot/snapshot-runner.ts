@@ -72,6 +72,8 @@ export class SnapshotRunner {
   readonly #begun = new Map<string, { readonly atMs: number; readonly rowCount: number }>();
   readonly #chunkRows = new Map<string, number>();
   readonly #paceKeeper = new PaceKeeper();
+  /** Rows are moved faster than a chunk reads them again: a copy that rests would never end. */
+  #isBehind = false;
   #sessions: SnapshotSession[] = [];
   #loggedMs: number | undefined;
   #requests: readonly LaneCopyRequest[] = [];
@@ -102,7 +104,8 @@ export class SnapshotRunner {
         const startedMs = clock.monotonicMs();
         const isPlaced = await this.#round(stream, work, signal);
         failures = isPlaced ? 0 : failures + 1;
-        const restMs = (clock.monotonicMs() - startedMs) * this.#paceKeeper.pace.restFactor;
+        const restFactor = this.#isBehind ? 0 : this.#paceKeeper.pace.restFactor;
+        const restMs = (clock.monotonicMs() - startedMs) * restFactor;
         const pauseMs = isPlaced ? Math.min(restMs, restMsMax) : Math.min(2 ** failures, retryPauseMsMax);
         if (pauseMs > 0) await clock.sleep(pauseMs, signal);
       }
@@ -191,6 +194,7 @@ export class SnapshotRunner {
       );
       signal.throwIfAborted();
       for (const chunk of chunks) if (chunk !== undefined) this.#append(stream, chunk, snapshot);
+      this.#isBehind = chunks.some((chunk) => chunk !== undefined && chunk.movedLater.length > 0);
       return true;
     } finally {
       cutStream.openGate();

@@ -204,10 +204,13 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       }
       assert.ok(kills >= 3, `${kills} kills`);
       assert.deepEqual(foldChecked(decodeTransactions(recorder)), await tableRows(database));
-      const read = decodeTransactions(recorder)
-        .flat()
-        .filter(({ kind }) => kind === 'read').length;
-      assert.ok(read < rowCount + 100 * (kills + 1), `${read} rows were read for ${rowCount}`);
+      const records = decodeTransactions(recorder).flat();
+      const read = records.filter(({ kind }) => kind === 'read').length;
+      // What is inserted behind the copy is read too, and a row that was moved into its past once more for each move.
+      const added = records.filter(({ kind }) => kind === 'insert').length;
+      const moved = records.filter((record) => record.kind === 'update' && record.before !== undefined).length;
+      const most = rowCount + added + moved + 100 * (kills + 1);
+      assert.ok(read < most, `${read} rows were read for ${rowCount}, ${added} new ones and ${moved} moves`);
     });
   });
 }
