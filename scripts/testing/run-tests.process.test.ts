@@ -50,6 +50,16 @@ test('fails when a test fails, and shows its full name and error', () => {
   assert.match(output, /outer > inner[^]*broken pipe/);
 });
 
+test('shows what a test threw, also when its disposal throws behind it', () => {
+  const { output } = runOver({
+    'a.test.ts': `test('inner', async () => {
+      await using _ = { [Symbol.asyncDispose]: () => Promise.reject(new Error('no way to close')) };
+      throw new Error('broken pipe');
+    });`,
+  });
+  assert.match(output, /broken pipe[^]*on disposal: Error: no way to close/);
+});
+
 test('shows what a test that passes says about itself', () => {
   const { output } = runOver({
     'a.test.ts': "test('fine', (context) => { context.diagnostic('tried 7 of 7 ways'); });",

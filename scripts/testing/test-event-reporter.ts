@@ -57,6 +57,13 @@ function describeResult(
 
 /** The runner wraps what the test threw; the cause is what a reader needs, with its own causes and details. */
 function explain(error: Error): string {
-  const cause = error.cause ?? error;
-  return typeof cause === 'string' ? cause : inspect(cause, { depth: 6, colors: false });
+  return explainThrown(error.cause ?? error);
+}
+
+/** What a test threw comes before what its disposals threw, which says least about itself and is caught last. */
+function explainThrown(thrown: unknown): string {
+  if (thrown instanceof SuppressedError) {
+    return `${explainThrown(thrown.suppressed)}\nand then, on disposal: ${explainThrown(thrown.error)}`;
+  }
+  return typeof thrown === 'string' ? thrown : inspect(thrown, { depth: 6, colors: false });
 }
