@@ -463,7 +463,7 @@ function restartTests(engine: () => JournalEngine, become: (next: JournalEngine)
     };
     const { recorder } = engine();
     recorder.recordSource(lacking, recorder.state.sourceStartLsn, 'tables-changed');
-    const progress = { ...orders, lastKey: ['2'], rowCount: 2, movedKeys: [['-7']] };
+    const progress = { ...orders, lastKey: ['2'], endKey: ['9'], rowCount: 2, movedKeys: [['-7']] };
     recorder.appendFragment(1, 1, fragmentOf('t1a;'));
     recorder.recordCopyProgress(progress);
     assert.deepEqual(recorder.appendedCopies, [progress]);

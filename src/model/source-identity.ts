@@ -31,6 +31,11 @@ export interface CopyProgress {
   readonly lanes?: readonly string[] | undefined;
   /** The values of the table's key, as text, of the last row that was copied. */
   readonly lastKey: readonly string[];
+  /**
+   * The same of the table's last row when the copy began. What lies behind it was inserted, or moved there, since then: the
+   * stream has it. Absent: nothing was copied yet, or the table has no key.
+   */
+  readonly endKey?: readonly string[] | undefined;
   readonly rowCount: number;
   /**
    * Keys of rows that an UPDATE moved to where the copy may have been already, while a value of theirs that is stored out of

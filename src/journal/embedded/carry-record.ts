@@ -51,6 +51,7 @@ const copyProgressSchema = z.strictObject({
   tableName: z.string(),
   lanes: z.array(z.string()).optional(),
   lastKey: z.array(z.string()),
+  endKey: z.array(z.string()).optional(),
   rowCount: z.int(),
   movedKeys: z.array(z.array(z.string())).optional(),
 }) satisfies z.ZodType<CopyProgress>;

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import type { CopyProgress } from '../../../model/source-identity.ts';
 import { movedKeysMax, splitMovedKeys, withMovedKeys } from './copy-plan.ts';
 
-const progress: CopyProgress = { schemaName: 'public', tableName: 't', lastKey: ['9'], rowCount: 9 };
+const progress: CopyProgress = { schemaName: 'public', tableName: 't', lastKey: ['9'], endKey: ['20'], rowCount: 9 };
 
 describe('rows that are moved while their table is copied', () => {
   test('are carried once each, in the order of their moves', () => {
@@ -19,7 +19,7 @@ describe('rows that are moved while their table is copied', () => {
   });
 
   test('have the table copied from its beginning when they are too many, or their keys too long', () => {
-    const again = { ...progress, lastKey: [], rowCount: 0 };
+    const again = { schemaName: 'public', tableName: 't', lastKey: [], rowCount: 0 };
     const many = Array.from({ length: movedKeysMax + 1 }, (_, index) => [String(-index)]);
     assert.deepEqual(withMovedKeys({ ...progress, movedKeys: [['-1']] }, many), again);
     assert.deepEqual(withMovedKeys(progress, [['x'.repeat(1_000_001)]]), again);

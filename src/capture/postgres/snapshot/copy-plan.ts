@@ -83,15 +83,15 @@ const movedCharactersMax = 1_000_000;
 
 /** The progress of a copy once rows were moved, in a transaction that it has not read. Pure. */
 export function withMovedKeys(progress: CopyProgress, keys: readonly (readonly string[])[]): CopyProgress {
-  const { movedKeys = [], ...rest } = progress;
+  const { movedKeys = [] } = progress;
   // Nothing was read so far, so the whole table still will be.
-  if (rest.rowCount === 0 || keys.length === 0) return progress;
+  if (progress.rowCount === 0 || keys.length === 0) return progress;
   const known = new Set(movedKeys.map((key) => JSON.stringify(key)));
   const added = keys.filter((key) => !known.has(JSON.stringify(key)));
   const all = [...movedKeys, ...added];
   const characterCount = all.reduce((sum, key) => sum + key.join('').length, 0);
-  if (all.length > movedKeysMax || characterCount > movedCharactersMax) return { ...rest, lastKey: [], rowCount: 0 };
-  return { ...rest, movedKeys: all };
+  if (all.length > movedKeysMax || characterCount > movedCharactersMax) return beginCopy(progress);
+  return { ...progress, movedKeys: all };
 }
 
 /** Which moved rows the next chunk reads, and which wait for one behind it. Pure. */
@@ -104,7 +104,13 @@ export function splitMovedKeys({ movedKeys = [] }: CopyProgress): {
 
 /** How far the copy of a table is. Pure. */
 export function progressOf(copies: readonly CopyProgress[], table: UncopiedTable): CopyProgress {
-  const { lanes, schemaName, tableName } = table;
-  const known = copies.find((copy) => isSameCopy(copy, table));
-  return known ?? { schemaName, tableName, ...(lanes === undefined ? {} : { lanes }), lastKey: [], rowCount: 0 };
+  return copies.find((copy) => isSameCopy(copy, table)) ?? beginCopy(table);
+}
+
+function beginCopy({
+  lanes,
+  schemaName,
+  tableName,
+}: Pick<CopyProgress, 'schemaName' | 'tableName' | 'lanes'>): CopyProgress {
+  return { schemaName, tableName, ...(lanes === undefined ? {} : { lanes }), lastKey: [], rowCount: 0 };
 }

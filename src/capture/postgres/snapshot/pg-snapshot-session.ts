@@ -14,10 +14,11 @@ import { SocketReader } from '../replication/socket-reader.ts';
 import { encodeQuery, streamSettings, streamTimeouts } from '../replication/start-command.ts';
 import { copyHeaderLength, readUint32, tag } from '../replication/wire.ts';
 import { parseSnapshot } from './snapshot-cut.ts';
-import type { CopiedRows, CopyTable, SnapshotSession, TakenSnapshot } from './snapshot-session.ts';
+import type { CopiedRows, CopyTable, KeyRange, SnapshotSession, TakenSnapshot } from './snapshot-session.ts';
 import {
   beginSnapshotSql,
   copyKeysSql,
+  copyLastRowSql,
   copyRowsSql,
   describeTablesSql,
   joinSnapshotSql,
@@ -108,8 +109,12 @@ class PgSnapshotSession implements SnapshotSession {
     return new Map(rows.map(toCopyTable).map((entry) => [`${entry.table.schemaName}.${entry.table.tableName}`, entry]));
   }
 
-  async copy(table: CopyTable, lastKey: readonly string[], limit: number): Promise<CopiedRows> {
-    return await this.#copy(table, copyRowsSql(table, lastKey, limit));
+  async copy(table: CopyTable, range: KeyRange, limit: number): Promise<CopiedRows> {
+    return await this.#copy(table, copyRowsSql(table, range, limit));
+  }
+
+  async copyLast(table: CopyTable): Promise<CopiedRows> {
+    return await this.#copy(table, copyLastRowSql(table));
   }
 
   async copyByKeys(table: CopyTable, keys: readonly (readonly string[])[]): Promise<CopiedRows> {

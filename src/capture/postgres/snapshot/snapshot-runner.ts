@@ -22,7 +22,14 @@ import {
   withoutUncopied,
 } from './copy-plan.ts';
 import { toFragments } from './row-fragments.ts';
-import type { CopiedRows, CopyTable, SnapshotConnector, SnapshotSession, TakenSnapshot } from './snapshot-session.ts';
+import type {
+  CopiedRows,
+  CopyTable,
+  KeyRange,
+  SnapshotConnector,
+  SnapshotSession,
+  TakenSnapshot,
+} from './snapshot-session.ts';
 
 /** What a runner works with. Everything is lent. */
 export interface SnapshotRunnerOptions {
@@ -53,6 +60,8 @@ const progressIntervalMs = 5000;
 const retryPauseMsMax = 200;
 /** A round that took long waited for something else: that is no reason to rest long. */
 const restMsMax = 500;
+
+const wholeTable: KeyRange = { after: [], through: undefined };
 
 /** One table of a round and what its session reads. */
 interface CopyTask {
@@ -224,13 +233,23 @@ export class SnapshotRunner {
     const startedMs = clock.monotonicMs();
     const moved = splitMovedKeys(task.progress);
     const movedRows = moved.now.length === 0 ? undefined : await task.session.copyByKeys(table, moved.now);
-    const rows = await task.session.copy(table, isKeyless ? [] : task.progress.lastKey, limit);
+    const range = isKeyless ? wholeTable : await this.#rangeOf(task, table);
+    const rows = await task.session.copy(table, range, limit);
     const durationMs = clock.monotonicMs() - startedMs;
     this.#chunkRows.set(key, planChunkRows(limit, { ...rows, durationMs }, this.#paceKeeper.pace.chunkTargetMs));
     const tooLarge = isKeyless ? refuseKeyless(rows) : undefined;
     if (tooLarge !== undefined) return this.#refuse(task, table, tooLarge.reason);
     const isLast = isKeyless || (rows.rowCount < limit && moved.later.length === 0);
-    return { task, table, rows, movedRows, movedLater: moved.later, isLast };
+    return { task, table, range, rows, movedRows, movedLater: moved.later, isLast };
+  }
+
+  /**
+   * What is left to copy. Its end is fixed when it begins: rows that come to lie behind it are in the stream, so that a table
+   * which grows faster than it is read is copied all the same.
+   */
+  async #rangeOf({ progress: { endKey, lastKey }, session }: CopyTask, table: CopyTable): Promise<KeyRange> {
+    if (lastKey.length > 0) return { after: lastKey, through: endKey };
+    return { after: [], through: keyOfLastRow(table, await session.copyLast(table)) };
   }
 
   #refuse(task: CopyTask, table: CopyTable | undefined, reason: string): undefined {
@@ -244,11 +263,12 @@ export class SnapshotRunner {
 
   #append(stream: SnapshotStream, chunk: Chunk, snapshot: TakenSnapshot): void {
     const { logger, recorder } = this.#options;
-    const { isLast, movedLater, movedRows, rows, table, task } = chunk;
+    const { isLast, movedLater, movedRows, range, rows, table, task } = chunk;
     const { uncopied } = task;
     const { movedKeys: _, ...before } = task.progress;
     const progress: CopyProgress = {
       ...before,
+      ...(range.through === undefined ? {} : { endKey: range.through }),
       lastKey: keyOfLastRow(table, rows) ?? before.lastKey,
       rowCount: before.rowCount + rows.rowCount + (movedRows?.rowCount ?? 0),
       ...(movedLater.length === 0 ? {} : { movedKeys: movedLater }),
@@ -323,6 +343,7 @@ export class SnapshotRunner {
 interface Chunk {
   readonly task: CopyTask;
   readonly table: CopyTable;
+  readonly range: KeyRange;
   readonly rows: CopiedRows;
   /** Rows that were moved to where the copy has been. */
   readonly movedRows: CopiedRows | undefined;

@@ -24,6 +24,14 @@ export interface KeyColumn {
   readonly typeName: string;
 }
 
+/** A part of a table by its key. */
+export interface KeyRange {
+  /** Rows behind it; empty: from the first one on. */
+  readonly after: readonly string[];
+  /** And none behind this one; undefined: to the end. */
+  readonly through: readonly string[] | undefined;
+}
+
 /** Rows as they came: whole CopyData messages, in runs that lie behind each other. */
 export interface CopiedRows {
   readonly slices: readonly Uint8Array[];
@@ -53,8 +61,10 @@ export interface SnapshotSession {
   join(snapshotId: string): Promise<void>;
   /** Tables by `schema.table`, as the open transaction sees them; those that are not published any more are missing. */
   describe(names: readonly string[], publicationNames: readonly string[]): Promise<ReadonlyMap<string, CopyTable>>;
-  /** Rows behind `lastKey` in the order of the key, at most `limit`. */
-  copy(table: CopyTable, lastKey: readonly string[], limit: number): Promise<CopiedRows>;
+  /** The rows of a range in the order of the key, at most `limit`. */
+  copy(table: CopyTable, range: KeyRange, limit: number): Promise<CopiedRows>;
+  /** The row with the highest key; none when the table is empty. */
+  copyLast(table: CopyTable): Promise<CopiedRows>;
   /** The rows with these keys that are still there. Keys as in `CopyProgress.movedKeys`. */
   copyByKeys(table: CopyTable, keys: readonly (readonly string[])[]): Promise<CopiedRows>;
   /** Ends the transaction. Idempotent. */

@@ -178,6 +178,26 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       assert.ok(read > 12_000, `${read} rows were read: it began again`);
     });
 
+    test('ends at the last row that was there when it began: later ones come by the stream alone', async () => {
+      await using database = await createTestDatabase({ major });
+      const url = await prepareTable(database);
+      const recorder = new MemoryRecorder();
+      const options = { url, slotName: `${database.name}_slot`, recorder, copies: true, chunkRowsMax: 100 };
+      await using source = await startTestSource(options);
+      const copied = (): number => source.report().copies[0]?.rowCount ?? 0;
+      await waitUntil(() => copied() > 0, 'the copy is under way');
+      let next = 2 * rowCount;
+      while (source.report().copies[0]?.state !== 'done') {
+        await database.query(`insert into t select i, 1, 'new', 'big' from generate_series(${next}, ${next + 99}) i`);
+        next += 100;
+        assert.ok(copied() <= rowCount / 2, `${copied()} rows were read, though the table held ${rowCount / 2}`);
+      }
+      await settle(database, () => recorder);
+      assert.ok(next > 2 * rowCount, 'rows were inserted behind it');
+      assert.equal(copied(), rowCount / 2);
+      assert.deepEqual(foldChecked(decodeTransactions(recorder)), await tableRows(database));
+    });
+
     test('goes on behind its last chunk when it is killed, again and again', async () => {
       await using database = await createTestDatabase({ major });
       const url = await prepareTable(database);
@@ -206,7 +226,7 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       assert.deepEqual(foldChecked(decodeTransactions(recorder)), await tableRows(database));
       const records = decodeTransactions(recorder).flat();
       const read = records.filter(({ kind }) => kind === 'read').length;
-      // What is inserted behind the copy is read too, and a row that was moved into its past once more for each move.
+      // What was inserted before it began is read too, and a row that was moved into its past once more for each move.
       const added = records.filter(({ kind }) => kind === 'insert').length;
       const moved = records.filter((record) => record.kind === 'update' && record.before !== undefined).length;
       const most = rowCount + added + moved + 100 * (kills + 1);

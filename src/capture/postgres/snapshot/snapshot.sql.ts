@@ -1,5 +1,5 @@
 import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../../postgres/quote.ts';
-import type { CopyTable } from './snapshot-session.ts';
+import type { CopyTable, KeyRange } from './snapshot-session.ts';
 
 /** A snapshot that later statements of the transaction keep. Takes no lock but those of reading. */
 export const beginSnapshotSql = 'begin transaction isolation level repeatable read read only';
@@ -59,13 +59,25 @@ select n.nspname, c.relname, c.oid::text, c.relreplident::text, (c.relkind = 'p'
    and c.relkind in ('r', 'p')`;
 }
 
-/** The next rows of a table in the order of its key, as COPY writes them. */
-export function copyRowsSql(table: CopyTable, lastKey: readonly string[], limit: number): string {
+/** The rows of a range in the order of the key, as COPY writes them. */
+export function copyRowsSql(table: CopyTable, { after, through }: KeyRange, limit: number): string {
   const keys = table.keyColumns.map(({ name }) => quoteIdentifier(name));
-  const values = table.keyColumns.map(({ typeName }, index) => `${quoteLiteral(lastKey[index] ?? '')}::${typeName}`);
-  const behind = lastKey.length === 0 ? [] : [`(${keys.join(', ')}) > (${values.join(', ')})`];
+  const compare = (operator: string, key: readonly string[]): string => {
+    const values = table.keyColumns.map(({ typeName }, index) => `${quoteLiteral(key[index] ?? '')}::${typeName}`);
+    return `(${keys.join(', ')}) ${operator} (${values.join(', ')})`;
+  };
+  const conditions = [
+    ...(after.length === 0 ? [] : [compare('>', after)]),
+    ...(through === undefined ? [] : [compare('<=', through)]),
+  ];
   const order = keys.length === 0 ? '' : ` order by ${keys.join(', ')}`;
-  return copySql(table, behind, `${order} limit ${limit}`);
+  return copySql(table, conditions, `${order} limit ${limit}`);
+}
+
+/** The row with the highest key, as COPY writes it. */
+export function copyLastRowSql(table: CopyTable): string {
+  const order = table.keyColumns.map(({ name }) => `${quoteIdentifier(name)} desc`);
+  return copySql(table, [], ` order by ${order.join(', ')} limit 1`);
 }
 
 /** The rows of some keys, values in the order of the table's columns. */
