@@ -4,7 +4,13 @@ import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { systemClock } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
-import { isProcessRunning, listDescendants, type ProcessIdentity, readProcessIdentity } from './process-identity.ts';
+import {
+  isProcessRunning,
+  isProcessStopped,
+  listDescendants,
+  type ProcessIdentity,
+  readProcessIdentity,
+} from './process-identity.ts';
 
 /*
  * A server that never outlives the process that started it, even when that process is killed with SIGKILL.
@@ -109,13 +115,23 @@ export async function startGuardedProcess(options: GuardedProcessOptions): Promi
  */
 export async function killProcessTree(identity: ProcessIdentity): Promise<void> {
   if (!(await isProcessRunning(identity))) return;
-  sendSignalTo(identity.pid, 'SIGSTOP');
+  await hold(identity);
   const descendants = await Promise.all((await listDescendants(identity.pid)).map(readProcessIdentity));
   const family = [identity, ...descendants.filter((descendant) => descendant !== undefined)];
   for (const { pid } of family) sendSignalTo(pid, 'SIGKILL');
   const ends = await Promise.all(family.map((member) => waitForEnd(member, KILL_TIMEOUT_MS)));
   if (!ends.every(Boolean)) {
     throw new HeadwaterError('HW-EMBEDDED-008', `process ${identity.pid} or a child of it did not end after SIGKILL`);
+  }
+}
+
+/** Stops a process by SIGSTOP and waits until it stands still: until then it may go on and start others. */
+async function hold(identity: ProcessIdentity): Promise<void> {
+  sendSignalTo(identity.pid, 'SIGSTOP');
+  const deadline = systemClock.monotonicMs() + KILL_TIMEOUT_MS;
+  while (!(await isProcessStopped(identity.pid)) && (await isProcessRunning(identity))) {
+    if (systemClock.monotonicMs() > deadline) return;
+    await systemClock.sleep(1);
   }
 }
 
