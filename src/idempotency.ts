@@ -9,6 +9,16 @@ export type {
   CompleterOptions,
   ListUnfinishedOptions,
 } from './application/idempotency/completer.ts';
+export {
+  effect,
+  type CheckedEffect,
+  type Effect,
+  type EffectCall,
+  type GuardedEffect,
+  type GuardedResult,
+  type KeyedEffect,
+  type RunEffect,
+} from './application/effect.ts';
 export type { FetchHandler } from './application/http/fetch-handler.ts';
 export { createIdempotency, type Idempotency } from './application/idempotency/idempotency.ts';
 export type { ScopedKey, UnfinishedKey } from './application/idempotency/key-store.ts';

@@ -19,7 +19,7 @@ export {
   type GuardedResult,
   type KeyedEffect,
   type RunEffect,
-} from './application/inbox/effect.ts';
+} from './application/effect.ts';
 export type { EventContext } from './application/event-context.ts';
 export type { EventSchema, SchemaIssue, SchemaResult } from './application/event-schema.ts';
 export { HeadwaterError } from './foundation/error.ts';

@@ -13,10 +13,10 @@ export interface ScopedKey {
   readonly key: string;
 }
 
-/** A step that is done. */
+/** A step that is done, or one that is begun and must not be done twice. */
 export interface StoredStep {
   readonly name: string;
-  readonly kind: 'phase' | 'call';
+  readonly kind: 'phase' | 'call' | 'begun';
   /** JSON; undefined: the step gave nothing. */
   readonly result?: string;
 }
@@ -118,8 +118,9 @@ export class KeyStore {
 
   /** In the transaction of the step, or by itself. False: the lease is another's. */
   async addStep(lease: Lease, step: StoredStep, queryable: Queryable = this.#options.database): Promise<boolean> {
-    const parameters = [...this.#asHolder(lease), JSON.stringify(step), step.name, String(this.#options.leaseMs)];
-    return this.#holds(queryable, this.#sql.addStep, parameters);
+    const recoveryPoint = step.kind === 'begun' ? null : step.name;
+    const parameters = [JSON.stringify(step), recoveryPoint, String(this.#options.leaseMs)];
+    return this.#holds(queryable, this.#sql.addStep, [...this.#asHolder(lease), ...parameters]);
   }
 
   /** In the transaction of the effects, or by itself. Undefined: the lease is another's. */
@@ -181,14 +182,18 @@ export class KeyStore {
     return [...this.#keyOf(scopedKey), epoch];
   }
 
-  async #holds(queryable: Queryable, text: string, parameters: readonly (string | Uint8Array)[]): Promise<boolean> {
+  async #holds(
+    queryable: Queryable,
+    text: string,
+    parameters: readonly (string | null | Uint8Array)[],
+  ): Promise<boolean> {
     return (await this.#run(queryable, text, parameters)).length > 0;
   }
 
   async #run(
     queryable: Queryable,
     text: string,
-    parameters: readonly (string | Uint8Array)[],
+    parameters: readonly (string | null | Uint8Array)[],
   ): Promise<readonly ResultRow[]> {
     try {
       return await queryable.query(text, parameters);

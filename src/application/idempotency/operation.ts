@@ -1,3 +1,5 @@
+import type { RunEffect } from '../effect.ts';
+
 /**
  * Whether a repetition of an operation has a second effect.
  *   safe     it has none at all: a read. A key is ignored.
@@ -36,6 +38,11 @@ export interface PhasedRun<Tx, Input> extends RunContext<Input> {
    * must honour it, because a kill before the result is stored repeats the call. Its result is kept as JSON.
    */
   call<Result>(name: string, work: (key: string, signal: AbortSignal) => Promise<Result>): Promise<Result>;
+  /**
+   * One call of a foreign system as `effect(name, …)` declares it, for providers that honour a key, can be asked, or have neither: then
+   * the call is made at most once, and a result that may be unknown is given. Its result is kept as JSON.
+   */
+  readonly effect: RunEffect;
 }
 
 /** What `parse` gives: the input of the operation, or a refusal that is answered and not kept. */

@@ -1,12 +1,16 @@
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { TransactionHandle } from '../../postgres/transaction-handle.ts';
+import type { Clock } from '../../foundation/clock.ts';
+import type { Effect } from '../effect.ts';
 import { watchUnit } from '../guard/watched-unit.ts';
+import { runEffectStep } from './effect-step.ts';
 import type { Lease, StoredStep } from './key-store.ts';
 import { leaseLost } from './lease-keeper.ts';
 import type { PhasedRun, RunContext } from './operation.ts';
 
 /** How steps are done and kept. */
 export interface StepTools {
+  readonly clock: Clock;
   renew(): Promise<boolean>;
   addStep(step: StoredStep, handle?: TransactionHandle): Promise<boolean>;
   inTransaction<Result>(work: (tx: unknown, handle: TransactionHandle) => Promise<Result>): Promise<Result>;
@@ -24,27 +28,32 @@ const nameLengthMax = 63;
 
 /** Walks through the steps that are done, in their order, and appends to them. */
 export function createPhasedRun(lease: Lease, context: RunContext<unknown>, tools: StepTools): ResumedRun {
-  const done = [...lease.steps];
+  const done = withoutBegun(lease.steps);
   const used = new Set<string>();
   let isBusy = false;
 
-  const step = async (kind: StoredStep['kind'], name: string, act: () => Promise<unknown>): Promise<unknown> => {
+  const step = async (
+    { kind, name, mayBeBegun = false }: Pick<StoredStep, 'kind' | 'name'> & { readonly mayBeBegun?: boolean },
+    act: (isBegun: boolean) => Promise<unknown>,
+  ): Promise<unknown> => {
     assertStep(name, { isBusy, isUsed: used.has(name) });
     const stored = done[used.size];
+    const isBegun = mayBeBegun && stored?.kind === 'begun' && stored.name === name;
     used.add(name);
-    if (stored !== undefined) return readStored(stored, { kind, name });
+    if (stored !== undefined && !isBegun) return readStored(stored, { kind, name });
     isBusy = true;
     try {
-      return await act();
+      return await act(isBegun);
     } finally {
       isBusy = false;
     }
   };
+  const { addCall, begin, keyOf, renew } = lendCalls(lease, tools);
   const run: PhasedRun<unknown, unknown> = {
     ...context,
     phase: (name, work) =>
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a step gives is what its own code made, through JSON.
-      step('phase', name, () =>
+      step({ kind: 'phase', name }, () =>
         tools.inTransaction(async (tx, handle) => {
           const unit = { kind: 'idempotency', name: `${lease.scopedKey.operation}: ${name}` } as const;
           const result = toResult(await watchUnit(unit, () => work(tx)));
@@ -54,14 +63,21 @@ export function createPhasedRun(lease: Lease, context: RunContext<unknown>, tool
       ) as ReturnType<typeof work>,
     call: (name, work) =>
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above.
-      step('call', name, async () => {
+      step({ kind: 'call', name }, async () => {
         // A holder that comes late is stopped before it calls; one that is late during the call is made harmless by the key. And the
         // key is on disk by this commit, so that a crash of the database does not forget what the provider is going to know.
-        if (!(await tools.renew())) throw leaseLost();
-        const result = toResult(await work(`${lease.runId}:${name}`, context.signal));
-        if (!(await tools.addStep({ name, kind: 'call', ...result }))) throw leaseLost();
-        return fromResult(result);
+        await renew();
+        return addCall(name, await work(keyOf(name), context.signal));
       }) as ReturnType<typeof work>,
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the result of an effect is what its declaration says
+    effect: ((declared: Effect<unknown, unknown>, input: unknown) => {
+      const { kind, name } = declared;
+      return step({ kind: 'call', name, mayBeBegun: kind !== 'keyed' }, async (isBegun) => {
+        const { signal } = context;
+        const lent = { key: keyOf(name), signal, clock: tools.clock, isBegun, renew, begin: () => begin(name) };
+        return addCall(name, await runEffectStep(declared, input, lent));
+      });
+    }) as PhasedRun<unknown, unknown>['effect'],
   };
   return {
     run,
@@ -69,6 +85,36 @@ export function createPhasedRun(lease: Lease, context: RunContext<unknown>, tool
       if (used.size < done.length) throw stepsChanged(done[used.size]?.name ?? '', 'the end');
     },
   };
+}
+
+/** What a call of a foreign system needs, fenced by the lease. */
+interface Calls {
+  readonly keyOf: (name: string) => string;
+  readonly renew: () => Promise<void>;
+  readonly begin: (name: string) => Promise<void>;
+  /** Stores the result of a call, and gives it as every later attempt gets it. */
+  readonly addCall: (name: string, value: unknown) => Promise<unknown>;
+}
+
+function lendCalls(lease: Lease, tools: StepTools): Calls {
+  const held = (isHeld: boolean): void => {
+    if (!isHeld) throw leaseLost();
+  };
+  return {
+    keyOf: (name) => `${lease.runId}:${name}`,
+    renew: async () => held(await tools.renew()),
+    begin: async (name) => held(await tools.addStep({ name, kind: 'begun' })),
+    addCall: async (name, value) => {
+      const result = toResult(value);
+      held(await tools.addStep({ name, kind: 'call', ...result }));
+      return fromResult(result);
+    },
+  };
+}
+
+/** A step that was begun and is done counts once. */
+function withoutBegun(steps: readonly StoredStep[]): readonly StoredStep[] {
+  return steps.filter(({ kind, name }, index) => kind !== 'begun' || steps[index + 1]?.name !== name);
 }
 
 function assertStep(name: string, { isBusy, isUsed }: { readonly isBusy: boolean; readonly isUsed: boolean }): void {

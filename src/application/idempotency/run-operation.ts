@@ -99,6 +99,7 @@ async function runInPhases(
 ): Promise<RunAnswer> {
   const { store } = tools;
   const run = createPhasedRun(lease, context, {
+    clock: tools.clock,
     renew: () => store.renew(lease),
     addStep: (step, handle) => store.addStep(lease, step, handle),
     inTransaction: (work) => inTransaction({ ...tools, lease }, work),

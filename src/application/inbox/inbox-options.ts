@@ -8,7 +8,7 @@ import { InboxDatabase } from './inbox-database.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import type { InboxResult } from './inbox-result.ts';
 import { type InboxOrder, versionBeforeFirst } from './order-decision.ts';
-import type { RunEffect } from './effect.ts';
+import type { RunEffect } from '../effect.ts';
 
 /** What an inbox is made with. */
 export interface InboxOptions<Schema extends EventSchema, Database, Prepared = undefined> {

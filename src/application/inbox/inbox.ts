@@ -17,7 +17,7 @@ import type { ReceivedMessage } from './received-message.ts';
 import { registerConsumer } from './register-consumer.ts';
 import { type AnyHandler, MessageTransaction, type ReadyMessage, type Taken } from './take-message.ts';
 import type { TransactionOf } from '../transaction-of.ts';
-import type { RunEffect } from './effect.ts';
+import type { RunEffect } from '../effect.ts';
 
 /** Takes messages of one kind for one consumer, each once for what its transaction writes. */
 export interface Inbox<Reply> {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { HeadwaterError } from '../../foundation/error.ts';
+import { callWithinTime, timeoutMsOf } from '../call-effect.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { createEffectStatements } from './effect.sql.ts';
-import type { Effect, EffectCall, GuardedResult, RunEffect } from './effect.ts';
+import type { Effect, EffectCall, GuardedResult, RunEffect } from '../effect.ts';
 import type { IdentifiedMessage } from './inbox-message.ts';
 import type { InboxSettings } from './inbox-options.ts';
 
@@ -17,7 +18,6 @@ import type { InboxSettings } from './inbox-options.ts';
  * A record that is found begun and still within its time belongs to another attempt that may be at work: it is waited for.
  */
 
-const timeoutMsDefault = 30_000;
 /** Beyond the time of a call, for its answer to be written. */
 const graceMs = 5_000;
 const pollMs = 50;
@@ -61,7 +61,6 @@ class EffectRun {
   readonly #effect: Effect<unknown, unknown>;
   readonly #key: string;
   readonly #statements: ReturnType<typeof createEffectStatements>;
-  readonly #timeoutMs: number;
 
   constructor(settings: InboxSettings, message: IdentifiedMessage, effect: Effect<unknown, unknown>) {
     this.#settings = settings;
@@ -69,7 +68,6 @@ class EffectRun {
     this.#effect = effect;
     this.#key = effectKey(settings.name, message, effect.name);
     this.#statements = createEffectStatements(settings.database.schemaName);
-    this.#timeoutMs = effect.timeoutMs ?? timeoutMsDefault;
   }
 
   async run(input: unknown): Promise<unknown> {
@@ -83,7 +81,7 @@ class EffectRun {
       if (found === undefined) continue;
       if (found.state === 'done') return this.#known(found.result);
       if (found.state === 'unknown') return { kind: 'unknown' } satisfies GuardedResult<unknown>;
-      if (found.ageMs <= this.#timeoutMs + graceMs) await this.#settings.clock.sleep(pollMs);
+      if (found.ageMs <= timeoutMsOf(this.#effect) + graceMs) await this.#settings.clock.sleep(pollMs);
       else if (await this.#takeOver(found)) return this.#recover(input);
     }
   }
@@ -122,20 +120,13 @@ class EffectRun {
     return this.#withinTime((call) => this.#effect.call(input, call));
   }
 
-  async #withinTime<Result>(act: (call: EffectCall) => Promise<Result>): Promise<Result> {
-    const abort = new AbortController();
-    const late = Promise.withResolvers<never>();
-    const timer = this.#settings.clock.setTimer(this.#timeoutMs, () => {
-      const text = `effect "${this.#effect.name}" took longer than ${this.#timeoutMs} ms`;
-      const error = new HeadwaterError('HW-INBOX-014', text, { details: { effect: this.#effect.name } });
-      abort.abort(error);
-      late.reject(error);
-    });
-    try {
-      return await Promise.race([late.promise, act({ key: this.#key, signal: abort.signal })]);
-    } finally {
-      timer.clear();
-    }
+  #withinTime<Result>(act: (call: EffectCall) => Promise<Result>): Promise<Result> {
+    const { name } = this.#effect;
+    const late = (timeoutMs: number): HeadwaterError =>
+      new HeadwaterError('HW-INBOX-014', `effect "${name}" took longer than ${timeoutMs} ms`, {
+        details: { effect: name },
+      });
+    return callWithinTime(this.#effect, { key: this.#key, clock: this.#settings.clock, late }, act);
   }
 
   /** The result as JSON has it, once it is written. */

@@ -112,4 +112,11 @@ export const idempotencyErrorCodes = {
     policy: 'retry',
     exitCode: 7,
   },
+  'HW-IDEMPOTENCY-017': {
+    title: 'an effect of an operation took too long',
+    why: 'Its provider did not answer in time, so nobody knows yet whether it took effect.',
+    fix: 'Nothing: a keyed or checked effect is tried again, a guarded one is unknown. Raise timeoutMs of the effect if the provider is slow.',
+    policy: 'retry',
+    exitCode: 7,
+  },
 } as const;

@@ -13,7 +13,13 @@ const atRequest: BoundaryGuarantee = {
       cardinality: 'effectively-once',
       by: "the call's own key, the same at each attempt, and its stored result",
     },
-    { subject: 'a call of a foreign system that honours none', cardinality: 'at-least-once' },
+    {
+      subject: 'an effect of a foreign system that can be asked what became of it',
+      cardinality: 'effectively-once',
+      by: 'a mark in front of the call, and the question in front of a second one',
+    },
+    { subject: 'an effect of a foreign system that is declared as guarded', cardinality: 'at-most-once' },
+    { subject: 'a plain call of a foreign system that honours no keys', cardinality: 'at-least-once' },
   ],
   atomicity: 'atomic-partial-states-visible',
   synchronicity: 'sync',
@@ -31,6 +37,7 @@ const atRequest: BoundaryGuarantee = {
 
 const pg = 'idempotency keys with pg on PostgreSQL 18, as the application role';
 const phases = 'operations in phases with pg';
+const effects = 'effects of operations in phases';
 const example = 'the example of idempotency keys';
 
 /** Requests with an `Idempotency-Key`. */
@@ -53,6 +60,7 @@ export const idempotencyStatement: GuaranteeStatement = {
     'a key that has expired and was removed is a new one',
     'with synchronous_commit = off in the application, a crash of the server forgets answers that were given',
     'steps that are done are seen by others before the operation has finished',
+    'what came of a guarded effect may stay unknown: the operation is told, and has to deal with it',
   ],
   cost: [
     'one statement in front of the operation, whose flush the transaction takes along, and one inside its transaction',
@@ -115,6 +123,18 @@ export const idempotencyStatement: GuaranteeStatement = {
       text: 'A crash of the database forgets no key that a provider knows.',
       heldBy:
         'has the key of a call on disk before the provider knows it: it gets the same one after a crash of the server',
+    },
+    {
+      text: 'A provider without keys is called at most once.',
+      heldBy: `${effects} > calls a provider without keys at most once: what came of a call that was cut stays unknown`,
+    },
+    {
+      text: 'A provider that can be asked is asked before it is called again.',
+      heldBy: `${effects} > asks a provider that can be asked, and calls it again only when it knows nothing`,
+    },
+    {
+      text: 'Nothing of an effect of a late holder is kept, and it is not made again.',
+      heldBy: `${effects} > gives who takes over the result "unknown" while the late holder is still in its call, and keeps nothing of the late one`,
     },
     {
       text: 'A late holder goes on with no step.',

@@ -1,11 +1,11 @@
 /** What the call of an effect is given. */
 export interface EffectCall {
   /**
-   * The idempotency key to pass to the provider: made of consumer, sender, message and effect, the same at every attempt, and never a key
-   * that a client has sent. 64 hexadecimal digits.
+   * The idempotency key to pass to the provider: of this effect of this message or request, the same at every attempt, and never a key that
+   * a client has sent. Visible ASCII, at most 100 characters.
    */
   readonly key: string;
-  /** Aborted when `timeoutMs` is over. */
+  /** Aborted when `timeoutMs` is over, or the lease of a request was lost. */
   readonly signal: AbortSignal;
 }
 
@@ -44,8 +44,8 @@ export type GuardedResult<Result> =
   | { readonly kind: 'unknown' };
 
 /**
- * Runs an effect for the message at hand, outside of every transaction, and keeps its result: the same effect of the same message gives
- * it again without a call.
+ * Runs an effect for the message or request at hand, outside of every transaction, and keeps its result: the same effect of the same
+ * message or request gives it again without a call.
  */
 export interface RunEffect {
   <Input, Result>(effect: GuardedEffect<Input, Result>, input: Input): Promise<GuardedResult<Result>>;
