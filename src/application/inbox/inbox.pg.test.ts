@@ -157,6 +157,27 @@ describe('an inbox', { skip }, () => {
     assert.deepEqual(await stage.effects(), ['1']);
   });
 
+  test('redeems a single-use token once: racers and late comers get the result that was kept, and a wrong token uses nothing up', async () => {
+    const redeem = inbox(
+      'redeem-voucher',
+      { db: stage.pool, payload: z.object({ account: z.string() }), redeliveryMaxMs: dayMs },
+      async (client, { id, payload }) => {
+        if (!id.startsWith('voucher')) throw new Error('no such voucher');
+        await write(client, `${id} for ${payload.account}`);
+        return { credit: 10 };
+      },
+    );
+    const present = (token: string, account: string): ReturnType<typeof redeem.receive> =>
+      redeem.receive({ id: token, sender: 'vouchers', body: { account } });
+    const racers = await Promise.all(Array.from({ length: 20 }, () => present('voucher-1', 'ann')));
+    assert.equal(racers.filter(({ kind }) => kind === 'done').length, 1);
+    for (const result of racers) assert.deepEqual(result, { kind: result.kind, reply: { credit: 10 } });
+    assert.deepEqual(await present('voucher-1', 'bob'), { kind: 'mismatch' });
+    await assert.rejects(present('wrong', 'ann'), /no such voucher/);
+    assert.deepEqual(await stage.effects(), ['voucher-1 for ann']);
+    assert.deepEqual(redeem.counts, { done: 1, duplicate: 19, mismatch: 1, stale: 0, early: 0, parked: 0 });
+  });
+
   test('executes the second when the first fails: the receipt goes with its transaction', async () => {
     const entered = Promise.withResolvers<void>();
     const leave = Promise.withResolvers<void>();
