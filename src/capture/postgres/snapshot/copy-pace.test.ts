@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { fullPace, PaceKeeper, sharedPace } from './copy-pace.ts';
+import { fullPace, PaceKeeper, planRestMs, sharedPace } from './copy-pace.ts';
 
 /** Rounds of 50 ms, each of which writes its own mark, while others write so many transactions a second. */
 function runRounds(keeper: PaceKeeper, othersPerSecond: number, from: { atMs: number; xid: number }): typeof from {
@@ -17,6 +17,15 @@ function runRounds(keeper: PaceKeeper, othersPerSecond: number, from: { atMs: nu
 describe('the pace of a copy', () => {
   it('makes room for others until it is known that nobody writes', () => {
     assert.equal(new PaceKeeper().pace, sharedPace);
+  });
+
+  it('rests in proportion to a round while others write, never long, and not while moved rows wait', () => {
+    const rest = (durationMs: number, isBehind: boolean, pace = sharedPace): number =>
+      planRestMs({ durationMs, isBehind }, pace);
+    assert.equal(rest(10, false), 10 * sharedPace.restFactor);
+    assert.equal(rest(20_000, false), 500);
+    assert.equal(rest(10, true), 0);
+    assert.equal(rest(10, false, fullPace), 0);
   });
 
   it('is full while only its own marks are written', () => {

@@ -15,6 +15,17 @@ export const fullPace: CopyPace = { chunkTargetMs: 150, restFactor: 0 };
  */
 export const sharedPace: CopyPace = { chunkTargetMs: 10, restFactor: 9 };
 
+/** A round that took long waited for something else: that is no reason to rest long. */
+const restMsMax = 500;
+
+/**
+ * How long the copy rests behind a round. Not at all while moved rows wait to be read again: they may be moved faster than a copy
+ * that rests reads them, and it would never end. Pure.
+ */
+export function planRestMs(round: { readonly durationMs: number; readonly isBehind: boolean }, pace: CopyPace): number {
+  return round.isBehind ? 0 : Math.min(round.durationMs * pace.restFactor, restMsMax);
+}
+
 /** Transactions of others in a second from which on the copy makes room for them. */
 const busyTransactionsPerSecond = 20;
 /** A round writes one mark itself. */

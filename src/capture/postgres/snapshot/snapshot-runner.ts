@@ -8,7 +8,7 @@ import type { LaneCopyRequest } from '../../change-source.ts';
 import type { CopyReport } from '../../source-report.ts';
 import type { CutStream } from '../replication/cut-stream.ts';
 import type { StreamSession } from '../replication/stream-session.ts';
-import { PaceKeeper } from './copy-pace.ts';
+import { PaceKeeper, planRestMs } from './copy-pace.ts';
 import {
   chunkRowsMax,
   firstChunkRows,
@@ -58,8 +58,6 @@ const cutTimeoutMs = 20_000;
 const refusalPauseMs = 30_000;
 const progressIntervalMs = 5000;
 const retryPauseMsMax = 200;
-/** A round that took long waited for something else: that is no reason to rest long. */
-const restMsMax = 500;
 
 const wholeTable: KeyRange = { after: [], through: undefined };
 
@@ -81,7 +79,7 @@ export class SnapshotRunner {
   readonly #begun = new Map<string, { readonly atMs: number; readonly rowCount: number }>();
   readonly #chunkRows = new Map<string, number>();
   readonly #paceKeeper = new PaceKeeper();
-  /** Rows are moved faster than a chunk reads them again: a copy that rests would never end. */
+  /** Moved rows wait to be read again. */
   #isBehind = false;
   #sessions: SnapshotSession[] = [];
   #loggedMs: number | undefined;
@@ -113,9 +111,9 @@ export class SnapshotRunner {
         const startedMs = clock.monotonicMs();
         const isPlaced = await this.#round(stream, work, signal);
         failures = isPlaced ? 0 : failures + 1;
-        const restFactor = this.#isBehind ? 0 : this.#paceKeeper.pace.restFactor;
-        const restMs = (clock.monotonicMs() - startedMs) * restFactor;
-        const pauseMs = isPlaced ? Math.min(restMs, restMsMax) : Math.min(2 ** failures, retryPauseMsMax);
+        const round = { durationMs: clock.monotonicMs() - startedMs, isBehind: this.#isBehind };
+        const restMs = planRestMs(round, this.#paceKeeper.pace);
+        const pauseMs = isPlaced ? restMs : Math.min(2 ** failures, retryPauseMsMax);
         if (pauseMs > 0) await clock.sleep(pauseMs, signal);
       }
     } finally {
