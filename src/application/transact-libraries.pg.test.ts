@@ -5,14 +5,17 @@ import { z } from 'zod';
 
 import { skipReason } from '../../scripts/services/testing.ts';
 import { defineEvents } from './events.ts';
-import { runIn } from './testing/database-roots.ts';
+import { databaseRoots, runIn } from './testing/database-roots.ts';
 import { createEventDatabase, type EventDatabase } from './testing/event-database.ts';
 import type { TransactionDriver } from './testing/transaction-driver.ts';
 import { drivenLibraries } from './testing/transaction-drivers.ts';
-import { createTransactor } from './transact.ts';
+import { createTransactor, transact } from './transact.ts';
+import { sqlStateOf } from '../postgres/sql-state.ts';
+import { HeadwaterError } from '../foundation/error.ts';
 
 const events = defineEvents({ 'order.placed': z.object({ orderId: z.string() }) });
 const skip = await skipReason('postgres18');
+const openRoot = databaseRoots['pg'] ?? assert.fail();
 
 describe('transact with each library', { skip }, () => {
   let stage: EventDatabase;
@@ -58,6 +61,28 @@ describe('transact with each library', { skip }, () => {
           }
         });
       }
+
+      it('gives an error of the callback as it is, also that of a right which the role lacks', async () => {
+        const work = transact(root, (tx) => runIn(tx, 'select rolname from pg_catalog.pg_authid'));
+        await assert.rejects(work, (error) => !(error instanceof HeadwaterError) && sqlStateOf(error) === '42501');
+      });
     });
   }
+
+  it('names what a gathered event cannot be written for as emit does', async () => {
+    await using database = openRoot(stage.applicationUrl);
+    const transact = createTransactor({ mode: 'outbox', schemaName: 'elsewhere' });
+    const emitOne = (): Promise<unknown> =>
+      transact(database.root, (_, unit) => unit.emit(events['order.placed'], { orderId: 'x' }, { key: null }));
+    await assert.rejects(emitOne(), { code: 'HW-EMIT-012' });
+    await stage.database.query('create schema elsewhere');
+    await stage.database.query('create table elsewhere.outbox (like headwater.outbox)');
+    await assert.rejects(emitOne(), { code: 'HW-EMIT-013' });
+    const readOnly = (): Promise<unknown> =>
+      createTransactor({ mode: 'outbox' })(database.root, async (tx, unit) => {
+        await runIn(tx, 'set transaction read only');
+        await unit.emit(events['order.placed'], { orderId: 'x' }, { key: null });
+      });
+    await assert.rejects(readOnly(), { code: 'HW-EMIT-015' });
+  });
 });

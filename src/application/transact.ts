@@ -179,13 +179,12 @@ async function runWork<Database extends object, Result>(
     const { ids, row } = await writeLast(events, transaction);
     const before = readBeforeCommit(row);
     if (before === undefined) throw endedInside();
-    const ask = async (): Promise<ResultRow | undefined> => (await transaction.query(backendPlaceStatement, []))[0];
-    const facts = await settings.servers.find(before.backend, ask);
+    const facts = await settings.servers.find(before.backend, () => askPlace(transaction));
     if (facts === undefined) throw onStandby();
     return { result, facts, xid: before.xid, lsn: before.lsn, events: ids };
   } catch (thrown) {
     events.abandon();
-    throw explainWork(thrown);
+    throw explainFailed(thrown);
   }
 }
 
@@ -196,8 +195,17 @@ async function writeLast(
   try {
     return await events.writeLast(transaction);
   } catch (thrown) {
+    if (!events.isEmpty) throw thrown;
     // What of a statement of ours says so is the location alone.
-    throw sqlStateOf(thrown) === '55000' && events.isEmpty ? onStandby(thrown) : thrown;
+    throw sqlStateOf(thrown) === '55000' ? onStandby(thrown) : explainPlaceError(thrown);
+  }
+}
+
+async function askPlace(transaction: TransactionHandle): Promise<ResultRow | undefined> {
+  try {
+    return (await transaction.query(backendPlaceStatement, []))[0];
+  } catch (thrown) {
+    throw explainPlaceError(thrown);
   }
 }
 
@@ -205,14 +213,11 @@ function onStandby(cause?: unknown): HeadwaterError {
   return new HeadwaterError('HW-TOKEN-006', 'a standby gives no version token', { cause });
 }
 
-/** An error of the last statement that has a code of its own here. The callback's own errors pass. */
-function explainWork(thrown: unknown): unknown {
-  if (thrown instanceof HeadwaterError) return thrown;
-  if (sqlStateOf(thrown) === '25P02') {
-    const message = 'the transaction had failed: an error of one of its statements was swallowed';
-    return new HeadwaterError('HW-TRANSACT-003', message, { details: { outcome: 'not-applied' }, cause: thrown });
-  }
-  return explainPlaceError(thrown);
+/** A transaction that had failed is told as that. Everything else is the error of the callback, or of a statement that explains itself. */
+function explainFailed(thrown: unknown): unknown {
+  if (thrown instanceof HeadwaterError || sqlStateOf(thrown) !== '25P02') return thrown;
+  const message = 'the transaction had failed: an error of one of its statements was swallowed';
+  return new HeadwaterError('HW-TRANSACT-003', message, { details: { outcome: 'not-applied' }, cause: thrown });
 }
 
 function endedInside(): HeadwaterError {
