@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { skipReason } from '../../scripts/services/testing.ts';
 import { defineEvents } from './events.ts';
 import { databaseRoots, runIn } from './testing/database-roots.ts';
+import { hookedRoots } from './testing/hooked-roots.ts';
 import { createEventDatabase, type EventDatabase } from './testing/event-database.ts';
 import type { TransactionDriver } from './testing/transaction-driver.ts';
 import { drivenLibraries } from './testing/transaction-drivers.ts';
@@ -66,6 +67,33 @@ describe('transact with each library', { skip }, () => {
         const work = transact(root, (tx) => runIn(tx, 'select rolname from pg_catalog.pg_authid'));
         await assert.rejects(work, (error) => !(error instanceof HeadwaterError) && sqlStateOf(error) === '42501');
       });
+    });
+  }
+
+  const hookErrors = [
+    Object.assign(new Error('the hook met others'), { code: '40001' }),
+    Object.assign(new Error('the hook wrote what is there'), { code: '23505' }),
+    new HeadwaterError('HW-EMIT-004', 'the hook emitted too late'),
+  ];
+  for (const [name, openHooked] of Object.entries(hookedRoots)) {
+    it(`has committed once, and says so, when a hook behind the COMMIT fails (${name})`, async () => {
+      await using hooked = await openHooked(stage.applicationUrl);
+      for (const error of hookErrors) {
+        const id = `${name} ${error.message}`;
+        hooked.behindCommit = () => {
+          throw error;
+        };
+        const receipt = await transact(hooked.root, async (tx) => {
+          hooked.arm(tx);
+          await runIn(tx, 'insert into public.orders values ($1) on conflict do nothing', [id]);
+        });
+        assert.deepEqual([receipt.outcome, receipt.attempts], ['committed', 1]);
+        const [row] = await stage.database.query<{ xid: string }>(
+          'select xmin::text as xid from public.orders where id = $1',
+          [id],
+        );
+        assert.equal(row?.xid, String(receipt.xid));
+      }
     });
   }
 

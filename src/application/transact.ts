@@ -36,7 +36,8 @@ import { assertNoUnit, runUnit } from './unit-scope.ts';
  *
  * Resolves only for what PostgreSQL has committed. A serialization failure or a deadlock (40001, 40P01) is run again, within
  * `retry`; an error of the callback rolls back and is the error of the call. When the connection is lost during COMMIT, PostgreSQL is
- * asked for the outcome; nothing is run again then. An error that knows says so: see `readOutcome`.
+ * asked for the outcome; nothing is run again then. An error that knows says so: see `readOutcome`. What a hook of the library throws
+ * behind the COMMIT is not heard of: the unit is committed then.
  *
  * @throws HW-TRANSACT codes, HW-TOKEN-006, what the callback throws, `signal.reason` on cancel
  */
@@ -137,15 +138,16 @@ async function runOnce<Database extends object, Result>(
   run: Attempt<Database, Result>,
 ): Promise<Attempted<Receipt<Result>>> {
   const { handle, options } = run;
-  const seen: { prepared?: Prepared<Result> } = {};
+  const seen: { prepared?: Prepared<Result>; refusal?: HeadwaterError } = {};
+  let ended: TransactionRun<Prepared<Result>>;
   try {
-    const ended = await runTransaction(
+    ended = await runTransaction(
       handle,
       {
         isolationLevel: options.isolationLevel,
         afterBegin: markStatement,
         afterCommit: commitLocationStatement,
-        uncommitted: answeredRollback,
+        uncommitted: (commitTag) => (seen.refusal = answeredRollback(commitTag)),
       },
       async (own, transaction) => {
         const prepared = await runWork(run, own, transaction);
@@ -153,13 +155,13 @@ async function runOnce<Database extends object, Result>(
         return prepared;
       },
     );
-    return { kind: 'done', result: createReceipt(run, ended.result, await verifyCommit(run, ended)) };
   } catch (thrown) {
-    const { prepared } = seen;
-    if (prepared !== undefined) return await explainCommit(run, prepared, thrown);
+    const { prepared, refusal } = seen;
+    if (prepared !== undefined && thrown !== refusal) return await explainCommit(run, prepared, thrown);
     if (isConflict(thrown)) return { kind: 'conflict', conflict: thrown };
     throw thrown;
   }
+  return { kind: 'done', result: createReceipt(run, ended.result, await verifyCommit(run, ended)) };
 }
 
 async function runWork<Database extends object, Result>(
@@ -246,21 +248,22 @@ function answeredRollback(commitTag: string): HeadwaterError {
   });
 }
 
-/** The error came behind the callback: out of COMMIT, or out of what was asked behind it. */
+/** The error came behind the callback: out of COMMIT, or out of what was asked or run behind it. */
 async function explainCommit<Database, Result>(
   run: Attempt<Database, Result>,
   prepared: Prepared<Result>,
   thrown: unknown,
 ): Promise<Attempted<Receipt<Result>>> {
-  if (thrown instanceof HeadwaterError) throw thrown;
   const { facts, xid, events } = prepared;
-  if (isDefiniteRefusal(thrown) || xid === undefined) {
-    if (isConflict(thrown)) return { kind: 'conflict', conflict: thrown };
-    throw notCommitted(thrown);
+  const isRefusal = run.handle.hasCommitHooks !== true && isDefiniteRefusal(thrown);
+  if (xid !== undefined && !isRefusal) {
+    const settlement = await settle(run, { ...facts, xid, events }, thrown);
+    if (settlement.kind === 'committed') {
+      return { kind: 'done', result: createReceipt(run, prepared, settlement.entry) };
+    }
   }
-  const settlement = await settle(run, { ...facts, xid, events }, thrown);
-  if (settlement.kind === 'not-applied') throw notCommitted(thrown);
-  return { kind: 'done', result: createReceipt(run, prepared, settlement.entry) };
+  if (isConflict(thrown)) return { kind: 'conflict', conflict: thrown };
+  throw notCommitted(thrown);
 }
 
 function notCommitted(cause: unknown): HeadwaterError {

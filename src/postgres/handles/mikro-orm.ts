@@ -52,6 +52,7 @@ export function recognizeMikroOrmDatabase(candidate: object): DatabaseHandle | u
   if (database === undefined) return undefined;
   return {
     kind: 'mikro-orm',
+    hasCommitHooks: true,
     query: (text, parameters) => database.query(text, parameters),
     async transaction({ isolationLevel }, work) {
       const options = isolationLevel === undefined ? {} : { isolationLevel };

@@ -60,6 +60,7 @@ export function recognizeSequelizeDatabase(candidate: object): DatabaseHandle | 
   if (!isSequelize(candidate)) return undefined;
   return {
     kind: 'sequelize',
+    hasCommitHooks: true,
     // Null, not undefined: with CLS the latter is the transaction that runs around the call.
     query: (text, parameters) => executeText(candidate, { text, parameters, transaction: null }),
     async transaction({ isolationLevel }, work) {

@@ -72,6 +72,7 @@ export function recognizeTypeOrmDatabase(candidate: object): DatabaseHandle | un
   if (!isTypeOrmRoot(candidate) || recognizeTypeOrmTransaction(candidate)?.isRoot !== true) return undefined;
   return {
     kind: 'typeorm',
+    hasCommitHooks: true,
     query: (text, parameters) => executeText(candidate, text, parameters),
     async transaction({ isolationLevel }, work) {
       const result =
