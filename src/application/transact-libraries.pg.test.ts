@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
+import { EntitySchema, MikroORM } from '@mikro-orm/postgresql';
 import { z } from 'zod';
 
 import { skipReason } from '../../scripts/services/testing.ts';
+import { decodeVersionToken } from '../model/version-token.ts';
 import { defineEvents } from './events.ts';
 import { databaseRoots, runIn } from './testing/database-roots.ts';
 import { hookedRoots } from './testing/hooked-roots.ts';
@@ -96,6 +98,28 @@ describe('transact with each library', { skip }, () => {
       }
     });
   }
+
+  it('counts what MikroORM writes at the end as part of the unit, and its token lies behind that', async () => {
+    const order = new EntitySchema({
+      name: 'Order',
+      tableName: 'orders',
+      properties: { id: { type: 'string', primary: true } },
+    });
+    const orm = await MikroORM.init({ clientUrl: stage.applicationUrl, entities: [order], logger: () => undefined });
+    try {
+      const receipt = await transact(orm.em.fork(), async (em) => {
+        em.persist(em.create(order, { id: 'persisted' }));
+      });
+      const [row] = await stage.database.query<{ xid: string }>(
+        `select xmin::text as xid from public.orders where id = 'persisted'`,
+      );
+      assert.equal(String(receipt.xid), row?.xid);
+      assert.notEqual(receipt.text, undefined);
+      assert.equal(decodeVersionToken(receipt.token)[0]?.xid, receipt.xid);
+    } finally {
+      await orm.close();
+    }
+  });
 
   it('names what a gathered event cannot be written for as emit does', async () => {
     await using database = openRoot(stage.applicationUrl);

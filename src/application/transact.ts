@@ -174,8 +174,12 @@ async function runWork<Database extends object, Result>(
   try {
     const unit: UnitOfWork = { emit: (...event) => events.add(...event), attempt, signal: options.signal };
     const result = await runUnit(database, async () =>
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the library gives is what its type says of it.
-      watchUnit({ kind: 'transact' }, () => work(tx as TransactionOf<Database>, unit)),
+      watchUnit({ kind: 'transact' }, async () => {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the library gives is what its type says of it.
+        const given = await work(tx as TransactionOf<Database>, unit);
+        await handle.flush?.(tx);
+        return given;
+      }),
     );
     options.signal?.throwIfAborted();
     const { ids, row } = await writeLast(events, transaction);

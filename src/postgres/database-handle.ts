@@ -38,6 +38,8 @@ export interface DatabaseHandle {
    * the COMMIT: whoever must know asks the server.
    */
   readonly hasCommitHooks?: true;
+  /** Writes now what the library would write between the end of `work` and the COMMIT. Absent: it keeps nothing back. */
+  flush?(transaction: unknown): Promise<void>;
   /** Runs one statement on any connection, outside of every transaction; `$1`-style parameters. */
   query(text: string, parameters: readonly (string | null | Uint8Array)[]): Promise<readonly ResultRow[]>;
   /**
