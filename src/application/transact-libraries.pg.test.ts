@@ -121,6 +121,18 @@ describe('transact with each library', { skip }, () => {
     }
   });
 
+  it('begins a unit in code that was begun inside another one and outlives it', async () => {
+    await using database = openRoot(stage.applicationUrl);
+    const ended = Promise.withResolvers<void>();
+    const { result: later } = await transact(database.root, async () => {
+      // Not awaited, as a worker or a timer that is started at first use.
+      const begun = ended.promise.then(() => transact(database.root, (tx) => runIn(tx, 'select 1')));
+      return { begun };
+    });
+    ended.resolve();
+    assert.equal((await later.begun).outcome, 'committed');
+  });
+
   it('names what a gathered event cannot be written for as emit does', async () => {
     await using database = openRoot(stage.applicationUrl);
     const transact = createTransactor({ mode: 'outbox', schemaName: 'elsewhere' });
