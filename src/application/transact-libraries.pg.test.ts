@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
 import { EntitySchema, MikroORM } from '@mikro-orm/postgresql';
+import { Sequelize } from 'sequelize';
 import { z } from 'zod';
 
 import { skipReason } from '../../scripts/services/testing.ts';
@@ -9,6 +10,7 @@ import { decodeVersionToken } from '../model/version-token.ts';
 import { defineEvents } from './events.ts';
 import { databaseRoots, runIn } from './testing/database-roots.ts';
 import { hookedRoots } from './testing/hooked-roots.ts';
+import { standbyReadyFor } from './standby-ready.ts';
 import { createEventDatabase, type EventDatabase } from './testing/event-database.ts';
 import type { TransactionDriver } from './testing/transaction-driver.ts';
 import { drivenLibraries } from './testing/transaction-drivers.ts';
@@ -131,6 +133,29 @@ describe('transact with each library', { skip }, () => {
     });
     ended.resolve();
     assert.equal((await later.begun).outcome, 'committed');
+  });
+
+  it('asks the primary for an outcome where Sequelize reads from others', async () => {
+    const { hostname, password, pathname, port, username } = new URL(stage.applicationUrl);
+    const write = { host: hostname, port, username, password };
+    const sequelize = new Sequelize(pathname.slice(1), '', '', {
+      dialect: 'postgres',
+      logging: false,
+      // Nobody listens there: a standby would answer that it cannot know.
+      replication: { write, read: [{ ...write, port: '1' }] },
+    });
+    try {
+      const { outcome, token } = await transact(
+        sequelize,
+        (tx) => runIn(tx, 'insert into public.orders values ($1)', ['replicated']),
+        { settleTimeoutMs: 1000 },
+      );
+      assert.equal(outcome, 'committed');
+      // Of the servers that it reads from it would be asked one, and a read may then go to any.
+      await assert.rejects(standbyReadyFor(sequelize, token), { code: 'HW-TRANSACT-002' });
+    } finally {
+      await sequelize.close();
+    }
   });
 
   it('names what a gathered event cannot be written for as emit does', async () => {

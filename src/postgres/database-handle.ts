@@ -38,6 +38,8 @@ export interface DatabaseHandle {
    * the COMMIT: whoever must know asks the server.
    */
   readonly hasCommitHooks?: true;
+  /** The application's own reads through this object go to other servers than `query` does. */
+  readonly readsElsewhere?: true;
   /** Writes now what the library would write between the end of `work` and the COMMIT. Absent: it keeps nothing back. */
   flush?(transaction: unknown): Promise<void>;
   /** Runs one statement on any connection, outside of every transaction; `$1`-style parameters. */
