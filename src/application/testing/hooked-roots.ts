@@ -21,14 +21,13 @@ const nothing = (): void => undefined;
 
 async function openSequelize(url: string): Promise<HookedRoot> {
   const sequelize = new Sequelize(url, { dialect: 'postgres', logging: false });
-  return {
+  const hooked: HookedRoot = {
     root: sequelize,
     behindCommit: nothing,
-    arm(tx) {
-      (tx as Transaction).afterCommit(() => this.behindCommit());
-    },
+    arm: (tx) => (tx as Transaction).afterCommit(() => hooked.behindCommit()),
     [Symbol.asyncDispose]: () => sequelize.close(),
   };
+  return hooked;
 }
 
 async function openTypeOrm(url: string): Promise<HookedRoot> {
