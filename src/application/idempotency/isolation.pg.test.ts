@@ -39,6 +39,11 @@ for (const major of [15, 18] as const) {
       const beganAtMs = systemClock.monotonicMs();
       return waitUntil('a third of the lease is over', () => systemClock.monotonicMs() > beganAtMs + leaseMs / 2);
     };
+    const openStrictPool = (level: string): Pool =>
+      new Pool({
+        connectionString: stage.events.applicationUrl,
+        options: `-c default_transaction_isolation=${level.replace(' ', String.raw`\ `)}`,
+      });
     const slow = async (tx: TransactionLike, note: string): Promise<void> => {
       await insertOrder(tx, note);
       await outlastRenewal();
@@ -61,10 +66,7 @@ for (const major of [15, 18] as const) {
       });
 
       it(`run an operation once more where only the session says so (${isolationLevel})`, async () => {
-        const pool = new Pool({
-          connectionString: stage.events.applicationUrl,
-          options: `-c default_transaction_isolation=${isolationLevel.replace(' ', String.raw`\ `)}`,
-        });
+        const pool = openStrictPool(isolationLevel);
         const failures: unknown[] = [];
         const idempotency = createIdempotency(pool, {
           principal: () => 'ann',
@@ -81,6 +83,27 @@ for (const major of [15, 18] as const) {
           const answer = await send(place, { key: '"a"' });
           assert.equal(answer.status, 201, inspect(failures));
           assert.equal(await stage.countOrders(), 2);
+        } finally {
+          await pool.end();
+        }
+      });
+
+      it(`answer requests that come at once with one effect where the session says so (${isolationLevel})`, async () => {
+        const pool = openStrictPool(isolationLevel);
+        const failures: unknown[] = [];
+        const idempotency = createIdempotency(pool, {
+          principal: () => 'ann',
+          onFailure: (error) => failures.push(error),
+          leaseMs,
+        });
+        try {
+          const place = idempotency.handler(orderOperation());
+          for (let round = 0; round < 10; round += 1) {
+            await stage.clear();
+            const answers = await Promise.all(Array.from({ length: 6 }, () => send(place, { key: `"${round}"` })));
+            for (const answer of answers) assert.equal(answer.status, 201, inspect({ answer, failures }));
+            assert.equal(await stage.countOrders(), 1);
+          }
         } finally {
           await pool.end();
         }

@@ -1,5 +1,5 @@
 import { HeadwaterError } from '../../foundation/error.ts';
-import { sqlStateOf } from '../../postgres/sql-state.ts';
+import { isConflict, sqlStateOf } from '../../postgres/sql-state.ts';
 import type { DatabaseHandle } from '../../postgres/database-handle.ts';
 import type { ResultRow, TransactionHandle } from '../../postgres/transaction-handle.ts';
 import type { KeyState } from './decide.ts';
@@ -190,13 +190,20 @@ export class KeyStore {
     text: string,
     parameters: readonly (string | Uint8Array)[],
   ): Promise<readonly ResultRow[]> {
-    try {
-      return await queryable.query(text, parameters);
-    } catch (thrown) {
-      throw toStoreError(thrown);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await queryable.query(text, parameters);
+      } catch (thrown) {
+        // By itself a statement has done nothing then, and sees the other's row the next time.
+        const mayRunAgain = queryable === this.#options.database && attempt < attemptsMax && isConflict(thrown);
+        if (!mayRunAgain) throw toStoreError(thrown);
+      }
     }
   }
 }
+
+/** From `repeatable read` on, a statement fails with a row that was written since it began: as often as there are others. */
+const attemptsMax = 20;
 
 /** A key that is not finished, for people. */
 export interface UnfinishedKey extends ScopedKey {
