@@ -116,9 +116,14 @@ export class KeyStore {
     return this.#holds(this.#options.database, this.#sql.release, this.#asHolder(lease));
   }
 
-  /** In the transaction of the step, or by itself. False: the lease is another's. */
-  async addStep(lease: Lease, step: StoredStep, queryable: Queryable = this.#options.database): Promise<boolean> {
-    const parameters = [...this.#asHolder(lease), JSON.stringify(step), step.name, String(this.#options.leaseMs)];
+  /** In the transaction of the step, or by itself. False: the lease is another's, or there is a step at its place. */
+  async addStep(
+    lease: Lease,
+    { place, ...step }: StoredStep & { readonly place: number },
+    queryable: Queryable = this.#options.database,
+  ): Promise<boolean> {
+    const written = [JSON.stringify(step), step.name, String(this.#options.leaseMs), String(place)];
+    const parameters = [...this.#asHolder(lease), ...written];
     return this.#holds(queryable, this.#sql.addStep, parameters);
   }
 

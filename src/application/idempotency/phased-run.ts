@@ -8,7 +8,8 @@ import type { PhasedRun, RunContext } from './operation.ts';
 /** How steps are done and kept. */
 export interface StepTools {
   renew(): Promise<boolean>;
-  addStep(step: StoredStep, handle?: TransactionHandle): Promise<boolean>;
+  /** `place`: how many steps are done before it. */
+  addStep(step: StoredStep, place: number, handle?: TransactionHandle): Promise<boolean>;
   inTransaction<Result>(work: (tx: unknown, handle: TransactionHandle) => Promise<Result>): Promise<Result>;
 }
 
@@ -48,7 +49,7 @@ export function createPhasedRun(lease: Lease, context: RunContext<unknown>, tool
         tools.inTransaction(async (tx, handle) => {
           const unit = { kind: 'idempotency', name: `${lease.scopedKey.operation}: ${name}` } as const;
           const result = toResult(await watchUnit(unit, () => work(tx)));
-          if (!(await tools.addStep({ name, kind: 'phase', ...result }, handle))) throw leaseLost();
+          if (!(await tools.addStep({ name, kind: 'phase', ...result }, used.size - 1, handle))) throw leaseLost();
           return fromResult(result);
         }),
       ) as ReturnType<typeof work>,
@@ -59,7 +60,7 @@ export function createPhasedRun(lease: Lease, context: RunContext<unknown>, tool
         // key is on disk by this commit, so that a crash of the database does not forget what the provider is going to know.
         if (!(await tools.renew())) throw leaseLost();
         const result = toResult(await work(`${lease.runId}:${name}`, context.signal));
-        if (!(await tools.addStep({ name, kind: 'call', ...result }))) throw leaseLost();
+        if (!(await tools.addStep({ name, kind: 'call', ...result }, used.size - 1))) throw leaseLost();
         return fromResult(result);
       }) as ReturnType<typeof work>,
   };

@@ -104,7 +104,7 @@ async function runInPhases(
   const { store } = tools;
   const run = createPhasedRun(lease, context, {
     renew: () => store.renew(lease),
-    addStep: (step, handle) => store.addStep(lease, step, handle),
+    addStep: (step, place, handle) => store.addStep(lease, { ...step, place }, handle),
     inTransaction: (work) => inTransaction({ ...tools, lease, keeper }, work),
   });
   const response = await operation.phases(run.run);
