@@ -62,6 +62,8 @@ function isPgPool(candidate: object): candidate is PgQueryable {
 export function readPgState(client: object): TransactionState {
   // With a query under way, the status is that of a moment before it: a COMMIT may be among what is sent already.
   if (!('readyForQuery' in client) || client.readyForQuery !== true) return 'unknown';
+  // Within the callback of a statement it shows itself ready, whatever waits behind that one, or was sent in its mode of pipelines.
+  if (hasWaiting(client, '_queryQueue') || hasWaiting(client, '_sentQueryQueue')) return 'unknown';
   if (!hasFunction(client, 'getTransactionStatus')) return 'unknown';
   switch (client.getTransactionStatus()) {
     case 'T':
@@ -73,6 +75,11 @@ export function readPgState(client: object): TransactionState {
     default:
       return 'unknown';
   }
+}
+
+function hasWaiting(client: object, queue: string): boolean {
+  const statements: unknown = Reflect.get(client, queue);
+  return Array.isArray(statements) && statements.length > 0;
 }
 
 /** A client that a pool has lent. */
