@@ -1,15 +1,8 @@
 import { HeadwaterError } from '../foundation/error.ts';
-import { encodeEventEnvelope, eventMessagePrefix } from '../model/event-envelope.ts';
+import { eventMessagePrefix } from '../model/event-envelope.ts';
 import type { ResultRow, TransactionHandle } from '../postgres/transaction-handle.ts';
 import { sqlStateOf } from '../postgres/sql-state.ts';
-import {
-  type EmitMode,
-  type EmittedEvent,
-  type EmitOptions,
-  type PreparedEvent,
-  type PrepareEvent,
-  toOutboxParameters,
-} from './emit.ts';
+import { type EmitMode, type EmittedEvent, type EmitOptions, type PreparedEvent, type PrepareEvent } from './emit.ts';
 import { outboxColumns } from './emit.sql.ts';
 import type { EventDefinition, EventInput } from './events.ts';
 import { toEmitError } from './event-writer.ts';
@@ -54,7 +47,7 @@ export class GatheredEvents {
     }
     const prepared = this.#prepare(event, payload, options);
     this.#prepared.push(prepared);
-    return { id: (await prepared).event.id };
+    return { id: (await prepared).id };
   }
 
   /**
@@ -70,7 +63,7 @@ export class GatheredEvents {
     let row: ResultRow | undefined;
     const statements = this.#plan(events);
     for (const statement of statements) [row] = await writeStatement(handle, statement);
-    return { row, ids: events.map(({ event }) => event.id) };
+    return { row, ids: events.map(({ id }) => id) };
   }
 
   /** The events that were refused are told by `add`; nobody else waits for them when the callback has failed. */
@@ -82,18 +75,18 @@ export class GatheredEvents {
   #plan(events: readonly PreparedEvent[]): readonly Statement[] {
     const statements: Statement[] = [];
     for (const run of splitRuns(events)) {
-      const contents = run.map(({ event }) => event);
+      const parameters = run.flatMap((event) => event.parameters);
       statements.push(
         run[0]?.mode === 'outbox'
           ? {
               mode: 'outbox',
               text: outboxBeforeCommit(this.#schemaName, run.length),
-              parameters: contents.flatMap(toOutboxParameters),
+              parameters,
             }
           : {
               mode: 'message',
               text: messagesBeforeCommit(run.length),
-              parameters: [eventMessagePrefix, ...contents.map(encodeEventEnvelope)],
+              parameters: [eventMessagePrefix, ...parameters],
             },
       );
     }

@@ -158,6 +158,18 @@ describe('transact with each library', { skip }, () => {
     }
   });
 
+  it('refuses a gathered event with fields that no event can have where it is given', async () => {
+    await using database = openRoot(stage.applicationUrl);
+    for (const mode of ['message', 'outbox'] as const) {
+      const seen: unknown[] = [];
+      const unit = createTransactor({ mode })(database.root, async (_, { emit }) => {
+        await emit(events['order.placed'], { orderId: 'x' }, { key: '' }).catch((error: unknown) => seen.push(error));
+      });
+      await assert.rejects(unit, { code: 'HW-EMIT-011' });
+      assert.equal(seen.length, 1);
+    }
+  });
+
   it('names what a gathered event cannot be written for as emit does', async () => {
     await using database = openRoot(stage.applicationUrl);
     const transact = createTransactor({ mode: 'outbox', schemaName: 'elsewhere' });

@@ -3,7 +3,9 @@ import { quoteQualified } from '../../postgres/quote.ts';
 /** Of a consumer as a whole: its registration, and the removal of its receipts. */
 export function createConsumerStatements(
   schemaName: string,
-): Readonly<Record<'register' | 'changeRetention' | 'removedBefore' | 'isBeyond' | 'moveRemoval' | 'removeReceipts', string>> {
+): Readonly<
+  Record<'register' | 'changeRetention' | 'removedBefore' | 'isBeyond' | 'moveRemoval' | 'removeReceipts', string>
+> {
   const inbox = quoteQualified(schemaName, 'inbox');
   const consumer = quoteQualified(schemaName, 'inbox_consumer');
   const held = quoteQualified(schemaName, 'inbox_held');
