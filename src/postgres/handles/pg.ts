@@ -23,9 +23,7 @@ class PgTransaction implements TransactionHandle {
 
   constructor(queryable: PgQueryable, isRoot: boolean) {
     this.isRoot = isRoot;
-    // The pool gives a client a new `release` each time it lends it.
-    const release: unknown = 'release' in queryable ? queryable.release : undefined;
-    this.identity = typeof release === 'function' ? release : queryable;
+    this.identity = leaseOf(queryable) ?? queryable;
     this.#queryable = queryable;
   }
 
@@ -47,6 +45,12 @@ class PgTransaction implements TransactionHandle {
   readEnd(): undefined {
     return undefined;
   }
+}
+
+/** The pool gives a client a new `release` each time it lends it. */
+export function leaseOf(client: object): object | undefined {
+  const release: unknown = 'release' in client ? client.release : undefined;
+  return typeof release === 'function' ? release : undefined;
 }
 
 /** A single connection of node-postgres. */
