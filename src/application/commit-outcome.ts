@@ -4,7 +4,8 @@ import type { DatabaseHandle } from '../postgres/database-handle.ts';
 import { sourcePlaceStatement, transactionOutcomeStatement } from '../postgres/source-place.sql.ts';
 import { readSourceFacts, type SourceFacts, toTokenEntry } from '../postgres/source-place.ts';
 import { sqlStateOf } from '../postgres/sql-state.ts';
-import type { ResultRow } from '../postgres/transaction-handle.ts';
+import { recognizeTransactionHandle } from '../postgres/recognize-transaction.ts';
+import type { ResultRow, TransactionHandle } from '../postgres/transaction-handle.ts';
 
 /*
  * What became of a transaction whose COMMIT was not answered. The server that ran it is the only one that knows, and only as long as
@@ -67,8 +68,11 @@ function compareServers(facts: SourceFacts, place: TransactionPlace): DoubtReaso
   return facts.timeline === place.timeline ? undefined : 'timeline-changed';
 }
 
+/** What is asked. */
+export type Outcomes = Pick<DatabaseHandle, 'query' | 'transaction'>;
+
 /** Asks once, on any connection of the database. Never rejects. */
-export async function askOutcome(handle: Pick<DatabaseHandle, 'query'>, place: TransactionPlace): Promise<Verdict> {
+export async function askOutcome(handle: Outcomes, place: TransactionPlace): Promise<Verdict> {
   try {
     const [row] = await handle.query(transactionOutcomeStatement, [String(place.xid)]);
     return judgeOutcome(row, place);
@@ -79,16 +83,39 @@ export async function askOutcome(handle: Pick<DatabaseHandle, 'query'>, place: T
   }
 }
 
-/** PostgreSQL refuses ids that it has not given yet: on the same server, whatever had this one is lost. */
-async function askForeign(handle: Pick<DatabaseHandle, 'query'>, place: TransactionPlace): Promise<Verdict> {
+/**
+ * PostgreSQL refuses ids that it has not given yet: on the same server, whatever had this one is lost. Which server that is must be told by
+ * the same connection, so within one transaction: behind one address there may be several, and a standby that lags refuses what its
+ * primary has committed.
+ */
+async function askForeign(handle: Outcomes, place: TransactionPlace): Promise<Verdict> {
+  const asked: { verdict?: Verdict } = {};
   try {
-    const [row] = await handle.query(sourcePlaceStatement, []);
-    const facts = readSourceFacts(row);
-    if (facts === undefined) return { kind: 'again', reason: 'on-a-standby' };
-    const reason = compareServers(facts, place);
-    return reason === undefined ? { kind: 'not-applied' } : { kind: 'indeterminate', reason };
+    await handle.transaction({}, async (own) => {
+      const transaction = recognizeTransactionHandle(own);
+      const [row] = (await transaction?.query(sourcePlaceStatement, [])) ?? [];
+      const facts = readSourceFacts(row);
+      const reason = facts === undefined ? undefined : compareServers(facts, place);
+      if (facts === undefined) asked.verdict = { kind: 'again', reason: 'on-a-standby' };
+      else if (reason !== undefined) asked.verdict = { kind: 'indeterminate', reason };
+      else asked.verdict = await askAgain(transaction, place);
+    });
   } catch (thrown) {
-    return { kind: 'again', reason: 'unreachable', cause: thrown };
+    // One that was refused a statement cannot be committed, and need not be.
+    return asked.verdict ?? { kind: 'again', reason: 'unreachable', cause: thrown };
+  }
+  return asked.verdict ?? { kind: 'again', reason: 'unreachable' };
+}
+
+/** On the server that the id belongs to. */
+async function askAgain(transaction: TransactionHandle | undefined, place: TransactionPlace): Promise<Verdict> {
+  try {
+    const [row] = (await transaction?.query(transactionOutcomeStatement, [String(place.xid)])) ?? [];
+    return judgeOutcome(row, place);
+  } catch (thrown) {
+    return sqlStateOf(thrown) === '22023'
+      ? { kind: 'not-applied' }
+      : { kind: 'again', reason: 'unreachable', cause: thrown };
   }
 }
 

@@ -3,7 +3,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { CamelCasePlugin, CompiledQuery, Kysely, PostgresDialect } from 'kysely';
-import { Pool, type PoolClient } from 'pg';
+import { Client, type ClientConfig, Pool, type PoolClient } from 'pg';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 
@@ -47,6 +47,26 @@ describe('an event and the statements around it', { skip }, () => {
     await committed;
     assert.deepEqual(await stage.readEvents(), []);
   });
+
+  for (const pipeline of [false, true]) {
+    it(`is refused behind a COMMIT that waits in the queue of a client with callbacks (pipeline: ${pipeline})`, async () => {
+      const client = new Client({ connectionString: stage.applicationUrl, pipeline } as ClientConfig);
+      await client.connect();
+      try {
+        await client.query('begin');
+        await client.query('insert into public.orders select gen_random_uuid()::text');
+        const emitted = Promise.withResolvers<string>();
+        // Within the callback of a statement the client shows that nothing is under way, and that the transaction is open.
+        client.query('select 1', () => emitted.resolve(outcomeOf(emit(client, events.noted, {}, { key: null }))));
+        const committed = client.query('commit');
+        assert.equal(await emitted.promise, 'HW-EMIT-004');
+        await committed;
+        assert.deepEqual(await stage.readEvents(), []);
+      } finally {
+        await client.end();
+      }
+    });
+  }
 
   it('is refused behind a COMMIT of TypeORM that was not awaited, although its runner still shows the transaction', async () => {
     await using dataSource = await openDataSource(stage.applicationUrl);

@@ -79,7 +79,7 @@ returning ${xid} as xid`,
 }
 
 /** A text in front of the cast: libraries that ask the server for the type of a parameter would rewrite a date or JSON. */
-function placeholder(number: number, type: string): string {
+export function placeholder(number: number, type: string): string {
   return type === 'bytea' ? `$${number}::bytea` : `$${number}::text::${type}`;
 }
 

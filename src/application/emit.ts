@@ -120,8 +120,10 @@ export function createEmitter(options: EmitterOptions = {}): Emit {
 
 /** An event that was checked and is not written yet. */
 export interface PreparedEvent {
-  readonly event: DomainEvent;
+  readonly id: string;
   readonly mode: EmitMode;
+  /** What is written: the content of the message, or one value for each of `outboxColumns`. */
+  readonly parameters: readonly (string | null | Uint8Array)[];
 }
 
 /** Checks an event as `emit` does, and writes nothing. @throws HW-EMIT-007…011 */
@@ -155,13 +157,13 @@ async function emitWith(settings: EmitterSettings, call: EmitCall): Promise<Emit
   const handle = assertTransaction(call.tx);
   watchTransactionOf(call.tx);
   const prepared = prepare(settings, call, eventContextOf(handle));
-  const { event, mode } = prepared instanceof Promise ? await prepared : prepared;
+  const { id, mode, parameters } = prepared instanceof Promise ? await prepared : prepared;
   const statement =
     mode === 'message'
-      ? { statements: emitMessageStatements, parameters: [eventMessagePrefix, encodeEventEnvelope(event)] }
-      : settings.outbox.of(toOutboxParameters(event));
+      ? { statements: emitMessageStatements, parameters: [eventMessagePrefix, ...parameters] }
+      : settings.outbox.of(parameters);
   await settings.writer.write({ handle, mode, ...statement });
-  return { id: event.id };
+  return { id };
 }
 
 /** A promise only where the schema gives one. */
@@ -172,13 +174,13 @@ function prepare(
 ): PreparedEvent | Promise<PreparedEvent> {
   const definition = assertDefinition(call.event);
   const validated = validatePayload(definition, call.payload);
-  const complete = (value: unknown): PreparedEvent => ({
-    event: createEvent(settings, withContext(settings, call.options, context), {
-      definition,
-      payload: encodePayload(definition, value),
-    }),
-    mode: call.options.mode ?? settings.mode,
-  });
+  const complete = (value: unknown): PreparedEvent => {
+    const payload = encodePayload(definition, value);
+    const event = createEvent(settings, withContext(settings, call.options, context), { definition, payload });
+    const mode = call.options.mode ?? settings.mode;
+    const parameters = mode === 'message' ? [encodeEventEnvelope(event)] : toOutboxParameters(event);
+    return { id: event.id, mode, parameters };
+  };
   return validated instanceof Promise ? validated.then(complete) : complete(validated);
 }
 
@@ -266,7 +268,7 @@ function createEvent(
 }
 
 /** In the order of `outboxColumns`. */
-export function toOutboxParameters(event: DomainEvent): readonly (string | null | Uint8Array)[] {
+function toOutboxParameters(event: DomainEvent): readonly (string | null | Uint8Array)[] {
   const fields = assertEventFields(event);
   return [
     fields.id,

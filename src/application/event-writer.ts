@@ -70,7 +70,7 @@ async function runStatement(
 }
 
 /** An error with a code of its own where PostgreSQL says that; else the driver's, so that retries on a SQLSTATE go on working. */
-function toEmitError(thrown: unknown, mode: 'message' | 'outbox'): unknown {
+export function toEmitError(thrown: unknown, mode: 'message' | 'outbox'): unknown {
   const sqlState = sqlStateOf(thrown);
   if (sqlState === '25P02') return failedTransaction(thrown);
   if (sqlState === '42501') {

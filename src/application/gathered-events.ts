@@ -1,15 +1,11 @@
 import { HeadwaterError } from '../foundation/error.ts';
-import { encodeEventEnvelope, eventMessagePrefix } from '../model/event-envelope.ts';
+import { eventMessagePrefix } from '../model/event-envelope.ts';
 import type { ResultRow, TransactionHandle } from '../postgres/transaction-handle.ts';
-import {
-  type EmittedEvent,
-  type EmitOptions,
-  type PreparedEvent,
-  type PrepareEvent,
-  toOutboxParameters,
-} from './emit.ts';
+import { sqlStateOf } from '../postgres/sql-state.ts';
+import { type EmitMode, type EmittedEvent, type EmitOptions, type PreparedEvent, type PrepareEvent } from './emit.ts';
 import { outboxColumns } from './emit.sql.ts';
 import type { EventDefinition, EventInput } from './events.ts';
+import { toEmitError } from './event-writer.ts';
 import { beforeCommitStatement, messagesBeforeCommit, outboxBeforeCommit } from './transact.sql.ts';
 
 /** PostgreSQL counts the parameters of a statement with 16 bits. */
@@ -51,12 +47,12 @@ export class GatheredEvents {
     }
     const prepared = this.#prepare(event, payload, options);
     this.#prepared.push(prepared);
-    return { id: (await prepared).event.id };
+    return { id: (await prepared).id };
   }
 
   /**
    * Writes all of them and reads what must be known before COMMIT.
-   * @throws what an event was refused for, the driver's own error; 25P02 in a transaction that has failed
+   * @throws what an event was refused for, HW-EMIT-012, 013, 015, the driver's own error; 25P02 in a transaction that has failed
    */
   async writeLast(
     handle: TransactionHandle,
@@ -66,8 +62,8 @@ export class GatheredEvents {
     const events = await Promise.all(this.#prepared);
     let row: ResultRow | undefined;
     const statements = this.#plan(events);
-    for (const { text, parameters } of statements) [row] = await handle.query(text, parameters);
-    return { row, ids: events.map(({ event }) => event.id) };
+    for (const statement of statements) [row] = await writeStatement(handle, statement);
+    return { row, ids: events.map(({ id }) => id) };
   }
 
   /** The events that were refused are told by `add`; nobody else waits for them when the callback has failed. */
@@ -79,13 +75,18 @@ export class GatheredEvents {
   #plan(events: readonly PreparedEvent[]): readonly Statement[] {
     const statements: Statement[] = [];
     for (const run of splitRuns(events)) {
-      const contents = run.map(({ event }) => event);
+      const parameters = run.flatMap((event) => event.parameters);
       statements.push(
         run[0]?.mode === 'outbox'
-          ? { text: outboxBeforeCommit(this.#schemaName, run.length), parameters: contents.flatMap(toOutboxParameters) }
+          ? {
+              mode: 'outbox',
+              text: outboxBeforeCommit(this.#schemaName, run.length),
+              parameters,
+            }
           : {
+              mode: 'message',
               text: messagesBeforeCommit(run.length),
-              parameters: [eventMessagePrefix, ...contents.map(encodeEventEnvelope)],
+              parameters: [eventMessagePrefix, ...parameters],
             },
       );
     }
@@ -94,8 +95,21 @@ export class GatheredEvents {
 }
 
 interface Statement {
+  readonly mode: EmitMode;
   readonly text: string;
   readonly parameters: readonly (string | null | Uint8Array)[];
+}
+
+async function writeStatement(
+  handle: TransactionHandle,
+  { mode, parameters, text }: Statement,
+): Promise<readonly ResultRow[]> {
+  try {
+    return await handle.query(text, parameters);
+  } catch (thrown) {
+    // A transaction that had failed before is the caller's to explain: no event is to blame for it.
+    throw sqlStateOf(thrown) === '25P02' ? thrown : toEmitError(thrown, mode);
+  }
 }
 
 /** As few statements as the order, the modes and the number of parameters allow: one, in practice. */

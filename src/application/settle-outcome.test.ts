@@ -24,6 +24,7 @@ describe('the outcome of a lost COMMIT', () => {
         asked += 1;
         return asked === 1 ? unanswered() : Promise.resolve([aborted]);
       },
+      transaction: unanswered,
     };
     const settled = settleOutcome({ handle, record, timeoutMs: 60_000, clock, random: systemRandom });
     const outcome = await advanceUntilSettled(clock, settled, 30_000);
@@ -33,7 +34,7 @@ describe('the outcome of a lost COMMIT', () => {
 
   it('is unknown when nobody answered in time', async () => {
     const clock = new FakeClock();
-    const handle = { query: () => unanswered() };
+    const handle = { query: unanswered, transaction: unanswered };
     const settled = settleOutcome({ handle, record, timeoutMs: 5000, clock, random: systemRandom });
     const outcome = await advanceUntilSettled(clock, settled, 5000);
     assert.deepEqual(outcome, { kind: 'indeterminate', reason: 'unreachable', cause: undefined });

@@ -3,13 +3,12 @@ import { HeadwaterError } from '../foundation/error.ts';
 import type { Random } from '../foundation/random.ts';
 import { planRetryDelayMs } from '../foundation/retry.ts';
 import type { TokenEntry } from '../model/version-token.ts';
-import type { DatabaseHandle } from '../postgres/database-handle.ts';
-import { askOutcome, describeDoubt, type DoubtReason, type Verdict } from './commit-outcome.ts';
+import { askOutcome, describeDoubt, type DoubtReason, type Outcomes, type Verdict } from './commit-outcome.ts';
 import { encodeReceipt, type ReceiptRecord } from './receipt-text.ts';
 
 /** Whom to ask, and for how long. */
 export interface SettleOptions {
-  readonly handle: Pick<DatabaseHandle, 'query'>;
+  readonly handle: Outcomes;
   readonly record: ReceiptRecord;
   /** Milliseconds from the call. */
   readonly timeoutMs: number;
@@ -49,7 +48,10 @@ export async function settleOutcome(options: SettleOptions): Promise<Settlement>
 /** A pool may wait for a connection for longer than there is time. */
 function answerBefore(asked: Promise<Verdict>, timeoutMs: number, { clock, signal }: SettleOptions): Promise<Verdict> {
   return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal?.reason);
+    const abort = (): void => {
+      timer.clear();
+      reject(signal?.reason);
+    };
     const settle = (verdict: Verdict): void => {
       timer.clear();
       signal?.removeEventListener('abort', abort);

@@ -42,6 +42,10 @@ export async function standbyReadyFor(
   const handle = recognizeDatabaseHandle(database);
   if (handle === undefined)
     throw new HeadwaterError('HW-TRANSACT-002', 'a standby cannot be asked through this object');
+  if (handle.readsElsewhere === true) {
+    const message = 'a standby cannot be asked through an object that reads from one server and writes to another';
+    throw new HeadwaterError('HW-TRANSACT-002', message, { hint: 'Pass one that leads to the standby alone.' });
+  }
   const startedMs = clock.monotonicMs();
   for (let delayMs = firstDelayMs; ; delayMs = Math.min(2 * delayMs, maxDelayMs)) {
     signal?.throwIfAborted();

@@ -57,7 +57,7 @@ export interface Receipt<Result> {
   readonly result: Result;
   /** A read that waits for it sees everything that this unit wrote and read. */
   readonly token: VersionToken;
-  /** The full transaction id; undefined for a unit that wrote nothing. */
+  /** The full transaction id; undefined for a unit that wrote nothing. NOTIFY is no write: of one that did nothing else no outcome is kept. */
   readonly xid: bigint | undefined;
   /** The events that were gathered, in order. */
   readonly events: readonly EmittedEvent[];

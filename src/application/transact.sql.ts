@@ -1,6 +1,6 @@
 import { quoteQualified } from '../postgres/quote.ts';
 import { backendMarks } from '../postgres/source-place.sql.ts';
-import { outboxColumns } from './emit.sql.ts';
+import { outboxColumns, placeholder } from './emit.sql.ts';
 
 /*
  * The last statement before COMMIT says in one text what must be known by then (`readBeforeCommit`): whether the transaction is the one
@@ -56,7 +56,7 @@ export function outboxBeforeCommit(schemaName: string, count: number): string {
   const names = outboxColumns.map(({ name }) => name).join(', ');
   const rows = Array.from({ length: count }, (_, row) => {
     const first = row * outboxColumns.length + 1;
-    return `(${row}, ${outboxColumns.map(({ type }, index) => `$${first + index}::${type}`).join(', ')})`;
+    return `(${row}, ${outboxColumns.map(({ type }, index) => placeholder(first + index, type)).join(', ')})`;
   }).join(', ');
   return `with event (place, ${names}) as (values ${rows}),
 written as (

@@ -36,7 +36,8 @@ import { assertNoUnit, runUnit } from './unit-scope.ts';
  *
  * Resolves only for what PostgreSQL has committed. A serialization failure or a deadlock (40001, 40P01) is run again, within
  * `retry`; an error of the callback rolls back and is the error of the call. When the connection is lost during COMMIT, PostgreSQL is
- * asked for the outcome; nothing is run again then. An error that knows says so: see `readOutcome`.
+ * asked for the outcome; nothing is run again then. An error that knows says so: see `readOutcome`. What a hook of the library throws
+ * behind the COMMIT is not heard of: the unit is committed then.
  *
  * @throws HW-TRANSACT codes, HW-TOKEN-006, what the callback throws, `signal.reason` on cancel
  */
@@ -137,15 +138,16 @@ async function runOnce<Database extends object, Result>(
   run: Attempt<Database, Result>,
 ): Promise<Attempted<Receipt<Result>>> {
   const { handle, options } = run;
-  const seen: { prepared?: Prepared<Result> } = {};
+  const seen: { prepared?: Prepared<Result>; refusal?: HeadwaterError } = {};
+  let ended: TransactionRun<Prepared<Result>>;
   try {
-    const ended = await runTransaction(
+    ended = await runTransaction(
       handle,
       {
         isolationLevel: options.isolationLevel,
         afterBegin: markStatement,
         afterCommit: commitLocationStatement,
-        uncommitted: answeredRollback,
+        uncommitted: (commitTag) => (seen.refusal = answeredRollback(commitTag)),
       },
       async (own, transaction) => {
         const prepared = await runWork(run, own, transaction);
@@ -153,13 +155,13 @@ async function runOnce<Database extends object, Result>(
         return prepared;
       },
     );
-    return { kind: 'done', result: createReceipt(run, ended.result, await verifyCommit(run, ended)) };
   } catch (thrown) {
-    const { prepared } = seen;
-    if (prepared !== undefined) return await explainCommit(run, prepared, thrown);
+    const { prepared, refusal } = seen;
+    if (prepared !== undefined && thrown !== refusal) return await explainCommit(run, prepared, thrown);
     if (isConflict(thrown)) return { kind: 'conflict', conflict: thrown };
     throw thrown;
   }
+  return { kind: 'done', result: createReceipt(run, ended.result, await verifyCommit(run, ended)) };
 }
 
 async function runWork<Database extends object, Result>(
@@ -172,20 +174,23 @@ async function runWork<Database extends object, Result>(
   try {
     const unit: UnitOfWork = { emit: (...event) => events.add(...event), attempt, signal: options.signal };
     const result = await runUnit(database, async () =>
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the library gives is what its type says of it.
-      watchUnit({ kind: 'transact' }, () => work(tx as TransactionOf<Database>, unit)),
+      watchUnit({ kind: 'transact' }, async () => {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the library gives is what its type says of it.
+        const given = await work(tx as TransactionOf<Database>, unit);
+        await handle.flush?.(tx);
+        return given;
+      }),
     );
     options.signal?.throwIfAborted();
     const { ids, row } = await writeLast(events, transaction);
     const before = readBeforeCommit(row);
     if (before === undefined) throw endedInside();
-    const ask = async (): Promise<ResultRow | undefined> => (await transaction.query(backendPlaceStatement, []))[0];
-    const facts = await settings.servers.find(before.backend, ask);
+    const facts = await settings.servers.find(before.backend, () => askPlace(transaction));
     if (facts === undefined) throw onStandby();
     return { result, facts, xid: before.xid, lsn: before.lsn, events: ids };
   } catch (thrown) {
     events.abandon();
-    throw explainWork(thrown);
+    throw explainFailed(thrown);
   }
 }
 
@@ -196,8 +201,17 @@ async function writeLast(
   try {
     return await events.writeLast(transaction);
   } catch (thrown) {
+    if (!events.isEmpty) throw thrown;
     // What of a statement of ours says so is the location alone.
-    throw sqlStateOf(thrown) === '55000' && events.isEmpty ? onStandby(thrown) : thrown;
+    throw sqlStateOf(thrown) === '55000' ? onStandby(thrown) : explainPlaceError(thrown);
+  }
+}
+
+async function askPlace(transaction: TransactionHandle): Promise<ResultRow | undefined> {
+  try {
+    return (await transaction.query(backendPlaceStatement, []))[0];
+  } catch (thrown) {
+    throw explainPlaceError(thrown);
   }
 }
 
@@ -205,14 +219,11 @@ function onStandby(cause?: unknown): HeadwaterError {
   return new HeadwaterError('HW-TOKEN-006', 'a standby gives no version token', { cause });
 }
 
-/** An error of the last statement that has a code of its own here. The callback's own errors pass. */
-function explainWork(thrown: unknown): unknown {
-  if (thrown instanceof HeadwaterError) return thrown;
-  if (sqlStateOf(thrown) === '25P02') {
-    const message = 'the transaction had failed: an error of one of its statements was swallowed';
-    return new HeadwaterError('HW-TRANSACT-003', message, { details: { outcome: 'not-applied' }, cause: thrown });
-  }
-  return explainPlaceError(thrown);
+/** A transaction that had failed is told as that. Everything else is the error of the callback, or of a statement that explains itself. */
+function explainFailed(thrown: unknown): unknown {
+  if (thrown instanceof HeadwaterError || sqlStateOf(thrown) !== '25P02') return thrown;
+  const message = 'the transaction had failed: an error of one of its statements was swallowed';
+  return new HeadwaterError('HW-TRANSACT-003', message, { details: { outcome: 'not-applied' }, cause: thrown });
 }
 
 function endedInside(): HeadwaterError {
@@ -241,21 +252,22 @@ function answeredRollback(commitTag: string): HeadwaterError {
   });
 }
 
-/** The error came behind the callback: out of COMMIT, or out of what was asked behind it. */
+/** The error came behind the callback: out of COMMIT, or out of what was asked or run behind it. */
 async function explainCommit<Database, Result>(
   run: Attempt<Database, Result>,
   prepared: Prepared<Result>,
   thrown: unknown,
 ): Promise<Attempted<Receipt<Result>>> {
-  if (thrown instanceof HeadwaterError) throw thrown;
   const { facts, xid, events } = prepared;
-  if (isDefiniteRefusal(thrown) || xid === undefined) {
-    if (isConflict(thrown)) return { kind: 'conflict', conflict: thrown };
-    throw notCommitted(thrown);
+  const isRefusal = run.handle.hasCommitHooks !== true && isDefiniteRefusal(thrown);
+  if (xid !== undefined && !isRefusal) {
+    const settlement = await settle(run, { ...facts, xid, events }, thrown);
+    if (settlement.kind === 'committed') {
+      return { kind: 'done', result: createReceipt(run, prepared, settlement.entry) };
+    }
   }
-  const settlement = await settle(run, { ...facts, xid, events }, thrown);
-  if (settlement.kind === 'not-applied') throw notCommitted(thrown);
-  return { kind: 'done', result: createReceipt(run, prepared, settlement.entry) };
+  if (isConflict(thrown)) return { kind: 'conflict', conflict: thrown };
+  throw notCommitted(thrown);
 }
 
 function notCommitted(cause: unknown): HeadwaterError {

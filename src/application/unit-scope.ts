@@ -8,6 +8,8 @@ interface Ambient {
 
 interface Unit {
   readonly database: object;
+  /** What was begun inside a unit keeps it for good: a pool, a worker, a timer. */
+  isOver: boolean;
 }
 
 /**
@@ -22,14 +24,20 @@ function findAmbient(): Ambient | undefined {
 }
 
 /** Runs the callback of a unit of work. */
-export function runUnit<Result>(database: object, work: () => Promise<Result>): Promise<Result> {
-  return ambient === undefined ? work() : ambient.run({ database }, work);
+export async function runUnit<Result>(database: object, work: () => Promise<Result>): Promise<Result> {
+  if (ambient === undefined) return work();
+  const unit: Unit = { database, isOver: false };
+  try {
+    return await ambient.run(unit, work);
+  } finally {
+    unit.isOver = true;
+  }
 }
 
 /** One store for each unit of work, and one transaction of it. @throws HW-TRANSACT-008 inside the callback of another one */
 export function assertNoUnit(database: object): void {
   const unit = ambient?.getStore();
-  if (unit === undefined) return;
+  if (unit === undefined || unit.isOver) return;
   const isSame = unit.database === database;
   throw new HeadwaterError(
     'HW-TRANSACT-008',

@@ -30,9 +30,9 @@ export const systemClock: Clock = {
   now: () => toInstant(Date.now()),
   monotonicMs: () => performance.now(),
   setTimer(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    timer.unref();
-    return { clear: () => clearTimeout(timer) };
+    const timer = startTimer(delayMs, callback);
+    timer.current.unref();
+    return { clear: () => clearTimeout(timer.current) };
   },
   sleep(delayMs, signal) {
     return new Promise((resolve, reject) => {
@@ -41,14 +41,34 @@ export const systemClock: Clock = {
         return;
       }
       const onAbort = (): void => {
-        clearTimeout(timer);
+        clearTimeout(timer.current);
         reject(signal?.reason);
       };
-      const timer = setTimeout(() => {
+      const timer = startTimer(delayMs, () => {
         signal?.removeEventListener('abort', onAbort);
         resolve();
-      }, delayMs);
+      });
       signal?.addEventListener('abort', onAbort, { once: true });
     });
   },
 };
+
+/** What one timer of Node can hold, 24.8 days: a longer one would end at once. */
+const timerMsMax = 2_147_483_647;
+
+/** Several of Node's, one after the other, where one does not suffice. */
+function startTimer(delayMs: number, callback: () => void): { current: NodeJS.Timeout } {
+  const timer = { current: setTimeout(next, Math.min(delayMs, timerMsMax)) };
+  let leftMs = delayMs;
+  function next(): void {
+    leftMs -= timerMsMax;
+    if (!(leftMs > 0)) {
+      callback();
+      return;
+    }
+    const isKeeping = timer.current.hasRef();
+    timer.current = setTimeout(next, Math.min(leftMs, timerMsMax));
+    if (!isKeeping) timer.current.unref();
+  }
+  return timer;
+}

@@ -33,11 +33,21 @@ export interface DatabaseHandle {
   readonly kind: TransactionHandleKind;
   /** Whether `afterBegin` is run. Absent: whoever begins runs it as the first statement. */
   readonly runsAfterBegin?: true;
+  /**
+   * The library runs hooks of the application behind the COMMIT, within `transaction`. Nothing tells what a hook throws from an error of
+   * the COMMIT: whoever must know asks the server.
+   */
+  readonly hasCommitHooks?: true;
+  /** The application's own reads through this object go to other servers than `query` does. */
+  readonly readsElsewhere?: true;
+  /** Writes now what the library would write between the end of `work` and the COMMIT. Absent: it keeps nothing back. */
+  flush?(transaction: unknown): Promise<void>;
   /** Runs one statement on any connection, outside of every transaction; `$1`-style parameters. */
   query(text: string, parameters: readonly (string | null | Uint8Array)[]): Promise<readonly ResultRow[]>;
   /**
    * Begins a transaction in the library's own way, gives `work` the library's own transaction object, commits when it
-   * resolves and rolls back when it rejects, with its error. An error that comes after `work` resolved is one of the COMMIT.
+   * resolves and rolls back when it rejects, with its error. An error that comes after `work` resolved is one of the COMMIT, or of what
+   * the library runs around it: see `hasCommitHooks`.
    */
   transaction<Result>(
     options: TransactionRunOptions,

@@ -81,6 +81,31 @@ for (const [name, library] of Object.entries(drivenLibraries)) {
       await database.query('delete from t where id = 9');
     });
 
+    it('gives the rows that a write returns, and none for one that met no row', async () => {
+      const handle = recognizeDatabaseHandle(driver.root);
+      assert.ok(handle !== undefined);
+      await run((tx) => assertRows(tx));
+      await assertRows(handle);
+    });
+
+    const assertRows = async (handle: Pick<TransactionHandle, 'query'>): Promise<void> => {
+      for (const [text, expected] of [
+        ['insert into t values ($1::text::integer) on conflict do nothing returning id::text as id', [{ id: '8' }]],
+        ['insert into t values ($1::text::integer) on conflict do nothing returning id::text as id', []],
+        ['update t set bytes = null where id = $1::text::integer returning id::text as id', [{ id: '8' }]],
+        ['with gone as (select 1) delete from t where id = $1::text::integer returning id::text as id', [{ id: '8' }]],
+        ['update t set bytes = null where id = $1::text::integer returning id::text as id', []],
+        ['delete from t where id = $1::text::integer returning id::text as id', []],
+      ] as const) {
+        const rows = await handle.query(text, ['8']);
+        assert.deepEqual(
+          rows.map((row) => ({ ...row })),
+          expected,
+          text,
+        );
+      }
+    };
+
     it('is told from a transaction and from a connection', async () => {
       await driver.run(async (tx) => assert.equal(recognizeDatabaseHandle(tx), undefined), 'rollback');
       assert.equal(recognizeDatabaseHandle(new Client()), undefined);

@@ -49,6 +49,8 @@ export interface TransactionHandle {
    * same client serves one caller after another. Never kept alive by whoever remembers.
    */
   readonly identity: object;
+  /** The lease of the connection below, where that is not the identity: its transaction is another's once the lease is another one. */
+  readonly lease?: object | undefined;
   /** Asked anew at each access. */
   readonly transactionState: TransactionState;
   /**

@@ -11,7 +11,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 
-import type { PoolClient } from 'pg';
+import { drizzle } from 'drizzle-orm/node-postgres';
+import { Pool, type PoolClient } from 'pg';
 import { z } from 'zod';
 
 import { skipReason } from '../../../scripts/services/testing.ts';
@@ -310,6 +311,29 @@ describe('a guard', { skip }, () => {
         );
       });
       assert.deepEqual(calls, []);
+    });
+
+    it('does not take it for that of Drizzle, which is over, either', async () => {
+      const pool = new Pool({ connectionString: stage.url, max: 1 });
+      try {
+        const calls = await reportedOf(async () => {
+          const committed = Promise.withResolvers<void>();
+          const { behind } = await drizzle(pool).transaction(async (tx) => {
+            await emit(tx, placed, { orderId: '1' }, { key: '1' });
+            // Not awaited: it goes on in the context of the transaction.
+            return { behind: committed.promise.then(askBank) };
+          });
+          const next = await pool.connect();
+          await next.query('begin');
+          committed.resolve();
+          await behind;
+          await next.query('commit');
+          next.release();
+        });
+        assert.deepEqual(calls, []);
+      } finally {
+        await pool.end();
+      }
     });
 
     it('warns of what it can make fail neither by the call nor by the transaction', async () => {

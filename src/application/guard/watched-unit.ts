@@ -41,9 +41,10 @@ export function watchUnit<Result>(unit: WatchedUnit, work: () => Result | Promis
  */
 export function watchTransactionOf(transaction: unknown): void {
   if (watch === undefined) return;
-  const before = recognizeTransactionHandle(transaction)?.identity;
+  const before = recognizeTransactionHandle(transaction);
+  const { identity, lease } = before ?? {};
   watch.enter({ kind: 'emit' }, () => {
     const now = recognizeTransactionHandle(transaction);
-    return now?.identity === before && now?.transactionState === 'in-transaction';
+    return now?.identity === identity && now?.lease === lease && now?.transactionState === 'in-transaction';
   });
 }

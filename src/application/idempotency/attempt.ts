@@ -19,7 +19,7 @@ export async function attempt(
   const { tools, leaseMs } = settings;
   using keeper = new LeaseKeeper(tools.store, lease, { clock: tools.clock, leaseMs });
   try {
-    const answer = await runOperation(operation, { lease, signal: keeper.signal }, tools);
+    const answer = await runOperation(operation, { lease, keeper }, tools);
     if (answer.kind === 'passing') await tools.store.release(lease);
     return answer;
   } catch (thrown) {

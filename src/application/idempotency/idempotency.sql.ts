@@ -105,11 +105,14 @@ returning lease_epoch::text as epoch`,
 update ${table} set leased_until = now() from patience where patience.chosen is not null and ${asHolder}
 returning lease_epoch::text as epoch`,
 
-    /** $6 step as JSON, $7 its name or NULL for one that is not done, $8 lease in ms. */
+    /**
+     * $6 step as JSON, $7 its name or NULL for one that is not done, $8 lease in ms, $9 how many are stored before it: one that is there
+     * already is not added again.
+     */
     addStep: `with ${pause('$8')}
 update ${table} set steps = steps || jsonb_build_array($6::text::jsonb), recovery_point = coalesce($7::text, recovery_point),
   leased_until = greatest(leased_until, now() + $8::text::bigint * interval '1 millisecond')
-from pause where pause.chosen is not null and ${asHolder}
+from pause where pause.chosen is not null and ${asHolder} and jsonb_array_length(steps) = $9::text::integer
 returning lease_epoch::text as epoch`,
 
     /** $6 status, $7 headers as JSON, $8 body, $9 expiry in ms, $10 lease in ms. What only going on needs is forgotten. */

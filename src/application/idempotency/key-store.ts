@@ -1,5 +1,5 @@
 import { HeadwaterError } from '../../foundation/error.ts';
-import { sqlStateOf } from '../../postgres/sql-state.ts';
+import { isConflict, sqlStateOf } from '../../postgres/sql-state.ts';
 import type { DatabaseHandle } from '../../postgres/database-handle.ts';
 import type { ResultRow, TransactionHandle } from '../../postgres/transaction-handle.ts';
 import type { KeyState } from './decide.ts';
@@ -116,11 +116,15 @@ export class KeyStore {
     return this.#holds(this.#options.database, this.#sql.release, this.#asHolder(lease));
   }
 
-  /** In the transaction of the step, or by itself. False: the lease is another's. */
-  async addStep(lease: Lease, step: StoredStep, queryable: Queryable = this.#options.database): Promise<boolean> {
+  /** In the transaction of the step, or by itself. False: the lease is another's, or there is a step at its place. */
+  async addStep(
+    lease: Lease,
+    { place, ...step }: StoredStep & { readonly place: number },
+    queryable: Queryable = this.#options.database,
+  ): Promise<boolean> {
     const recoveryPoint = step.kind === 'begun' ? null : step.name;
-    const parameters = [JSON.stringify(step), recoveryPoint, String(this.#options.leaseMs)];
-    return this.#holds(queryable, this.#sql.addStep, [...this.#asHolder(lease), ...parameters]);
+    const written = [JSON.stringify(step), recoveryPoint, String(this.#options.leaseMs), String(place)];
+    return this.#holds(queryable, this.#sql.addStep, [...this.#asHolder(lease), ...written]);
   }
 
   /** In the transaction of the effects, or by itself. Undefined: the lease is another's. */
@@ -195,13 +199,20 @@ export class KeyStore {
     text: string,
     parameters: readonly (string | null | Uint8Array)[],
   ): Promise<readonly ResultRow[]> {
-    try {
-      return await queryable.query(text, parameters);
-    } catch (thrown) {
-      throw toStoreError(thrown);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await queryable.query(text, parameters);
+      } catch (thrown) {
+        // By itself a statement has done nothing then, and sees the other's row the next time.
+        const mayRunAgain = queryable === this.#options.database && attempt < attemptsMax && isConflict(thrown);
+        if (!mayRunAgain) throw toStoreError(thrown);
+      }
     }
   }
 }
+
+/** From `repeatable read` on, a statement fails with a row that was written since it began: as often as there are others. */
+const attemptsMax = 20;
 
 /** A key that is not finished, for people. */
 export interface UnfinishedKey extends ScopedKey {

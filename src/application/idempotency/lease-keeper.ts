@@ -13,6 +13,8 @@ export class LeaseKeeper implements Disposable {
   readonly #intervalMs: number;
   readonly #lost = new AbortController();
   #timer: ClockTimer | undefined;
+  #renewal: Promise<void> = Promise.resolve();
+  #isHeld = false;
   #isEnded = false;
 
   constructor(store: KeyStore, lease: Lease, { clock, leaseMs }: { readonly clock: Clock; readonly leaseMs: number }) {
@@ -33,9 +35,28 @@ export class LeaseKeeper implements Disposable {
     this.#timer?.clear();
   }
 
+  /**
+   * Renews the lease once more, and then not until what it resolves to is disposed: from `repeatable read` on, a transaction cannot write
+   * a row that somebody else has written since it began, and the row of the key is the last that it writes.
+   */
+  async hold(): Promise<Disposable> {
+    this.#isHeld = true;
+    this.#timer?.clear();
+    await this.#renewal;
+    await this.#renew();
+    return {
+      [Symbol.dispose]: () => {
+        this.#isHeld = false;
+        this.#schedule();
+      },
+    };
+  }
+
   #schedule(): void {
-    if (this.#isEnded) return;
-    this.#timer = this.#clock.setTimer(this.#intervalMs, () => void this.#renew());
+    if (this.#isEnded || this.#isHeld) return;
+    this.#timer = this.#clock.setTimer(this.#intervalMs, () => {
+      this.#renewal = this.#renew();
+    });
   }
 
   async #renew(): Promise<void> {

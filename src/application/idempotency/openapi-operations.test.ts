@@ -34,6 +34,27 @@ describe('the declarations of an OpenAPI document', () => {
     assert.deepEqual(findWeakenedOperations({}, documentOf('unsafe')), []);
   });
 
+  it('may not weaken behind another name of a parameter', () => {
+    const at = (path: string, safety: OperationSafety): OpenApiDocument => ({
+      paths: { [path]: { post: openApiFragment(safety) } },
+    });
+    assert.deepEqual(findWeakenedOperations(at('/orders/{id}', 'keyed'), at('/orders/{orderId}', 'unsafe')), [
+      { operation: 'POST /orders/{id}', released: 'keyed', current: 'unsafe' },
+    ]);
+    const undeclared = { paths: { '/orders/{orderId}': { post: {} } } };
+    assert.deepEqual(findWeakenedOperations(at('/orders/{id}', 'natural'), undeclared), [
+      { operation: 'POST /orders/{id}', released: 'natural', current: undefined },
+    ]);
+  });
+
+  it('say nothing of an operation that declares nothing, though a path with a parameter would fit it', () => {
+    const safetyOf = safetyFromOpenApi({
+      paths: { '/orders/{id}': { post: openApiFragment('natural') }, '/orders/archive': { post: {} } },
+    });
+    assert.equal(safetyOf({ method: 'POST', url: '/orders/archive' }), undefined);
+    assert.equal(safetyOf({ method: 'POST', url: '/orders/7' }), 'natural');
+  });
+
   it('are missed by name, so that a build can refuse an operation without one', () => {
     const document = { paths: { '/a': { get: openApiFragment('safe'), post: { 'x-idempotency': 'sometimes' } } } };
     const { declared, undeclared } = readOperations(document);

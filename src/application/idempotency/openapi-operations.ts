@@ -26,18 +26,26 @@ export function readOperations(document: OpenApiDocument): {
 } {
   const declared: DeclaredOperation[] = [];
   const undeclared: string[] = [];
-  for (const [path, item] of Object.entries(document.paths ?? {})) {
-    for (const method of methods) {
-      const operation: unknown = item === undefined ? undefined : Reflect.get(item, method);
-      if (typeof operation !== 'object' || operation === null) continue;
-      const name = `${method.toUpperCase()} ${path}`;
-      const stated: unknown = Reflect.get(operation, 'x-idempotency');
-      const safety = strengths.find((strength) => strength === stated);
-      if (safety === undefined) undeclared.push(name);
-      else declared.push({ name, method: method.toUpperCase(), path, safety });
-    }
+  for (const { safety, ...operation } of listOperations(document)) {
+    if (safety === undefined) undeclared.push(operation.name);
+    else declared.push({ ...operation, safety });
   }
   return { declared, undeclared };
+}
+
+type ListedOperation = Omit<DeclaredOperation, 'safety'> & { readonly safety: OperationSafety | undefined };
+
+function listOperations(document: OpenApiDocument): readonly ListedOperation[] {
+  return Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
+    methods.flatMap((key): readonly ListedOperation[] => {
+      const operation: unknown = item === undefined ? undefined : Reflect.get(item, key);
+      if (typeof operation !== 'object' || operation === null) return [];
+      const method = key.toUpperCase();
+      const stated: unknown = Reflect.get(operation, 'x-idempotency');
+      const safety = strengths.find((strength) => strength === stated);
+      return [{ name: `${method} ${path}`, method, path, safety }];
+    }),
+  );
 }
 
 /** A declaration that a client of the released document must not rely on any more. */
@@ -58,16 +66,19 @@ export function findWeakenedOperations(
   released: OpenApiDocument,
   current: OpenApiDocument,
 ): readonly WeakenedOperation[] {
-  const now = readOperations(current);
-  const safeties = new Map(now.declared.map(({ name, safety }) => [name, safety]));
+  const now = new Map(listOperations(current).map(({ name, safety }) => [withoutNames(name), safety]));
   return readOperations(released).declared.flatMap(({ name, safety }): readonly WeakenedOperation[] => {
-    const stated = safeties.get(name);
-    if (stated === undefined) {
-      return now.undeclared.includes(name) ? [{ operation: name, released: safety, current: undefined }] : [];
-    }
+    const same = withoutNames(name);
+    const stated = now.get(same);
+    if (stated === undefined) return now.has(same) ? [{ operation: name, released: safety, current: undefined }] : [];
     const isWeaker = strengths.indexOf(stated) > strengths.indexOf(safety);
     return isWeaker ? [{ operation: name, released: safety, current: stated }] : [];
   });
+}
+
+/** Templated paths that differ in the names of their parameters are one. https://spec.openapis.org/oas/v3.1.1.html#paths-object */
+function withoutNames(operation: string): string {
+  return operation.replaceAll(/\{[^}]*\}/g, '{}');
 }
 
 /** What a request may be, as far as a document tells; undefined where it has no such operation, or the operation declares nothing. */
@@ -79,8 +90,9 @@ export type SafetyOf = (request: { readonly method: string; readonly url: string
  */
 export function safetyFromOpenApi(document: OpenApiDocument): SafetyOf {
   const bases = (document.servers ?? [{ url: '/' }]).map(({ url }) => readPath(url).replace(/\/$/, ''));
-  const templates = readOperations(document)
-    .declared.toSorted((one, other) => countParameters(one.path) - countParameters(other.path))
+  // Those that declare nothing, too: another template must not speak for them.
+  const templates = listOperations(document)
+    .toSorted((one, other) => countParameters(one.path) - countParameters(other.path))
     .map(({ method, path, safety }) => ({ method, safety, pattern: toPattern(path) }));
   return ({ method, url }) => {
     const path = readPath(url);

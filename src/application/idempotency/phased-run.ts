@@ -12,7 +12,8 @@ import type { PhasedRun, RunContext } from './operation.ts';
 export interface StepTools {
   readonly clock: Clock;
   renew(): Promise<boolean>;
-  addStep(step: StoredStep, handle?: TransactionHandle): Promise<boolean>;
+  /** `place`: how many are stored before it. */
+  addStep(step: StoredStep, place: number, handle?: TransactionHandle): Promise<boolean>;
   inTransaction<Result>(work: (tx: unknown, handle: TransactionHandle) => Promise<Result>): Promise<Result>;
 }
 
@@ -48,17 +49,15 @@ export function createPhasedRun(lease: Lease, context: RunContext<unknown>, tool
       isBusy = false;
     }
   };
-  const { addCall, begin, keyOf, renew } = lendCalls(lease, tools);
+  const { addCall, addPhase, begin, keyOf, renew } = lendFenced(lease, tools);
   const run: PhasedRun<unknown, unknown> = {
     ...context,
     phase: (name, work) =>
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a step gives is what its own code made, through JSON.
       step({ kind: 'phase', name }, () =>
-        tools.inTransaction(async (tx, handle) => {
+        addPhase(name, async (tx) => {
           const unit = { kind: 'idempotency', name: `${lease.scopedKey.operation}: ${name}` } as const;
-          const result = toResult(await watchUnit(unit, () => work(tx)));
-          if (!(await tools.addStep({ name, kind: 'phase', ...result }, handle))) throw leaseLost();
-          return fromResult(result);
+          return watchUnit(unit, () => work(tx));
         }),
       ) as ReturnType<typeof work>,
     call: (name, work) =>
@@ -87,26 +86,42 @@ export function createPhasedRun(lease: Lease, context: RunContext<unknown>, tool
   };
 }
 
-/** What a call of a foreign system needs, fenced by the lease. */
-interface Calls {
+/** What is written about steps, fenced by the lease and by the place of each. */
+interface Fenced {
   readonly keyOf: (name: string) => string;
   readonly renew: () => Promise<void>;
   readonly begin: (name: string) => Promise<void>;
+  /** Does local work, and stores its result in the same commit. */
+  readonly addPhase: (name: string, work: (tx: unknown) => Promise<unknown>) => Promise<unknown>;
   /** Stores the result of a call, and gives it as every later attempt gets it. */
   readonly addCall: (name: string, value: unknown) => Promise<unknown>;
 }
 
-function lendCalls(lease: Lease, tools: StepTools): Calls {
+function lendFenced(lease: Lease, tools: StepTools): Fenced {
+  let place = lease.steps.length;
   const held = (isHeld: boolean): void => {
     if (!isHeld) throw leaseLost();
+  };
+  const add = async (step: StoredStep): Promise<void> => {
+    held(await tools.addStep(step, place));
+    place += 1;
   };
   return {
     keyOf: (name) => `${lease.runId}:${name}`,
     renew: async () => held(await tools.renew()),
-    begin: async (name) => held(await tools.addStep({ name, kind: 'begun' })),
+    begin: (name) => add({ name, kind: 'begun' }),
+    addPhase: async (name, work) => {
+      const result = await tools.inTransaction(async (tx, handle) => {
+        const made = toResult(await work(tx));
+        held(await tools.addStep({ name, kind: 'phase', ...made }, place, handle));
+        return made;
+      });
+      place += 1;
+      return fromResult(result);
+    },
     addCall: async (name, value) => {
       const result = toResult(value);
-      held(await tools.addStep({ name, kind: 'call', ...result }));
+      await add({ name, kind: 'call', ...result });
       return fromResult(result);
     },
   };

@@ -122,6 +122,22 @@ describe('a client that repeats requests', () => {
     assert.equal(await response.text(), 'at last');
   });
 
+  it('repeats what was answered by a busy server whose connection broke behind its status', async () => {
+    const answers = [
+      new Response(new ReadableStream({ start: (body) => body.error(new TypeError('terminated')) }), { status: 503 }),
+      new Response('at last'),
+    ];
+    const send = fetchAs('keyed', { fetch: async () => answers.shift() ?? assert.fail() });
+    assert.equal(await (await send('http://shop.test/orders', order)).text(), 'at last');
+  });
+
+  it('waits for as long as it was told, also beyond what a timer can hold', async () => {
+    await using edge = await serve((_, response) => response.end('at once'));
+    const response = await fetchAs('safe', { attemptTimeoutMs: 2 ** 40, budgetMs: 2 ** 40 })(edge.url);
+    assert.equal(await response.text(), 'at once');
+    assert.equal(edge.keys.length, 1);
+  });
+
   it('ends with the reason of a caller that does not want it any more', async () => {
     const abort = new AbortController();
     await using edge = await serve(() => abort.abort(new Error('enough')));

@@ -83,8 +83,8 @@ async function sendRepeatedly(request: Request, settings: Settings): Promise<Res
       if (sent instanceof Response) return sent;
       throw unanswered(sent.cause, { safety, key: headers.get('idempotency-key'), attempts: attempt });
     }
-    // Nobody reads it, and its connection is free again.
-    if (sent instanceof Response) await sent.body?.cancel();
+    // Nobody reads it, and its connection is free again; or it has ended already.
+    if (sent instanceof Response) await sent.body?.cancel().catch(() => undefined);
     await clock.sleep(waitMs, signal);
   }
 }

@@ -7,7 +7,7 @@ import { setEventContext } from '../event-context.ts';
 import { watchUnit } from '../guard/watched-unit.ts';
 import { attemptOnce, repeatConflicts, runTransaction } from '../run-transaction.ts';
 import type { KeyStore, Lease } from './key-store.ts';
-import { leaseLost } from './lease-keeper.ts';
+import { type LeaseKeeper, leaseLost } from './lease-keeper.ts';
 import type { PhasedOperation, RunContext, TransactionOperation } from './operation.ts';
 import { createPhasedRun } from './phased-run.ts';
 import { Refusal } from './refusal.ts';
@@ -47,7 +47,7 @@ class RolledBackReply extends Error {
  */
 export async function runOperation(
   operation: AnyKeyedOperation,
-  { lease, signal }: { readonly lease: Lease; readonly signal: AbortSignal },
+  { lease, keeper }: { readonly lease: Lease; readonly keeper: Keeper },
   tools: RunTools,
 ): Promise<RunAnswer> {
   const context: RunContext<unknown> = {
@@ -57,12 +57,12 @@ export async function runOperation(
     correlationId: lease.context.correlationId ?? lease.runId,
     traceparent: lease.context.traceparent,
     attempt: lease.attempt,
-    signal,
+    signal: keeper.signal,
   };
   try {
     return 'transaction' in operation
-      ? await runInTransaction(operation, { lease, context }, tools)
-      : await runInPhases(operation, { lease, context }, tools);
+      ? await runInTransaction(operation, { lease, keeper, context }, tools)
+      : await runInPhases(operation, { lease, keeper, context }, tools);
   } catch (thrown) {
     const reply = await readThrownReply(thrown, tools);
     if (reply === undefined) throw thrown;
@@ -70,17 +70,21 @@ export async function runOperation(
   }
 }
 
+/** What of a `LeaseKeeper` is used. */
+type Keeper = Pick<LeaseKeeper, 'signal' | 'hold'>;
+
 interface RunInput {
   readonly lease: Lease;
+  readonly keeper: Keeper;
   readonly context: RunContext<unknown>;
 }
 
 async function runInTransaction(
   operation: TransactionOperation<unknown, unknown>,
-  { lease, context }: RunInput,
+  { lease, keeper, context }: RunInput,
   tools: RunTools,
 ): Promise<RunAnswer> {
-  return inTransaction({ ...tools, lease }, async (tx, handle) => {
+  return inTransaction({ ...tools, lease, keeper }, async (tx, handle) => {
     const response = await watchUnit({ kind: 'idempotency', name: lease.scopedKey.operation }, () =>
       operation.transaction(tx, context),
     );
@@ -94,15 +98,15 @@ async function runInTransaction(
 
 async function runInPhases(
   operation: PhasedOperation<unknown, unknown>,
-  { lease, context }: RunInput,
+  { lease, keeper, context }: RunInput,
   tools: RunTools,
 ): Promise<RunAnswer> {
   const { store } = tools;
   const run = createPhasedRun(lease, context, {
     clock: tools.clock,
     renew: () => store.renew(lease),
-    addStep: (step, handle) => store.addStep(lease, step, handle),
-    inTransaction: (work) => inTransaction({ ...tools, lease }, work),
+    addStep: (step, place, handle) => store.addStep(lease, { ...step, place }, handle),
+    inTransaction: (work) => inTransaction({ ...tools, lease, keeper }, work),
   });
   const response = await operation.phases(run.run);
   run.assertComplete();
@@ -130,7 +134,7 @@ const repeatPolicy = {
 
 /** Run again when it met others. A COMMIT that was not answered is not: the row of the key tells what became of it. */
 async function inTransaction<Result>(
-  { database, clock, random, isolationLevel, lease }: RunTools & { readonly lease: Lease },
+  { database, clock, random, isolationLevel, lease, keeper }: RunTools & Omit<RunInput, 'context'>,
   work: (tx: unknown, handle: TransactionHandle) => Promise<Result>,
 ): Promise<Result> {
   const { traceparent, correlationId = lease.runId } = lease.context;
@@ -140,7 +144,17 @@ async function inTransaction<Result>(
       setEventContext(handle, eventContext);
       return work(tx, handle);
     });
-  const repeated = await repeatConflicts(() => attemptOnce(runOnce), { policy: repeatPolicy, clock, random });
+  const runAlone = async (): Promise<TransactionRun<Result>> => {
+    using _held = await keeper.hold();
+    return await runOnce();
+  };
+  // A level that only the session has shows by the conflict with a renewal.
+  const isStrict = isolationLevel !== undefined && isolationLevel !== 'read committed';
+  const repeated = await repeatConflicts((count) => attemptOnce(isStrict || count > 1 ? runAlone : runOnce), {
+    policy: repeatPolicy,
+    clock,
+    random,
+  });
   if (repeated.kind === 'used-up') throw repeated.conflict;
   return repeated.result.result;
 }

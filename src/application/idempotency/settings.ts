@@ -32,7 +32,10 @@ export interface IdempotencyOptions {
   readonly installation?: string;
   /** Schema of Headwater's tables. Default `headwater`. */
   readonly schemaName?: string;
-  /** How long nobody else may take an operation up after its holder was last heard of. Renewed while it runs. Default 30,000 ms. */
+  /**
+   * How long nobody else may take an operation up after its holder was last heard of. Renewed while it runs, but not while a transaction of
+   * `repeatable read` or `serializable` is open: it must be longer than the longest of those. Default 30,000 ms.
+   */
   readonly leaseMs?: number;
   /** How long a request waits for another one with the same key. Default 5000 ms. */
   readonly waitMsMax?: number;

@@ -3,7 +3,9 @@ import { quoteQualified } from '../../postgres/quote.ts';
 /** Of a consumer as a whole: its registration, and the removal of its receipts. */
 export function createConsumerStatements(
   schemaName: string,
-): Readonly<Record<'register' | 'changeRetention' | 'isBeyond' | 'moveRemoval' | 'removeReceipts', string>> {
+): Readonly<
+  Record<'register' | 'changeRetention' | 'removedBefore' | 'isBeyond' | 'moveRemoval' | 'removeReceipts', string>
+> {
   const inbox = quoteQualified(schemaName, 'inbox');
   const consumer = quoteQualified(schemaName, 'inbox_consumer');
   const held = quoteQualified(schemaName, 'inbox_held');
@@ -16,11 +18,14 @@ on conflict (consumer) do nothing returning (select count(*) from ${consumer})::
     changeRetention: `update ${consumer} c set retention_ms = $2::text::bigint
 from (select retention_ms from ${consumer} where consumer = $1) as before
 where c.consumer = $1 and c.retention_ms <> $2::text::bigint returning before.retention_ms::text as before`,
+    /** $1 consumer. Up to when receipts were removed, in milliseconds since 1970. */
+    removedBefore: `select (extract(epoch from removed_before) * 1000)::text as removed from ${consumer} where consumer = $1`,
     /** $1 consumer, $2 when the message was sent at the latest, in milliseconds since 1970. Holds back a clean-up until the end. */
     isBeyond: `select (removed_before > pg_catalog.to_timestamp($2::float8 / 1000))::text as beyond from ${consumer}
 where consumer = $1 for share`,
-    /** $1 consumer, $2 retention in milliseconds. Waits for transactions that look at it. */
-    moveRemoval: `update ${consumer} set removed_before = greatest(removed_before, pg_catalog.now() - $2::text::bigint * interval '1 millisecond')
+    /** $1 consumer, $2 retention in milliseconds; a longer one of a newer process counts. Waits for transactions that look at it. */
+    moveRemoval: `update ${consumer} set removed_before = greatest(removed_before,
+  pg_catalog.now() - greatest($2::text::bigint, retention_ms) * interval '1 millisecond')
 where consumer = $1`,
     /** $1 consumer, $2 how many. What is held keeps its receipt. */
     removeReceipts: `with old as (

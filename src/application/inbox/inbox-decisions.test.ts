@@ -33,6 +33,12 @@ describe('the decisions of an inbox', () => {
     );
   });
 
+  test('on a key, as long as that of an event may be', () => {
+    const identify = (key: string): unknown => identifyMessage({ id: '1', sender: 'shop', key, body: null });
+    assert.doesNotThrow(() => identify('🌍'.repeat(1024)));
+    assert.throws(() => identify('🌍'.repeat(1025)), { code: 'HW-INBOX-004' });
+  });
+
   test('on equal content: canonical JSON holds what JSON holds, whatever the order of members', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {

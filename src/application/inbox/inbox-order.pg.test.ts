@@ -153,4 +153,19 @@ describe('an ordered inbox', { skip }, () => {
     assert.equal((await willing.receive({ ...paid(2), sentAt: now - 3 * dayMs })).kind, 'done');
     await assert.rejects(ledger.cleanUp({ signal: AbortSignal.abort(new Error('enough')) }), /enough/);
   });
+
+  test('parks what comes again behind a clean-up of a shorter retention than the present one', async () => {
+    const sentAt = systemClock.now() - 5 * dayMs;
+    const before = open({ order: { kind: 'independent' } });
+    assert.equal((await before.receive({ ...paid(1), sentAt })).kind, 'done');
+    await stage.database.query(`update headwater.inbox set received_at = now() - interval '5 days'`);
+    assert.deepEqual(await before.cleanUp(), { removedCount: 1 });
+    const now = open({ order: { kind: 'independent' }, redeliveryMaxMs: 10 * dayMs });
+    assert.equal((await now.receive({ ...paid(1), sentAt })).kind, 'parked');
+    assert.deepEqual(await stage.effects(), ['a/1']);
+    // A process that still runs with the shorter one removes no more by it.
+    await now.receive({ ...paid(2), sentAt });
+    await stage.database.query(`update headwater.inbox set received_at = now() - interval '5 days'`);
+    assert.deepEqual(await before.cleanUp(), { removedCount: 0 });
+  });
 });

@@ -14,7 +14,7 @@ import {
 import { type InboxOptions, type InboxSettings, resolveInboxOptions } from './inbox-options.ts';
 import type { InboxCounts, InboxResult } from './inbox-result.ts';
 import type { ReceivedMessage } from './received-message.ts';
-import { registerConsumer } from './register-consumer.ts';
+import { type RegisteredConsumer, registerConsumer } from './register-consumer.ts';
 import { type AnyHandler, MessageTransaction, type ReadyMessage, type Taken } from './take-message.ts';
 import type { TransactionOf } from '../transaction-of.ts';
 import type { RunEffect } from '../effect.ts';
@@ -94,7 +94,7 @@ class TransactionalInbox implements Inbox<unknown> {
   readonly #prepare: Prepare | undefined;
   readonly #held: HeldMessages;
   readonly #counts = { done: 0, duplicate: 0, mismatch: 0, stale: 0, early: 0, parked: 0 };
-  #registered: Promise<void> | undefined;
+  #registered: Promise<RegisteredConsumer> | undefined;
 
   constructor(settings: InboxSettings, handle: AnyHandler, prepare: Prepare | undefined) {
     this.name = settings.name;
@@ -111,12 +111,12 @@ class TransactionalInbox implements Inbox<unknown> {
   async receive(received: ReceivedMessage): Promise<InboxResult<unknown>> {
     const message = identifyMessage(received);
     const payload = await readPayload(this.#settings.schema, message);
-    await this.#register();
+    const { removedBeforeMs } = await this.#register();
     const known = await this.#readKnownBefore(message);
     if (known !== undefined) return this.#count(message, known);
     const taken = await this.#orSetAside(message, async () => {
       const ready = { message, payload, prepared: await this.#runPrepare(message, payload) };
-      return this.#inTransaction(message, (step) => step.take(ready, this.#handle));
+      return this.#inTransaction(message, (step) => step.take(ready, this.#handle, removedBeforeMs));
     });
     if (taken.next !== undefined) await this.#held.takeFollowing(message.sender, taken.next);
     return this.#count(message, taken.result);
@@ -161,10 +161,10 @@ class TransactionalInbox implements Inbox<unknown> {
   }
 
   /** One that is registered once; a failure is tried again with the next message. */
-  async #register(): Promise<void> {
+  async #register(): Promise<RegisteredConsumer> {
     this.#registered ??= registerConsumer(this.#settings);
     try {
-      await this.#registered;
+      return await this.#registered;
     } catch (thrown) {
       this.#registered = undefined;
       throw thrown;

@@ -43,11 +43,11 @@ export class MessageTransaction {
     this.#message = message;
   }
 
-  /** Takes a message that has arrived. */
-  async take(ready: ReadyMessage, handler: AnyHandler): Promise<Taken> {
+  /** Takes a message that has arrived. `removedBeforeMs`: up to when receipts were removed before this process came. */
+  async take(ready: ReadyMessage, handler: AnyHandler, removedBeforeMs: number): Promise<Taken> {
     const order = await this.#lockOrder();
     if (order.verdict === 'stale') return { result: (await this.readKnown()) ?? stale(order) };
-    const isBeyond = await this.#isBeyondRetention();
+    const isBeyond = await this.#isBeyondRetention(removedBeforeMs);
     if (!(await this.#claim())) return { result: await this.#readOther() };
     if (isBeyond && this.#settings.beyondRetention === 'park') {
       return { result: await this.#park('beyond-retention', 'older than what the clean-up has removed') };
@@ -145,10 +145,11 @@ export class MessageTransaction {
   }
 
   /** Only messages that are older than any receipt may be are asked about, so that all others pay nothing for it. */
-  async #isBeyondRetention(): Promise<boolean> {
+  async #isBeyondRetention(removedBeforeMs: number): Promise<boolean> {
     const { clock, clockSkewMs, database, name, retentionMs } = this.#settings;
     const { sentAt } = this.#message.received;
-    if (sentAt === undefined || sentAt - clockSkewMs >= clock.now() + clockSkewMs - retentionMs) return false;
+    const oldestMs = Math.max(removedBeforeMs, clock.now() + clockSkewMs - retentionMs);
+    if (sentAt === undefined || sentAt - clockSkewMs >= oldestMs) return false;
     const parameters = [name, String(sentAt - clockSkewMs)];
     const [row] = await this.#transaction.run(database.statements.isBeyond, parameters);
     return row?.['beyond'] === 'true';

@@ -1,6 +1,6 @@
 import type { DatabaseHandle, IsolationLevel, TransactionRunOptions } from '../database-handle.ts';
 import type { ResultRow, TransactionHandle } from '../transaction-handle.ts';
-import { hearErrors, isPgClient, readPgState } from './pg.ts';
+import { hearErrors, isPgClient, leaseOf, readPgState } from './pg.ts';
 import { isPostgresJsConnection, withoutPostgresJsParameters } from './postgres-js.ts';
 import { hasFunction, isObject, isObjectOrFunction, readRows } from './structure.ts';
 
@@ -30,6 +30,9 @@ export function recognizeDrizzleTransaction(candidate: object): TransactionHandl
     isRoot,
     isSingleTransaction: !isRoot,
     identity: candidate,
+    get lease() {
+      return isObject(client) ? leaseOf(client) : undefined;
+    },
     get transactionState() {
       return !isRoot && isObject(client) ? readPgState(client) : 'unknown';
     },

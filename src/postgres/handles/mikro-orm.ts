@@ -52,7 +52,11 @@ export function recognizeMikroOrmDatabase(candidate: object): DatabaseHandle | u
   if (database === undefined) return undefined;
   return {
     kind: 'mikro-orm',
+    hasCommitHooks: true,
     query: (text, parameters) => database.query(text, parameters),
+    async flush(transaction) {
+      if (isObject(transaction) && hasFunction(transaction, 'flush')) await transaction.flush();
+    },
     async transaction({ isolationLevel }, work) {
       const options = isolationLevel === undefined ? {} : { isolationLevel };
       return { result: await candidate.transactional(work, options), commitTag: undefined, after: undefined };

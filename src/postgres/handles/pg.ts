@@ -23,9 +23,7 @@ class PgTransaction implements TransactionHandle {
 
   constructor(queryable: PgQueryable, isRoot: boolean) {
     this.isRoot = isRoot;
-    // The pool gives a client a new `release` each time it lends it.
-    const release: unknown = 'release' in queryable ? queryable.release : undefined;
-    this.identity = typeof release === 'function' ? release : queryable;
+    this.identity = leaseOf(queryable) ?? queryable;
     this.#queryable = queryable;
   }
 
@@ -49,6 +47,12 @@ class PgTransaction implements TransactionHandle {
   }
 }
 
+/** The pool gives a client a new `release` each time it lends it. */
+export function leaseOf(client: object): object | undefined {
+  const release: unknown = 'release' in client ? client.release : undefined;
+  return typeof release === 'function' ? release : undefined;
+}
+
 /** A single connection of node-postgres. */
 export function isPgClient(candidate: object): candidate is PgQueryable {
   return hasFunction(candidate, 'query') && hasFunction(candidate, 'escapeIdentifier');
@@ -62,6 +66,8 @@ function isPgPool(candidate: object): candidate is PgQueryable {
 export function readPgState(client: object): TransactionState {
   // With a query under way, the status is that of a moment before it: a COMMIT may be among what is sent already.
   if (!('readyForQuery' in client) || client.readyForQuery !== true) return 'unknown';
+  // Within the callback of a statement it shows itself ready, whatever waits behind that one, or was sent in its mode of pipelines.
+  if (hasWaiting(client, '_queryQueue') || hasWaiting(client, '_sentQueryQueue')) return 'unknown';
   if (!hasFunction(client, 'getTransactionStatus')) return 'unknown';
   switch (client.getTransactionStatus()) {
     case 'T':
@@ -73,6 +79,11 @@ export function readPgState(client: object): TransactionState {
     default:
       return 'unknown';
   }
+}
+
+function hasWaiting(client: object, queue: string): boolean {
+  const statements: unknown = Reflect.get(client, queue);
+  return Array.isArray(statements) && statements.length > 0;
 }
 
 /** A client that a pool has lent. */

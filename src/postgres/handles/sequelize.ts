@@ -7,6 +7,8 @@ interface SequelizeQueryOptions {
   readonly transaction: object | null;
   /** The rows alone, as they came. */
   readonly type: 'SELECT';
+  /** With its option `replication` what is a SELECT by type goes to the others, outside of a transaction. */
+  readonly useMaster: true;
   readonly raw: true;
 }
 
@@ -60,6 +62,8 @@ export function recognizeSequelizeDatabase(candidate: object): DatabaseHandle | 
   if (!isSequelize(candidate)) return undefined;
   return {
     kind: 'sequelize',
+    hasCommitHooks: true,
+    ...(isReplicated(candidate) ? { readsElsewhere: true } : {}),
     // Null, not undefined: with CLS the latter is the transaction that runs around the call.
     query: (text, parameters) => executeText(candidate, { text, parameters, transaction: null }),
     async transaction({ isolationLevel }, work) {
@@ -67,6 +71,11 @@ export function recognizeSequelizeDatabase(candidate: object): DatabaseHandle | 
       return { result: await candidate.transaction(options, work), commitTag: undefined, after: undefined };
     },
   };
+}
+
+function isReplicated(sequelize: Sequelize): boolean {
+  const options: unknown = Reflect.get(sequelize, 'options');
+  return isObject(options) && isObject(Reflect.get(options, 'replication'));
 }
 
 interface SequelizeStatement {
@@ -80,7 +89,8 @@ async function executeText(
   { text, parameters, transaction }: SequelizeStatement,
 ): Promise<readonly ResultRow[]> {
   try {
-    return readRows(await sequelize.query(text, { bind: parameters, transaction, type: 'SELECT', raw: true }));
+    const options = { bind: parameters, transaction, type: 'SELECT', useMaster: true, raw: true } as const;
+    return readRows(await sequelize.query(text, options));
   } catch (thrown) {
     throw takeOffSequelizeError(thrown);
   }

@@ -72,6 +72,7 @@ export function recognizeTypeOrmDatabase(candidate: object): DatabaseHandle | un
   if (!isTypeOrmRoot(candidate) || recognizeTypeOrmTransaction(candidate)?.isRoot !== true) return undefined;
   return {
     kind: 'typeorm',
+    hasCommitHooks: true,
     query: (text, parameters) => executeText(candidate, text, parameters),
     async transaction({ isolationLevel }, work) {
       const result =
@@ -89,10 +90,16 @@ async function executeText(
   parameters: readonly unknown[],
 ): Promise<readonly ResultRow[]> {
   try {
-    return readRows(await queryable.query(text, parameters));
+    return readRows(takeOffCount(await queryable.query(text, parameters)));
   } catch (thrown) {
     throw takeOffTypeOrmError(thrown);
   }
+}
+
+/** An UPDATE and a DELETE give the list of their rows and how many they met, everything else the list alone. */
+function takeOffCount(result: unknown): unknown {
+  const isPair = Array.isArray(result) && Array.isArray(result[0]) && typeof result[1] === 'number';
+  return isPair ? result[0] : result;
 }
 
 /** TypeORM's own error carries all parameters. */
