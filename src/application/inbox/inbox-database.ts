@@ -2,7 +2,7 @@ import { HeadwaterError } from '../../foundation/error.ts';
 import { sqlStateOf } from '../../postgres/sql-state.ts';
 import type { DatabaseHandle } from '../../postgres/database-handle.ts';
 import type { ResultRow, TransactionHandle } from '../../postgres/transaction-handle.ts';
-import { runTransaction } from '../run-transaction.ts';
+import { runTransaction } from '../transact/run-transaction.ts';
 import { createConsumerStatements } from './consumer.sql.ts';
 import { createHeldStatements } from './held.sql.ts';
 import { createReceiptStatements, type Write } from './inbox.sql.ts';
