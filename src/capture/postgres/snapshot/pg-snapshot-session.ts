@@ -43,7 +43,8 @@ export async function openSnapshotSession(options: ConnectionOptions, signal?: A
   const client = await openPgClient(
     options,
     {
-      settings: { ...streamSettings, ...streamTimeouts, standard_conforming_strings: 'on' },
+      // Where a policy comes into force meanwhile, reading fails instead of leaving rows out.
+      settings: { ...streamSettings, ...streamTimeouts, standard_conforming_strings: 'on', row_security: 'off' },
       replication: 'none',
       createSocket: () => reader.createSocket(),
     },
@@ -271,6 +272,7 @@ function toCopyTable(row: TextRow): CopyTable {
     isPartitioned,
     rowEstimate,
     maySelect,
+    hidesRows,
     rowFilter,
     columnsJson,
     keysJson,
@@ -292,5 +294,6 @@ function toCopyTable(row: TextRow): CopyTable {
     isPartitioned: isPartitioned === 'true',
     rowEstimate: Number(rowEstimate),
     maySelect: maySelect === 'true',
+    hidesRows: hidesRows === 'true',
   };
 }

@@ -13,6 +13,8 @@ export interface CopyTable {
   readonly isPartitioned: boolean;
   readonly rowEstimate: number;
   readonly maySelect: boolean;
+  /** Policies of row-level security are in force for the role. */
+  readonly hidesRows: boolean;
 }
 
 /** A column of the key. */

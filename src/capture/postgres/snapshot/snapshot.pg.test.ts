@@ -159,6 +159,26 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       assert.deepEqual(foldChecked(decodeTransactions(recorder)), await tableRows(database));
     });
 
+    test('copies no table of which rows are hidden from its role, and all of it once they are not', async () => {
+      await using database = await createTestDatabase({ major });
+      await database.query('create table t (id int primary key)');
+      await database.query('insert into t select generate_series(1, 10)');
+      await database.query('alter table t enable row level security');
+      await database.query('create policy visible on t using (id > 5)');
+      await database.query('create publication headwater for table t');
+      const url = await database.grantRole('capture', { copiedTables: ['public.t'] });
+      const recorder = new MemoryRecorder();
+      await using source = await startTestSource({ url, slotName: `${database.name}_slot`, recorder, copies: true });
+      await waitUntil(() => source.report().copies[0]?.state !== undefined, 'the copy is looked at');
+      await waitUntil(() => source.report().copies[0]?.state === 'refused', 'the copy is refused', 5000);
+      assert.match(source.report().copies[0]?.reason ?? '', /row-level security/);
+      assert.deepEqual(decodeTransactions(recorder).flat(), []);
+      await database.query(`alter role ${database.name}_capture bypassrls`);
+      source.requestCopies([]);
+      await waitUntil(() => source.report().copies[0]?.state === 'done', 'the copy is done', 60_000);
+      assert.equal(decodeTransactions(recorder).flat().length, 10);
+    });
+
     test('keeps no transaction open for longer than a chunk', async () => {
       await using database = await createTestDatabase({ major });
       const url = await prepareTable(database);

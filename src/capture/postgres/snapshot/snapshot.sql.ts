@@ -16,7 +16,7 @@ export function joinSnapshotSql(snapshotId: string): string {
 
 /**
  * One row for each named table that is published: schema, name, oid, replica identity, whether it is partitioned, row estimate,
- * right to read, row filter, columns and key as JSON. Types of the key have no length: `char` by itself has one of 1. Publications without a column list publish all columns but generated ones;
+ * right to read, whether policies hide rows from the role, row filter, columns and key as JSON. Types of the key have no length: `char` by itself has one of 1. Publications without a column list publish all columns but generated ones;
  * PostgreSQL 14 knows neither lists nor filters.
  */
 export function describeTablesSql(names: readonly string[], publicationNames: readonly string[]): string {
@@ -24,7 +24,7 @@ export function describeTablesSql(names: readonly string[], publicationNames: re
   const publications = quoteLiteral(JSON.stringify(publicationNames));
   return `
 select n.nspname, c.relname, c.oid::text, c.relreplident::text, (c.relkind = 'p')::text, c.reltuples::bigint::text,
-       has_table_privilege(c.oid, 'select')::text, f.row_filter, a.columns::text, k.columns::text
+       has_table_privilege(c.oid, 'select')::text, row_security_active(c.oid)::text, f.row_filter, a.columns::text, k.columns::text
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
   join lateral (
