@@ -3,7 +3,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { CamelCasePlugin, CompiledQuery, Kysely, PostgresDialect } from 'kysely';
-import { Client, type ClientConfig, Pool, type PoolClient } from 'pg';
+import { Client, Pool, type PoolClient } from 'pg';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 
@@ -50,7 +50,7 @@ describe('an event and the statements around it', { skip }, () => {
 
   for (const pipeline of [false, true]) {
     it(`is refused behind a COMMIT that waits in the queue of a client with callbacks (pipeline: ${pipeline})`, async () => {
-      const client = new Client({ connectionString: stage.applicationUrl, pipeline } as ClientConfig);
+      const client = new Client({ connectionString: stage.applicationUrl, pipeline });
       await client.connect();
       try {
         await client.query('begin');

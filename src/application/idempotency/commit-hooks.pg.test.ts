@@ -17,8 +17,8 @@ for (const [name, openHooked] of Object.entries(hookedRoots)) {
     hooked.behindCommit = () => {
       throw Object.assign(new Error('the hook met others'), { code: '40001' });
     };
-    const { handler } = createIdempotency(hooked.root, { principal: () => 'ann', onFailure: () => undefined });
-    const place = handler({
+    const idempotency = createIdempotency(hooked.root, { principal: () => 'ann', onFailure: () => undefined });
+    const place = idempotency.handler({
       name: 'orders.place',
       safety: 'keyed',
       parse: () => null,

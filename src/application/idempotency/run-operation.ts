@@ -145,7 +145,7 @@ async function inTransaction<Result>(
       return work(tx, handle);
     });
   const runAlone = async (): Promise<TransactionRun<Result>> => {
-    using _held = await keeper.hold();
+    using _ = await keeper.hold();
     return await runOnce();
   };
   // A level that only the session has shows by the conflict with a renewal.

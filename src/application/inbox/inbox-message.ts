@@ -59,7 +59,7 @@ export function identifyMessage(received: ReceivedMessage): IdentifiedMessage {
 /** Characters are code points, as in the envelope of an event. */
 function isName(text: unknown, lengthMax = 255): text is string {
   if (typeof text !== 'string' || text === '' || !text.isWellFormed() || text.includes('\0')) return false;
-  return text.length <= lengthMax || (text.length <= 2 * lengthMax && [...text].length <= lengthMax);
+  return text.length <= lengthMax || (text.length <= 2 * lengthMax && Array.from(text).length <= lengthMax);
 }
 
 /** A whole number that PostgreSQL's bigint holds, not below 0. */

@@ -2,13 +2,7 @@ import { HeadwaterError } from '../../foundation/error.ts';
 import { eventMessagePrefix } from '../../model/event-envelope.ts';
 import type { ResultRow, TransactionHandle } from '../../postgres/transaction-handle.ts';
 import { sqlStateOf } from '../../postgres/sql-state.ts';
-import {
-  type EmitMode,
-  type EmittedEvent,
-  type EmitOptions,
-  type PreparedEvent,
-  type PrepareEvent,
-} from '../emit/emit.ts';
+import type { EmitMode, EmittedEvent, EmitOptions, PreparedEvent, PrepareEvent } from '../emit/emit.ts';
 import { outboxColumns } from '../emit/emit.sql.ts';
 import type { EventDefinition, EventInput } from '../emit/events.ts';
 import { toEmitError } from '../emit/event-writer.ts';

@@ -45,6 +45,7 @@ export function refuseKeyless(rows: { rowCount: number; byteCount: number }): Co
 export function refuseCopy(table: CopyTable | undefined): CopyRefusal | undefined {
   if (table === undefined) return { reason: 'it is not published any more' };
   if (!table.maySelect) return { reason: 'the role may not read it' };
+  if (table.hidesRows) return { reason: 'row-level security may hide rows of it from the role, which lacks BYPASSRLS' };
   return undefined;
 }
 

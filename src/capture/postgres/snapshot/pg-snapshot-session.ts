@@ -14,7 +14,14 @@ import { SocketReader } from '../replication/socket-reader.ts';
 import { encodeQuery, streamSettings, streamTimeouts } from '../replication/start-command.ts';
 import { copyHeaderLength, readUint32, tag } from '../replication/wire.ts';
 import { parseSnapshot } from './snapshot-cut.ts';
-import type { CopiedRows, CopyTable, KeyRange, SnapshotSession, TakenSnapshot } from './snapshot-session.ts';
+import type {
+  CopiedRows,
+  CopyTable,
+  KeyOperators,
+  KeyRange,
+  SnapshotSession,
+  TakenSnapshot,
+} from './snapshot-session.ts';
 import {
   beginSnapshotSql,
   copyKeysSql,
@@ -36,7 +43,8 @@ export async function openSnapshotSession(options: ConnectionOptions, signal?: A
   const client = await openPgClient(
     options,
     {
-      settings: { ...streamSettings, ...streamTimeouts, standard_conforming_strings: 'on' },
+      // Where a policy comes into force meanwhile, reading fails instead of leaving rows out.
+      settings: { ...streamSettings, ...streamTimeouts, standard_conforming_strings: 'on', row_security: 'off' },
       replication: 'none',
       createSocket: () => reader.createSocket(),
     },
@@ -247,7 +255,11 @@ function decodeDataRow(bytes: Uint8Array, start: number): TextRow {
 const columnsSchema = z.array(
   z.object({ name: z.string(), typeOid: z.int(), typeModifier: z.int(), isKey: z.boolean().nullable() }),
 );
-const keySchema = z.array(z.object({ name: z.string(), typeName: z.string() }));
+/** By the strategies of a B-tree. https://www.postgresql.org/docs/18/btree.html#BTREE-BEHAVIOR */
+const operatorsSchema = z
+  .object({ 1: z.string(), 2: z.string(), 3: z.string(), 4: z.string(), 5: z.string() })
+  .transform((by): KeyOperators => ({ below: by[1], notAbove: by[2], equal: by[3], notBelow: by[4], above: by[5] }));
+const keySchema = z.array(z.object({ name: z.string(), typeName: z.string(), operators: operatorsSchema }));
 const identities: Readonly<Record<string, ReplicaIdentity>> = { d: 'default', n: 'nothing', f: 'full', i: 'index' };
 
 /** The columns of `describeTablesSql`. */
@@ -260,6 +272,7 @@ function toCopyTable(row: TextRow): CopyTable {
     isPartitioned,
     rowEstimate,
     maySelect,
+    hidesRows,
     rowFilter,
     columnsJson,
     keysJson,
@@ -281,5 +294,6 @@ function toCopyTable(row: TextRow): CopyTable {
     isPartitioned: isPartitioned === 'true',
     rowEstimate: Number(rowEstimate),
     maySelect: maySelect === 'true',
+    hidesRows: hidesRows === 'true',
   };
 }

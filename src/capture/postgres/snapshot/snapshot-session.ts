@@ -13,6 +13,8 @@ export interface CopyTable {
   readonly isPartitioned: boolean;
   readonly rowEstimate: number;
   readonly maySelect: boolean;
+  /** Policies of row-level security are in force for the role. */
+  readonly hidesRows: boolean;
 }
 
 /** A column of the key. */
@@ -20,8 +22,18 @@ export interface KeyColumn {
   readonly name: string;
   /** Place among the published columns. */
   readonly index: number;
-  /** Qualified name of its type. */
+  /** Qualified name of its type, without a length. */
   readonly typeName: string;
+  readonly operators: KeyOperators;
+}
+
+/** How the index of the key compares its values: `operator(schema.>)`. */
+export interface KeyOperators {
+  readonly below: string;
+  readonly notAbove: string;
+  readonly equal: string;
+  readonly notBelow: string;
+  readonly above: string;
 }
 
 /** A part of a table by its key. */

@@ -71,6 +71,77 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       assert.deepEqual(lines.toSorted(), rows.map(({ line }) => line).toSorted());
     });
 
+    for (const [name, columns, values] of [
+      ['of type char', 'id char(12) primary key', `lpad(i::text, 12, 'k')`],
+      ['of type bit', 'id bit(16) primary key', 'i::bit(16)'],
+      [
+        'of an extension',
+        'id citext primary key',
+        `case when i % 2 = 0 then 'K' else 'k' end || lpad(i::text, 5, '0')`,
+      ],
+      [
+        'of an enum and a domain',
+        'id mood, part label, primary key (id, part)',
+        `(array['sad', 'ok']::mood[])[i % 2 + 1], i`,
+      ],
+      [
+        'of three columns',
+        'id citext, part int, rest text, primary key (id, part, rest)',
+        `case when i % 2 = 0 then 'K' else 'k' end || i % 7, i % 50, i`,
+      ],
+      ['with a further column', 'id int, note text, primary key (id) include (note)', `i, nullif(i % 3, 0)`],
+    ] as const) {
+      test(`walks through every row of a table with a key ${name}`, async () => {
+        await using database = await createTestDatabase({ major });
+        await database.query('create extension citext');
+        await database.query(`create type mood as enum ('sad', 'ok')`);
+        await database.query('create domain label as varchar(9)');
+        await database.query(`create table t (${columns})`);
+        await database.query(`insert into t select ${values} from generate_series(1, 1500) i`);
+        await database.query('create publication headwater for table t');
+        const url = await database.grantRole('capture', { copiedTables: ['public.t'] });
+        const recorder = new MemoryRecorder();
+        const options = { url, slotName: `${database.name}_slot`, recorder, copies: true, chunkRowsMax: 200 };
+        await using source = await startTestSource(options);
+        await waitUntil(() => source.report().copies[0]?.state === 'done', 'the copy is done', 30_000);
+        const read = decodeTransactions(recorder)
+          .flat()
+          .map((record) => (record.kind === 'read' ? record.after.map(String) : assert.fail()));
+        const names = await database.query<{ name: string }>(
+          `select attname as name from pg_attribute where attrelid = 't'::regclass and attnum > 0 order by attnum`,
+        );
+        const texts = names.map((column) => `coalesce(${column.name}::text, 'null')`).join(', ');
+        const rows = await database.query<{ texts: string[] }>(`select array[${texts}] as texts from t`);
+        const toLine = (row: readonly string[]): string => row.map((value) => value.trim()).join('|');
+        assert.deepEqual(read.map(toLine).toSorted(), rows.map((row) => toLine(row.texts)).toSorted());
+      });
+    }
+
+    test('reads rows that were moved by their keys, as the index tells them apart', async () => {
+      await using database = await createTestDatabase({ major });
+      await database.query('create extension citext');
+      await database.query('create table t (id citext, part int, big text, primary key (id, part))');
+      await database.query('alter table t alter column big set storage external');
+      await database.query(
+        `insert into t select 'k' || lpad(i::text, 5, '0'), i, repeat(i || '-', 1000) from generate_series(1, 3000) i`,
+      );
+      await database.query('create publication headwater for table t');
+      const url = await database.grantRole('capture', { copiedTables: ['public.t'] });
+      const recorder = new MemoryRecorder();
+      const options = { url, slotName: `${database.name}_slot`, recorder, copies: true, chunkRowsMax: 50 };
+      await using source = await startTestSource(options);
+      await waitUntil(() => (source.report().copies[0]?.rowCount ?? 0) > 500, 'the copy is under way');
+      await database.query(`update t set id = 'A' || part where part > 2900`);
+      await waitUntil(() => source.report().copies[0]?.state === 'done', 'the copy is done', 60_000);
+      const known = new Map<string, string>();
+      for (const record of decodeTransactions(recorder).flat()) {
+        if (record.kind !== 'read' && record.kind !== 'update') continue;
+        const [, part, big] = record.after;
+        if (big !== unchanged) known.set(String(part), String(big));
+      }
+      for (let part = 1; part <= 3000; part += 1) assert.equal(known.get(String(part)), `${part}-`.repeat(1000));
+    });
+
     test('says which table it cannot copy, why, and copies it once that is mended', async () => {
       await using database = await createTestDatabase({ major });
       const url = await prepareTable(database, []);
@@ -86,6 +157,26 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       source.requestCopies([]);
       await waitUntil(() => source.report().copies[0]?.state === 'done', 'the copy is done', 60_000);
       assert.deepEqual(foldChecked(decodeTransactions(recorder)), await tableRows(database));
+    });
+
+    test('copies no table of which rows are hidden from its role, and all of it once they are not', async () => {
+      await using database = await createTestDatabase({ major });
+      await database.query('create table t (id int primary key)');
+      await database.query('insert into t select generate_series(1, 10)');
+      await database.query('alter table t enable row level security');
+      await database.query('create policy visible on t using (id > 5)');
+      await database.query('create publication headwater for table t');
+      const url = await database.grantRole('capture', { copiedTables: ['public.t'] });
+      const recorder = new MemoryRecorder();
+      await using source = await startTestSource({ url, slotName: `${database.name}_slot`, recorder, copies: true });
+      await waitUntil(() => source.report().copies[0]?.state !== undefined, 'the copy is looked at');
+      await waitUntil(() => source.report().copies[0]?.state === 'refused', 'the copy is refused', 5000);
+      assert.match(source.report().copies[0]?.reason ?? '', /row-level security/);
+      assert.deepEqual(decodeTransactions(recorder).flat(), []);
+      await database.query(`alter role ${database.name}_capture bypassrls`);
+      source.requestCopies([]);
+      await waitUntil(() => source.report().copies[0]?.state === 'done', 'the copy is done', 60_000);
+      assert.equal(decodeTransactions(recorder).flat().length, 10);
     });
 
     test('keeps no transaction open for longer than a chunk', async () => {

@@ -1,5 +1,5 @@
 import { quoteIdentifier, quoteLiteral, quoteQualified } from '../../../postgres/quote.ts';
-import type { CopyTable, KeyRange } from './snapshot-session.ts';
+import type { CopyTable, KeyColumn, KeyOperators, KeyRange } from './snapshot-session.ts';
 
 /** A snapshot that later statements of the transaction keep. Takes no lock but those of reading. */
 export const beginSnapshotSql = 'begin transaction isolation level repeatable read read only';
@@ -16,7 +16,7 @@ export function joinSnapshotSql(snapshotId: string): string {
 
 /**
  * One row for each named table that is published: schema, name, oid, replica identity, whether it is partitioned, row estimate,
- * right to read, row filter, columns and key as JSON. Publications without a column list publish all columns but generated ones;
+ * right to read, whether policies hide rows from the role, row filter, columns and key as JSON. Types of the key have no length: `char` by itself has one of 1. Publications without a column list publish all columns but generated ones;
  * PostgreSQL 14 knows neither lists nor filters.
  */
 export function describeTablesSql(names: readonly string[], publicationNames: readonly string[]): string {
@@ -24,7 +24,7 @@ export function describeTablesSql(names: readonly string[], publicationNames: re
   const publications = quoteLiteral(JSON.stringify(publicationNames));
   return `
 select n.nspname, c.relname, c.oid::text, c.relreplident::text, (c.relkind = 'p')::text, c.reltuples::bigint::text,
-       has_table_privilege(c.oid, 'select')::text, f.row_filter, a.columns::text, k.columns::text
+       has_table_privilege(c.oid, 'select')::text, row_security_active(c.oid)::text, f.row_filter, a.columns::text, k.columns::text
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
   join lateral (
@@ -37,7 +37,7 @@ select n.nspname, c.relname, c.oid::text, c.relreplident::text, (c.relkind = 'p'
        having count(*) > 0) p on true
   cross join lateral (select case when p.is_whole then null else p.row_filter end as row_filter) f
   left join lateral (
-       select x.indkey::int2[] as keys
+       select (x.indkey::int2[])[0:x.indnkeyatts - 1] as keys, (x.indclass::oid[])[0:x.indnkeyatts - 1] as classes
          from pg_index x
         where x.indrelid = c.oid and x.indisvalid
           and case when c.relreplident = 'i' then x.indisreplident else x.indisprimary end) i on true
@@ -51,9 +51,16 @@ select n.nspname, c.relname, c.oid::text, c.relreplident::text, (c.relkind = 'p'
           and case when p.names is null or p.names = 'null'::jsonb then t.attgenerated = '' else p.names ? t.attname end) a
   cross join lateral (
        select coalesce(jsonb_agg(jsonb_build_object(
-                'name', t.attname, 'typeName', format_type(t.atttypid, null)) order by array_position(i.keys, t.attnum)),
-                '[]'::jsonb) as columns
+                'name', t.attname, 'typeName', format_type(t.atttypid, -1), 'operators', o.operators)
+                order by array_position(i.keys, t.attnum)), '[]'::jsonb) as columns
          from pg_attribute t
+        cross join lateral (
+             select jsonb_object_agg(a.amopstrategy, format('operator(%I.%s)', s.nspname, p.oprname)) as operators
+               from pg_opclass f
+               join pg_amop a on a.amopfamily = f.opcfamily and a.amoplefttype = f.opcintype and a.amoprighttype = f.opcintype
+               join pg_operator p on p.oid = a.amopopr
+               join pg_namespace s on s.oid = p.oprnamespace
+              where f.oid = i.classes[array_position(i.keys, t.attnum)]) o
         where t.attrelid = c.oid and t.attnum = any (i.keys)) k
  where n.nspname || '.' || c.relname in (select jsonb_array_elements_text(${wanted}::jsonb))
    and c.relkind in ('r', 'p')`;
@@ -61,33 +68,66 @@ select n.nspname, c.relname, c.oid::text, c.relreplident::text, (c.relkind = 'p'
 
 /** The rows of a range in the order of the key, as COPY writes them. */
 export function copyRowsSql(table: CopyTable, { after, through }: KeyRange, limit: number): string {
-  const keys = table.keyColumns.map(({ name }) => quoteIdentifier(name));
-  const compare = (operator: string, key: readonly string[]): string => {
-    const values = table.keyColumns.map(({ typeName }, index) => `${quoteLiteral(key[index] ?? '')}::${typeName}`);
-    return `(${keys.join(', ')}) ${operator} (${values.join(', ')})`;
-  };
   const conditions = [
-    ...(after.length === 0 ? [] : [compare('>', after)]),
-    ...(through === undefined ? [] : [compare('<=', through)]),
+    ...(after.length === 0 ? [] : [compareKeys(table.keyColumns, after, 'above')]),
+    ...(through === undefined ? [] : [compareKeys(table.keyColumns, through, 'notAbove')]),
   ];
-  const order = keys.length === 0 ? '' : ` order by ${keys.join(', ')}`;
-  return copySql(table, conditions, `${order} limit ${limit}`);
+  return copySql(table, conditions, `${orderBy(table, 'below')} limit ${limit}`);
 }
 
 /** The row with the highest key, as COPY writes it. */
 export function copyLastRowSql(table: CopyTable): string {
-  const order = table.keyColumns.map(({ name }) => `${quoteIdentifier(name)} desc`);
-  return copySql(table, [], ` order by ${order.join(', ')} limit 1`);
+  return copySql(table, [], `${orderBy(table, 'above')} limit 1`);
+}
+
+/*
+ * Operators are named with their schemas, and are those of the index. What a bare `>` is depends on the search path, which is
+ * `pg_catalog` here, so that every value is written in one form: for `citext` it would be that of `text`, and go another way than the
+ * order of the rows. A bare comparison of rows is kept where it means the same: one condition of the index for any number of columns.
+ */
+
+function orderBy({ keyColumns }: CopyTable, first: 'below' | 'above'): string {
+  const keys = keyColumns.map(({ name, operators }) => `${quoteIdentifier(name)} using ${operators[first]}`);
+  return keys.length === 0 ? '' : ` order by ${keys.join(', ')}`;
+}
+
+const bareOperators = { above: '>', notAbove: '<=' } as const;
+
+function compareKeys(
+  columns: readonly KeyColumn[],
+  key: readonly string[],
+  wanted: keyof typeof bareOperators,
+): string {
+  const bare = bareOperators[wanted];
+  if (columns.every(({ operators }) => operators[wanted] === `operator(pg_catalog.${bare})`)) {
+    const values = columns.map((column, index) => valueOf(column, key[index]));
+    return `(${columns.map(({ name }) => quoteIdentifier(name)).join(', ')}) ${bare} (${values.join(', ')})`;
+  }
+  const [column, ...others] = columns;
+  if (column === undefined) return wanted === 'above' ? 'false' : 'true';
+  const compare = (operator: keyof KeyOperators): string =>
+    `${quoteIdentifier(column.name)} ${column.operators[operator]} ${valueOf(column, key[0])}`;
+  if (others.length === 0) return compare(wanted);
+  const rest = compareKeys(others, key.slice(1), wanted);
+  return wanted === 'above'
+    ? `(${compare('notBelow')} and (${compare('above')} or ${rest}))`
+    : `(${compare('notAbove')} and (${compare('below')} or ${rest}))`;
 }
 
 /** The rows of some keys, values in the order of the table's columns. */
 export function copyKeysSql(table: CopyTable, keys: readonly (readonly string[])[]): string {
   const columns = table.keyColumns.toSorted((left, right) => left.index - right.index);
-  const names = columns.map(({ name }) => quoteIdentifier(name)).join(', ');
-  const rows = keys.map((key) =>
-    columns.map(({ typeName }, index) => `${quoteLiteral(key[index] ?? '')}::${typeName}`).join(', '),
-  );
-  return copySql(table, [`(${names}) in (${rows.map((row) => `(${row})`).join(', ')})`], '');
+  const rows = keys.map((key) => {
+    const equals = columns.map(
+      (column, index) => `${quoteIdentifier(column.name)} ${column.operators.equal} ${valueOf(column, key[index])}`,
+    );
+    return `(${equals.join(' and ')})`;
+  });
+  return copySql(table, [`(${rows.join(' or ')})`], '');
+}
+
+function valueOf({ typeName }: KeyColumn, value: string | undefined): string {
+  return `${quoteLiteral(value ?? '')}::${typeName}`;
 }
 
 function copySql(table: CopyTable, conditions: readonly string[], end: string): string {

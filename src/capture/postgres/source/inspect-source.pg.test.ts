@@ -39,6 +39,20 @@ for (const major of [15, 18] satisfies PostgresMajor[]) {
       assert.equal(mended.get('source.published-changes'), 'ok');
     });
 
+    test('takes a column that the primary key only includes for no part of it', async () => {
+      await using database = await createTestDatabase({ major });
+      await database.query('create table t (id int, note text, more text, primary key (id) include (note))');
+      await database.query('create publication p for table t (id, more)');
+      await database.query(`insert into t values (1, 'a', 'b')`);
+      await database.query(`update t set note = 'c'`);
+      const checks = await inspect(await database.grantRole('capture'));
+      const spoken = checks.filter(({ result, why }) => result !== 'ok' && /\bt\b/.test(why));
+      assert.deepEqual(
+        spoken.map(({ id }) => id),
+        [],
+      );
+    });
+
     test('names what the first start would refuse, and a configured table that no publication lists', async () => {
       await using database = await createTestDatabase({ major });
       await database.query('create table no_key (id int)');

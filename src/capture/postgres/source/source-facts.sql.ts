@@ -103,7 +103,7 @@ select t.pubname::text as publication_name,
        has_table_privilege(c.oid, 'select')::text as may_select,
        (select coalesce(jsonb_agg(a.attname order by a.attnum), '[]')
           from pg_index x
-          join pg_attribute a on a.attrelid = c.oid and a.attnum = any (x.indkey)
+          join pg_attribute a on a.attrelid = c.oid and a.attnum = any ((x.indkey::int2[])[0:x.indnkeyatts - 1])
          where x.indrelid = c.oid and x.indisvalid
            and case c.relreplident when 'd' then x.indisprimary when 'i' then x.indisreplident else false end
        )::text as identity_columns,
