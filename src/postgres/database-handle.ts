@@ -47,11 +47,11 @@ export interface DatabaseHandle {
   /**
    * Begins a transaction in the library's own way, gives `work` the library's own transaction object, commits when it
    * resolves and rolls back when it rejects, with its error. An error that comes after `work` resolved is one of the COMMIT, or of what
-   * the library runs around it: see `hasCommitHooks`.
+   * the library runs around it: see `hasCommitHooks`. `begunCount`: the rows that `afterBegin` gave or wrote; undefined where it was not run.
    */
   transaction<Result>(
     options: TransactionRunOptions,
-    work: (transaction: unknown) => Promise<Result>,
+    work: (transaction: unknown, begunCount?: number) => Promise<Result>,
   ): Promise<TransactionRun<Result>>;
 }
 

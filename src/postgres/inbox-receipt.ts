@@ -25,6 +25,29 @@ export function insertReceiptStatement(schemaName: string, columns: readonly str
 export function countReceiptStatement(schemaName: string, columns: readonly string[]): string {
   const names = ['installation', 'consumer', 'message_id', ...columns];
   const values = names.map((_, index) => `$${index + 1}`);
+  return writeReceipt(schemaName, names, values);
+}
+
+/**
+ * The same without parameters, for a message of several statements. Values travel as hexadecimal digits, so that none of them can end
+ * its literal: they come from whoever sends messages.
+ */
+export function receiptText(
+  schemaName: string,
+  message: { readonly installation: string; readonly consumer: string; readonly messageId: string },
+  fingerprint: Uint8Array,
+): string {
+  const names = ['installation', 'consumer', 'message_id', 'fingerprint'];
+  const texts = [message.installation, message.consumer, message.messageId];
+  const values = texts.map((text) => `pg_catalog.convert_from(${bytesText(Buffer.from(text))}, 'UTF8')`);
+  return writeReceipt(schemaName, names, [...values, bytesText(fingerprint)]);
+}
+
+function bytesText(bytes: Uint8Array): string {
+  return `pg_catalog.decode('${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')}', 'hex')`;
+}
+
+function writeReceipt(schemaName: string, names: readonly string[], values: readonly string[]): string {
   return `insert into ${quoteQualified(schemaName, 'inbox')} (${names.join(', ')}) values (${values.join(', ')})
 on conflict (installation, consumer, message_id) do nothing`;
 }

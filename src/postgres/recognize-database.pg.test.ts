@@ -52,6 +52,21 @@ for (const [name, library] of Object.entries(drivenLibraries)) {
       assert.equal(await countRows(), 1);
     });
 
+    it('runs a statement together with BEGIN where it says so, tells its rows, and keeps the connection when that fails', async () => {
+      const handle = recognizeDatabaseHandle(driver.root) ?? assert.fail();
+      const begin = (afterBegin: string): Promise<unknown> =>
+        handle.transaction({ afterBegin }, async (tx, begunCount) => {
+          const [row] = (await recognizeTransactionHandle(tx)?.query('select pg_backend_pid()::text as pid', [])) ?? [];
+          return [begunCount, row?.['pid']];
+        });
+      const { result } = (await begin('select generate_series(1, 3)')) as { readonly result: readonly unknown[] };
+      assert.equal(result[0], handle.runsAfterBegin === true ? 3 : undefined);
+      if (handle.runsAfterBegin !== true) return;
+      await assert.rejects(begin('select 1 / 0'), { code: '22012' });
+      const next = (await begin('select generate_series(1, 2)')) as { readonly result: readonly unknown[] };
+      assert.deepEqual(next.result, [2, result[1]]);
+    });
+
     it('rolls back what rejected, gives its error, and the connection serves the next', async () => {
       const failure = new Error('the work failed');
       await assert.rejects(

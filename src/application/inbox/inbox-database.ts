@@ -18,6 +18,8 @@ export interface InboxTransaction {
   /** The library's own object, for the handler. */
   readonly own: unknown;
   readonly handle: TransactionHandle;
+  /** How many rows the statement behind BEGIN wrote; undefined where none was run there. */
+  readonly begunCount: number | undefined;
   /** Runs a statement of ours. @throws HW-INBOX-007, or the driver's own error */
   run(text: string, parameters: Parameters): Promise<readonly ResultRow[]>;
   /** How many rows a statement of ours wrote. @throws as `run` */
@@ -50,20 +52,32 @@ export class InboxDatabase {
   }
 
   /**
-   * Runs `work` in a transaction. Resolves once it has committed.
+   * Runs `work` in a transaction. Resolves once it has committed. `afterBegin` is a statement without parameters that is sent together
+   * with BEGIN, by clients that can do that.
    * @throws HW-INBOX-009 when COMMIT was answered by ROLLBACK, and whatever `work` or the driver throws
    */
-  async transaction<Result>(work: (transaction: InboxTransaction) => Promise<Result>): Promise<Result> {
-    const answeredRollback = (): HeadwaterError => uncommitted('PostgreSQL answered ROLLBACK to COMMIT');
-    const { result } = await runTransaction(this.#handle, { uncommitted: answeredRollback }, (own, handle) =>
-      work({
-        own,
-        handle,
-        run: (text, parameters) => runIn(handle, text, parameters),
-        write: (write, parameters) => writeIn(handle, write, parameters),
-      }),
-    );
-    return result;
+  async transaction<Result>(
+    work: (transaction: InboxTransaction) => Promise<Result>,
+    afterBegin?: string,
+  ): Promise<Result> {
+    const uncommittedBy = (): HeadwaterError => uncommitted('PostgreSQL answered ROLLBACK to COMMIT');
+    let isBegun = false;
+    try {
+      const options = { afterBegin, uncommitted: uncommittedBy };
+      const { result } = await runTransaction(this.#handle, options, (own, handle, begunCount) => {
+        isBegun = true;
+        return work({
+          own,
+          handle,
+          begunCount,
+          run: (text, parameters) => runIn(handle, text, parameters),
+          write: (write, parameters) => writeIn(handle, write, parameters),
+        });
+      });
+      return result;
+    } catch (thrown) {
+      throw isBegun ? thrown : explain(thrown);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { Pool } from 'pg';
 import { z } from 'zod';
 import { skipReason } from '../../../scripts/services/testing.ts';
 import type { PgClientLike, TransactionLike } from '../../postgres/transaction-handle.ts';
@@ -229,6 +230,28 @@ describe('an inbox', { skip }, () => {
     assert.equal((await shipping.receive(message)).kind, 'done');
     assert.equal((await shipping.receive(message)).kind, 'duplicate');
     assert.deepEqual(await stage.effects(), ['1', '1', 'shipped']);
+  });
+
+  test('takes ids and senders of any text as they are, whatever the session takes a backslash for', async () => {
+    const texts = [`a'); drop table effects; --`, `\\'; select 1; --`, 'x\\x41', '$1', `"ß" 🚲`, 'a\nb'];
+    const pool = new Pool({ connectionString: stage.url, options: '-c standard_conforming_strings=off', max: 2 });
+    try {
+      const orders = billing(undefined, { db: pool });
+      for (const text of texts) {
+        const message = aMessage({ id: text, sender: `from ${text}`, body: { orderId: text } });
+        assert.equal((await orders.receive(message)).kind, 'done');
+        assert.equal((await orders.receive(message)).kind, 'duplicate');
+      }
+      const rows = await stage.database.query<{ id: string; sender: string }>(
+        'select message_id as id, installation as sender from headwater.inbox',
+      );
+      const expected = texts.map((text) => ({ id: text, sender: `from ${text}` }));
+      const byId = (left: { id: string }, right: { id: string }): number => (left.id < right.id ? -1 : 1);
+      assert.deepEqual(rows.toSorted(byId), expected.toSorted(byId));
+      assert.deepEqual((await stage.effects()).toSorted(), texts.toSorted());
+    } finally {
+      await pool.end();
+    }
   });
 
   test('refuses what it cannot read or what its schema refuses, and writes nothing', async () => {

@@ -15,7 +15,7 @@ import { type InboxOptions, type InboxSettings, resolveInboxOptions } from './in
 import type { InboxCounts, InboxResult } from './inbox-result.ts';
 import type { ReceivedMessage } from './received-message.ts';
 import { type RegisteredConsumer, registerConsumer } from './register-consumer.ts';
-import { type AnyHandler, MessageTransaction, type ReadyMessage, type Taken } from './take-message.ts';
+import { type AnyHandler, MessageTransaction, planClaim, type ReadyMessage, type Taken } from './take-message.ts';
 import type { TransactionOf } from '../transact/transaction-of.ts';
 import type { RunEffect } from '../effect/effect.ts';
 
@@ -116,7 +116,8 @@ class TransactionalInbox implements Inbox<unknown> {
     if (known !== undefined) return this.#count(message, known);
     const taken = await this.#orSetAside(message, async () => {
       const ready = { message, payload, prepared: await this.#runPrepare(message, payload) };
-      return this.#inTransaction(message, (step) => step.take(ready, this.#handle, removedBeforeMs));
+      const claim = planClaim(this.#settings, message, removedBeforeMs);
+      return this.#inTransaction(message, (step) => step.take(ready, this.#handle, removedBeforeMs), claim);
     });
     if (taken.next !== undefined) await this.#held.takeFollowing(message.sender, taken.next);
     return this.#count(message, taken.result);
@@ -216,9 +217,13 @@ class TransactionalInbox implements Inbox<unknown> {
   #inTransaction<Result>(
     message: IdentifiedMessage,
     act: (step: MessageTransaction) => Promise<Result>,
+    claim?: string,
   ): Promise<Result> {
     const { database } = this.#settings;
-    return database.transaction((transaction) => act(new MessageTransaction(this.#settings, transaction, message)));
+    return database.transaction(
+      (transaction) => act(new MessageTransaction(this.#settings, transaction, message)),
+      claim,
+    );
   }
 
   #count({ id, sender }: IdentifiedMessage, result: InboxResult<unknown>): InboxResult<unknown> {

@@ -1,4 +1,5 @@
 import { HeadwaterError } from '../../foundation/error.ts';
+import { receiptText } from '../../postgres/inbox-receipt.ts';
 import type { ResultRow } from '../../postgres/transaction-handle.ts';
 import { forgetEventContext, setEventContext } from '../emit/event-context.ts';
 import { watchUnit } from '../guard/watched-unit.ts';
@@ -43,12 +44,17 @@ export class MessageTransaction {
     this.#message = message;
   }
 
-  /** Takes a message that has arrived. `removedBeforeMs`: up to when receipts were removed before this process came. */
+  /**
+   * Takes a message that has arrived. `removedBeforeMs`: up to when receipts were removed before this process came. Its receipt may have
+   * been written together with BEGIN: see `planClaim`.
+   */
   async take(ready: ReadyMessage, handler: AnyHandler, removedBeforeMs: number): Promise<Taken> {
     const order = await this.#lockOrder();
     if (order.verdict === 'stale') return { result: (await this.readKnown()) ?? stale(order) };
     const isBeyond = await this.#isBeyondRetention(removedBeforeMs);
-    if (!(await this.#claim())) return { result: await this.#readOther() };
+    const { begunCount } = this.#transaction;
+    const isNew = begunCount === undefined ? await this.#claim() : begunCount > 0;
+    if (!isNew) return { result: await this.#readOther() };
     if (isBeyond && this.#settings.beyondRetention === 'park') {
       return { result: await this.#park('beyond-retention', 'older than what the clean-up has removed') };
     }
@@ -144,12 +150,10 @@ export class MessageTransaction {
     return typeof row?.['next'] === 'string' ? row['next'] : undefined;
   }
 
-  /** Only messages that are older than any receipt may be are asked about, so that all others pay nothing for it. */
   async #isBeyondRetention(removedBeforeMs: number): Promise<boolean> {
-    const { clock, clockSkewMs, database, name, retentionMs } = this.#settings;
+    const { clockSkewMs, database, name } = this.#settings;
     const { sentAt } = this.#message.received;
-    const oldestMs = Math.max(removedBeforeMs, clock.now() + clockSkewMs - retentionMs);
-    if (sentAt === undefined || sentAt - clockSkewMs >= oldestMs) return false;
+    if (sentAt === undefined || !mayBeBeyond(this.#settings, this.#message, removedBeforeMs)) return false;
     const parameters = [name, String(sentAt - clockSkewMs)];
     const [row] = await this.#transaction.run(database.statements.isBeyond, parameters);
     return row?.['beyond'] === 'true';
@@ -187,6 +191,31 @@ export class MessageTransaction {
   #run(text: string, further: readonly (string | null | Uint8Array)[]): Promise<readonly ResultRow[]> {
     return this.#transaction.run(text, [this.#message.sender, this.#settings.name, this.#message.id, ...further]);
   }
+}
+
+/**
+ * The statement that writes the receipt, to be sent together with BEGIN. Undefined: something else comes first, the lock of the key or a
+ * question about the retention.
+ */
+export function planClaim(
+  settings: InboxSettings,
+  message: IdentifiedMessage,
+  removedBeforeMs: number,
+): string | undefined {
+  if (settings.order.kind !== 'independent' || mayBeBeyond(settings, message, removedBeforeMs)) return undefined;
+  const { fingerprint, id, sender } = message;
+  const place = { installation: sender, consumer: settings.name, messageId: id };
+  return receiptText(settings.database.schemaName, place, fingerprint);
+}
+
+/** Only messages that are older than any receipt may be are asked about, so that all others pay nothing for it. */
+function mayBeBeyond(
+  { clock, clockSkewMs, retentionMs }: InboxSettings,
+  { received: { sentAt } }: IdentifiedMessage,
+  removedBeforeMs: number,
+): boolean {
+  const oldestMs = Math.max(removedBeforeMs, clock.now() + clockSkewMs - retentionMs);
+  return sentAt !== undefined && sentAt - clockSkewMs < oldestMs;
 }
 
 interface Ordered {

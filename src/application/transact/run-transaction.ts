@@ -21,15 +21,15 @@ export interface RunOptions extends TransactionRunOptions {
 export async function runTransaction<Result>(
   database: DatabaseHandle,
   options: RunOptions,
-  work: (own: unknown, transaction: TransactionHandle) => Promise<Result>,
+  work: (own: unknown, transaction: TransactionHandle, begunCount?: number) => Promise<Result>,
 ): Promise<TransactionRun<Result>> {
-  const run = await database.transaction(options, (own) => {
+  const run = await database.transaction(options, (own, begunCount) => {
     const transaction = recognizeTransactionHandle(own);
     assertInvariant(
       transaction !== undefined && !transaction.isRoot,
       'a database that is known begins transactions that are known',
     );
-    return work(own, transaction);
+    return work(own, transaction, begunCount);
   });
   if (run.commitTag !== undefined && judgeCommitAnswer(run.commitTag) === 'rolled-back') {
     throw options.uncommitted(run.commitTag);

@@ -36,9 +36,8 @@ class PgTransaction implements TransactionHandle {
   }
 
   async count(text: string, parameters: readonly (string | null | Uint8Array)[]): Promise<number> {
-    const result = await this.#queryable.query(text, parameters);
-    const count: unknown = isObject(result) ? Reflect.get(result, 'rowCount') : undefined;
-    assertInvariant(typeof count === 'number', 'pg says how many rows a statement wrote');
+    const count = countOf(await this.#queryable.query(text, parameters));
+    assertInvariant(count !== undefined, 'pg says how many rows a statement wrote');
     return count;
   }
 
@@ -109,8 +108,11 @@ export function recognizePgDatabase(candidate: object): DatabaseHandle | undefin
       try {
         const { afterBegin, isolationLevel } = options;
         const begin = beginStatement(isolationLevel);
-        await client.query(afterBegin === undefined ? begin : `${begin}; ${afterBegin}`);
-        const result = await runOrRollBack(client, work);
+        const result = await runOrRollBack(client, async () => {
+          const answers = await client.query(afterBegin === undefined ? begin : `${begin}; ${afterBegin}`);
+          // Several statements in one message are answered by a list.
+          return Array.isArray(answers) ? work(client, countOf(answers[1]) ?? 0) : work(client);
+        });
         return await commitPg(client, options.afterCommit, result);
       } catch (thrown) {
         isBroken = readPgState(client) !== 'not-in-transaction';
@@ -138,12 +140,9 @@ function isPgPoolObject(candidate: object): candidate is PgPool {
   return isPgPool(candidate);
 }
 
-async function runOrRollBack<Result>(
-  client: PgPoolClient,
-  work: (transaction: unknown) => Promise<Result>,
-): Promise<Result> {
+async function runOrRollBack<Result>(client: PgPoolClient, work: () => Promise<Result>): Promise<Result> {
   try {
-    return await work(client);
+    return await work();
   } catch (thrown) {
     // The error of the work is the one to report. A connection that cannot roll back is discarded, which rolls back.
     await client.query('rollback').catch(() => undefined);
@@ -158,9 +157,14 @@ async function commitPg<Result>(
   result: Result,
 ): Promise<TransactionRun<Result>> {
   const results: unknown = await client.query(afterCommit === undefined ? 'commit' : `commit; ${afterCommit}`);
-  // Several statements in one message are answered by a list.
   const answers: readonly unknown[] = Array.isArray(results) ? results : [results];
   return { result, commitTag: readCommandTag(answers[0]), after: readRows(answers[1]) };
+}
+
+/** Undefined for commands that have none, SET for one. */
+function countOf(result: unknown): number | undefined {
+  const count: unknown = isObject(result) ? Reflect.get(result, 'rowCount') : undefined;
+  return typeof count === 'number' ? count : undefined;
 }
 
 function readCommandTag(result: unknown): string | undefined {
