@@ -3,6 +3,7 @@ import { sqlStateOf } from '../../postgres/sql-state.ts';
 import type { DatabaseHandle } from '../../postgres/database-handle.ts';
 import type { ResultRow, TransactionHandle } from '../../postgres/transaction-handle.ts';
 import { runTransaction } from '../run-transaction.ts';
+import { judgeCommitAnswer } from '../transaction-decisions.ts';
 import { createConsumerStatements } from './consumer.sql.ts';
 import { createHeldStatements } from './held.sql.ts';
 import { createReceiptStatements, type Write } from './inbox.sql.ts';
@@ -50,12 +51,16 @@ export class InboxDatabase {
   }
 
   /**
-   * Runs `work` in a transaction. Resolves once it has committed.
+   * Runs `work` in a transaction. Resolves once it has committed. `isKept` is asked behind it where the client hides the answer to COMMIT:
+   * whether what the transaction wrote is there.
    * @throws HW-INBOX-009 when COMMIT was answered by ROLLBACK, and whatever `work` or the driver throws
    */
-  async transaction<Result>(work: (transaction: InboxTransaction) => Promise<Result>): Promise<Result> {
+  async transaction<Result>(
+    work: (transaction: InboxTransaction) => Promise<Result>,
+    isKept: (result: Result) => Promise<boolean> = async () => true,
+  ): Promise<Result> {
     const answeredRollback = (): HeadwaterError => uncommitted('PostgreSQL answered ROLLBACK to COMMIT');
-    const { result } = await runTransaction(this.#handle, { uncommitted: answeredRollback }, (own, handle) =>
+    const { commitTag, result } = await runTransaction(this.#handle, { uncommitted: answeredRollback }, (own, handle) =>
       work({
         own,
         handle,
@@ -63,6 +68,7 @@ export class InboxDatabase {
         write: (write, parameters) => writeIn(handle, write, parameters),
       }),
     );
+    if (judgeCommitAnswer(commitTag) === 'hidden' && !(await isKept(result))) throw answeredRollback();
     return result;
   }
 }

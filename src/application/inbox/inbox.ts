@@ -116,7 +116,8 @@ class TransactionalInbox implements Inbox<unknown> {
     if (known !== undefined) return this.#count(message, known);
     const taken = await this.#orSetAside(message, async () => {
       const ready = { message, payload, prepared: await this.#runPrepare(message, payload) };
-      return this.#inTransaction(message, (step) => step.take(ready, this.#handle, removedBeforeMs));
+      const isKept = (taken: Taken): Promise<boolean> => this.#hasReceipt(message, taken);
+      return this.#inTransaction(message, (step) => step.take(ready, this.#handle, removedBeforeMs), isKept);
     });
     if (taken.next !== undefined) await this.#held.takeFollowing(message.sender, taken.next);
     return this.#count(message, taken.result);
@@ -207,7 +208,8 @@ class TransactionalInbox implements Inbox<unknown> {
     const payload = await readPayload(this.#settings.schema, message);
     const taken = await this.#orSetAside(message, async () => {
       const ready: ReadyMessage = { message, payload, prepared: await this.#runPrepare(message, payload) };
-      return this.#inTransaction(message, (step) => step.takeHeld(ready, this.#handle));
+      const isKept = (taken: Taken): Promise<boolean> => this.#isReleased(message, taken);
+      return this.#inTransaction(message, (step) => step.takeHeld(ready, this.#handle), isKept);
     });
     this.#count(message, taken.result);
     return taken;
@@ -216,9 +218,27 @@ class TransactionalInbox implements Inbox<unknown> {
   #inTransaction<Result>(
     message: IdentifiedMessage,
     act: (step: MessageTransaction) => Promise<Result>,
+    isKept?: (result: Result) => Promise<boolean>,
   ): Promise<Result> {
     const { database } = this.#settings;
-    return database.transaction((transaction) => act(new MessageTransaction(this.#settings, transaction, message)));
+    return database.transaction(
+      (transaction) => act(new MessageTransaction(this.#settings, transaction, message)),
+      isKept,
+    );
+  }
+
+  /** Of what was written for a message that had arrived: its receipt is in the same transaction. */
+  async #hasReceipt({ id, sender }: IdentifiedMessage, { result: { kind } }: Taken): Promise<boolean> {
+    if (kind !== 'done' && kind !== 'early' && kind !== 'parked') return true;
+    const { database, name } = this.#settings;
+    return (await database.query(database.statements.verify, [sender, name, id])).length > 0;
+  }
+
+  /** Of a message that was held, whose receipt was there before: it is not held any more. */
+  async #isReleased({ id, sender }: IdentifiedMessage, { result: { kind } }: Taken): Promise<boolean> {
+    if (kind !== 'done' && kind !== 'stale') return true;
+    const { database, name } = this.#settings;
+    return (await database.query(database.statements.readHeld, [sender, name, id])).length === 0;
   }
 
   #count({ id, sender }: IdentifiedMessage, result: InboxResult<unknown>): InboxResult<unknown> {
