@@ -11,7 +11,7 @@ export {
   type EmittedEvent,
   type EmitterOptions,
   payloadBytesMaxDefault,
-} from './application/emit.ts';
+} from './application/emit/emit.ts';
 export {
   defineEvents,
   type EventCatalogue,
@@ -22,9 +22,9 @@ export {
   type EventPayload,
   type JsonSchema,
   type Upcaster,
-} from './application/events.ts';
-export { type CatalogueEvent, type ReadEvent, readEvent } from './application/read-event.ts';
-export type { EventSchema, SchemaIssue, SchemaResult } from './application/event-schema.ts';
+} from './application/emit/events.ts';
+export { type CatalogueEvent, type ReadEvent, readEvent } from './application/emit/read-event.ts';
+export type { EventSchema, SchemaIssue, SchemaResult } from './application/emit/event-schema.ts';
 export { HeadwaterError } from './foundation/error.ts';
 export type {
   DrizzleTransactionLike,

@@ -18,7 +18,7 @@ export {
   type GuardedResult,
   type KeyedEffect,
   type RunEffect,
-} from './application/effect.ts';
+} from './application/effect/effect.ts';
 export type { FetchHandler } from './application/http/fetch-handler.ts';
 export { createIdempotency, type Idempotency } from './application/idempotency/idempotency.ts';
 export type { ScopedKey, UnfinishedKey } from './application/idempotency/key-store.ts';
@@ -48,9 +48,9 @@ export {
   type RepeatingFetch,
   type RepeatingFetchOptions,
 } from './application/idempotency/repeating-fetch.ts';
-export { readOutcome } from './application/read-outcome.ts';
+export { readOutcome } from './application/transact/read-outcome.ts';
 export { Refusal } from './application/idempotency/refusal.ts';
 export type { FailedAttempt, FingerprintInput, IdempotencyOptions } from './application/idempotency/settings.ts';
-export type { TransactionOf } from './application/transaction-of.ts';
+export type { TransactionOf } from './application/transact/transaction-of.ts';
 export { HeadwaterError } from './foundation/error.ts';
 export type { IsolationLevel } from './postgres/database-handle.ts';

@@ -9,7 +9,7 @@ export type { InboxCounts, InboxResult } from './application/inbox/inbox-result.
 export type { InboxOrder } from './application/inbox/order-decision.ts';
 export type { HeldMessage, HeldReason } from './application/inbox/held-message.ts';
 export type { ReceivedMessage } from './application/inbox/received-message.ts';
-export type { TransactionOf } from './application/transaction-of.ts';
+export type { TransactionOf } from './application/transact/transaction-of.ts';
 export {
   effect,
   type CheckedEffect,
@@ -19,8 +19,8 @@ export {
   type GuardedResult,
   type KeyedEffect,
   type RunEffect,
-} from './application/effect.ts';
-export type { EventContext } from './application/event-context.ts';
-export type { EventSchema, SchemaIssue, SchemaResult } from './application/event-schema.ts';
+} from './application/effect/effect.ts';
+export type { EventContext } from './application/emit/event-context.ts';
+export type { EventSchema, SchemaIssue, SchemaResult } from './application/emit/event-schema.ts';
 export { HeadwaterError } from './foundation/error.ts';
 export type { Logger, LogFields } from './foundation/logger.ts';

@@ -10,7 +10,7 @@ export {
   type EmitOptions,
   type EmittedEvent,
   type EmitterOptions,
-} from './application/emit.ts';
+} from './application/emit/emit.ts';
 export {
   defineEvents,
   type EventCatalogue,
@@ -21,26 +21,26 @@ export {
   type EventPayload,
   type JsonSchema,
   type Upcaster,
-} from './application/events.ts';
-export { type CatalogueEvent, type ReadEvent, readEvent } from './application/read-event.ts';
-export { readLadder, type BoundaryLadder, type BoundaryStatus } from './application/boundary-ladder.ts';
-export type { DoubtReason } from './application/commit-outcome.ts';
+} from './application/emit/events.ts';
+export { type CatalogueEvent, type ReadEvent, readEvent } from './application/emit/read-event.ts';
+export { readLadder, type BoundaryLadder, type BoundaryStatus } from './application/transact/boundary-ladder.ts';
+export type { DoubtReason } from './application/transact/commit-outcome.ts';
 export {
   createFreshClient,
   type FreshClient,
   type FreshClientOptions,
   type FreshRequestInit,
-} from './application/fresh-client.ts';
+} from './application/fresh/fresh-client.ts';
 export {
   readFresh,
   type FreshAnswer,
   type FreshPolicy,
   type FreshSource,
   type ReadFreshOptions,
-} from './application/read-fresh.ts';
-export { readOutcome, type FailedOutcome } from './application/read-outcome.ts';
-export { resumeReceipt, type ResumedReceipt, type ResumeOptions } from './application/resume-receipt.ts';
-export { standbyReadyFor, type StandbyFreshness, type StandbyReadyOptions } from './application/standby-ready.ts';
+} from './application/fresh/read-fresh.ts';
+export { readOutcome, type FailedOutcome } from './application/transact/read-outcome.ts';
+export { resumeReceipt, type ResumedReceipt, type ResumeOptions } from './application/transact/resume-receipt.ts';
+export { standbyReadyFor, type StandbyFreshness, type StandbyReadyOptions } from './application/fresh/standby-ready.ts';
 export {
   isVersionToken,
   readRequestToken,
@@ -51,23 +51,23 @@ export {
   type TokenAwareHandler,
   type TokenCarriers,
   type TokenStore,
-} from './application/token-handler.ts';
-export { createTransactor, transact, type Transact } from './application/transact.ts';
+} from './application/fresh/token-handler.ts';
+export { createTransactor, transact, type Transact } from './application/transact/transact.ts';
 export type {
   Receipt,
   TransactOptions,
   TransactorOptions,
   TransactRetry,
   UnitOfWork,
-} from './application/transact-types.ts';
-export type { TransactionOf } from './application/transaction-of.ts';
+} from './application/transact/transact-types.ts';
+export type { TransactionOf } from './application/transact/transaction-of.ts';
 export {
   isVersionConflict,
   writeExpected,
   type ExpectedValue,
   type ExpectedWrite,
   type VersionConflict,
-} from './application/write-expected.ts';
+} from './application/transact/write-expected.ts';
 export type { BatchLimits, LaneOptions, LaneStart } from './delivery/lane-options.ts';
 export { HeadwaterError } from './foundation/error.ts';
 export type { ErrorCode } from './foundation/error-codes.ts';

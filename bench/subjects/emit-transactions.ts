@@ -5,9 +5,9 @@
  */
 import { randomUUID } from 'node:crypto';
 
-import { createEmitter } from '../../src/application/emit.ts';
-import type { EventSchema } from '../../src/application/event-schema.ts';
-import { defineEvents } from '../../src/application/events.ts';
+import { createEmitter } from '../../src/application/emit/emit.ts';
+import type { EventSchema } from '../../src/application/emit/event-schema.ts';
+import { defineEvents } from '../../src/application/emit/events.ts';
 import { emitKinds, emitSides } from '../workload/emit-kinds.ts';
 import { emitLibraries } from '../workload/emit-libraries.ts';
 

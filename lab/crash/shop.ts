@@ -1,8 +1,8 @@
 import type { Client } from 'pg';
 import { z } from 'zod';
 
-import { createEmitter } from '../../src/application/emit.ts';
-import { defineEvents } from '../../src/application/events.ts';
+import { createEmitter } from '../../src/application/emit/emit.ts';
+import { defineEvents } from '../../src/application/emit/events.ts';
 import type { Random } from '../../src/foundation/random.ts';
 import { parseLsn } from '../../src/model/lsn.ts';
 import { crashInstallation } from './crash-step.ts';

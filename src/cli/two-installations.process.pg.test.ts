@@ -7,8 +7,8 @@ import { z } from 'zod';
 
 import { createTestDatabase, skipReason, type TestDatabase } from '../../scripts/services/testing.ts';
 import { waitUntil } from '../../scripts/services/wait-until.ts';
-import { createEmitter } from '../application/emit.ts';
-import { defineEvents } from '../application/events.ts';
+import { createEmitter } from '../application/emit/emit.ts';
+import { defineEvents } from '../application/emit/events.ts';
 import { handlerSink } from '../delivery/sinks/handler/handler-sink.ts';
 import { postgresSink } from '../delivery/sinks/postgres/postgres-sink.ts';
 import type { JournalRecord } from '../model/journal-record.ts';

@@ -7,7 +7,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { z } from 'zod';
 
 import { skipReason } from '../../scripts/services/testing.ts';
-import { effect } from '../application/effect.ts';
+import { effect } from '../application/effect/effect.ts';
 import { inbox } from '../application/inbox/inbox.ts';
 import { aMessage, dayMs, type InboxStage, openInboxStage } from '../application/inbox/testing/inbox-stage.ts';
 

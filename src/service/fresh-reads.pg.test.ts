@@ -9,8 +9,8 @@ import { Pool, type PoolClient } from 'pg';
 
 import { createTestDatabase, skipReason, type TestDatabase } from '../../scripts/services/testing.ts';
 import { waitUntil } from '../../scripts/services/wait-until.ts';
-import { createFreshClient } from '../application/fresh-client.ts';
-import { transact } from '../application/transact.ts';
+import { createFreshClient } from '../application/fresh/fresh-client.ts';
+import { transact } from '../application/transact/transact.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { sinkFailure } from '../delivery/sink-failure.ts';
 import { handlerSink } from '../delivery/sinks/handler/handler-sink.ts';

@@ -9,8 +9,8 @@ import { z } from 'zod';
 
 import { createTestDatabase, skipReason, type TestDatabase } from '../../scripts/services/testing.ts';
 import { waitUntil } from '../../scripts/services/wait-until.ts';
-import { emit } from '../application/emit.ts';
-import { defineEvents } from '../application/events.ts';
+import { emit } from '../application/emit/emit.ts';
+import { defineEvents } from '../application/emit/events.ts';
 import { handlerSink } from '../delivery/sinks/handler/handler-sink.ts';
 import type { LogFields, Logger } from '../foundation/logger.ts';
 import { parseLsn } from '../model/lsn.ts';

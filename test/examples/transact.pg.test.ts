@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 
 import { skipReason } from '../../scripts/services/testing.ts';
 import { createEventDatabase } from '../../src/application/testing/event-database.ts';
-import { isVersionToken } from '../../src/application/token-handler.ts';
+import { isVersionToken } from '../../src/application/fresh/token-handler.ts';
 
 const exampleFile = new URL('../../examples/transact.ts', import.meta.url);
 const pageFile = new URL('../../docs/how-to/transact.md', import.meta.url);

@@ -1,8 +1,8 @@
 import { Client } from 'pg';
 import { z } from 'zod';
 
-import { createEmitter } from '../../../src/application/emit.ts';
-import { defineEvents } from '../../../src/application/events.ts';
+import { createEmitter } from '../../../src/application/emit/emit.ts';
+import { defineEvents } from '../../../src/application/emit/events.ts';
 import { systemClock } from '../../../src/foundation/clock.ts';
 import type { Random } from '../../../src/foundation/random.ts';
 import type { Poison } from './soak-plan.ts';

@@ -1,4 +1,4 @@
-import type { EventDefinition, JsonSchema } from '../events.ts';
+import type { EventDefinition, JsonSchema } from '../emit/events.ts';
 import { toJsonSchema } from './json-schema.ts';
 import type { Definitions } from './released-catalogue.ts';
 

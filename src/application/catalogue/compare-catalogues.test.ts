@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 
 import { z } from 'zod';
 
-import { type EventEntry, defineEvents } from '../events.ts';
+import { type EventEntry, defineEvents } from '../emit/events.ts';
 import { type CatalogueFinding, compareCatalogues } from './compare-catalogues.ts';
 import { formatCataloguePage } from './catalogue-page.ts';
 import { toJsonSchema } from './json-schema.ts';

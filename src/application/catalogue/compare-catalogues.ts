@@ -1,4 +1,4 @@
-import type { EventDefinition } from '../events.ts';
+import type { EventDefinition } from '../emit/events.ts';
 import { compareSchemas } from './compare-schemas.ts';
 import {
   type Definitions,

@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../events.ts';
+import type { JsonSchema } from '../emit/events.ts';
 
 /** One difference between two forms of a payload that both call themselves the same version. */
 export interface SchemaDifference {

@@ -1,6 +1,6 @@
 import { HeadwaterError } from '../../foundation/error.ts';
-import { isJsonType } from '../content-type.ts';
-import type { EventDefinition, JsonSchema } from '../events.ts';
+import { isJsonType } from '../emit/content-type.ts';
+import type { EventDefinition, JsonSchema } from '../emit/events.ts';
 
 /** The draft that schemas are written in. */
 export const jsonSchemaDraft = 'https://json-schema.org/draft/2020-12/schema';

@@ -1,5 +1,5 @@
 import { HeadwaterError } from '../../foundation/error.ts';
-import type { EventDefinition, JsonSchema } from '../events.ts';
+import type { EventDefinition, JsonSchema } from '../emit/events.ts';
 import { toJsonSchema } from './json-schema.ts';
 
 /*

@@ -18,7 +18,7 @@ import {
 } from '../../../scripts/services/testing.ts';
 import { TestTopics } from '../../delivery/sinks/kafka/testing/test-topics.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
-import { transact } from '../transact.ts';
+import { transact } from '../transact/transact.ts';
 import { guardTransactions, type NetworkCall } from './guard-transactions.ts';
 
 /** A client that was connected before there was a guard. */

@@ -17,15 +17,15 @@ import { z } from 'zod';
 
 import { skipReason } from '../../../scripts/services/testing.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
-import { emit } from '../emit.ts';
-import { defineEvents } from '../events.ts';
+import { emit } from '../emit/emit.ts';
+import { defineEvents } from '../emit/events.ts';
 import { createIdempotency } from '../idempotency/idempotency.ts';
 import type { PhasedOperation, TransactionOperation } from '../idempotency/operation.ts';
 import { inbox } from '../inbox/inbox.ts';
 import { aMessage, dayMs, type InboxStage, openInboxStage } from '../inbox/testing/inbox-stage.ts';
 import { drivePg } from '../testing/drivers/pg.ts';
 import { drivenLibraries } from '../testing/transaction-drivers.ts';
-import { transact } from '../transact.ts';
+import { transact } from '../transact/transact.ts';
 import { guardTransactions, type NetworkCall, watchTransaction } from './guard-transactions.ts';
 
 const skip = await skipReason('postgres18');

@@ -1,7 +1,7 @@
 import type { Clock } from '../../foundation/clock.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
-import { callWithinTime } from '../call-effect.ts';
-import type { Effect, EffectCall, GuardedResult } from '../effect.ts';
+import { callWithinTime } from '../effect/call-effect.ts';
+import type { Effect, EffectCall, GuardedResult } from '../effect/effect.ts';
 import { Refusal } from './refusal.ts';
 
 /*

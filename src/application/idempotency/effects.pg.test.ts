@@ -3,7 +3,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 
 import { skipReason } from '../../../scripts/services/testing.ts';
 import type { TransactionLike } from '../../postgres/transaction-handle.ts';
-import { effect, type EffectCall, type GuardedResult } from '../effect.ts';
+import { effect, type EffectCall, type GuardedResult } from '../effect/effect.ts';
 import type { PhasedOperation, PhasedRun } from './operation.ts';
 import { Refusal } from './refusal.ts';
 import {

@@ -14,7 +14,7 @@ import type { UnfinishedKey } from './key-store.ts';
 import type { Operation } from './operation.ts';
 import type { AnyKeyedOperation } from './run-operation.ts';
 import { expiryMsDefault, type IdempotencyOptions, toSettings } from './settings.ts';
-import type { TransactionOf } from '../transaction-of.ts';
+import type { TransactionOf } from '../transact/transaction-of.ts';
 
 /** The HTTP edge over one database. */
 export interface Idempotency<Tx> {

@@ -1,4 +1,4 @@
-import type { RunEffect } from '../effect.ts';
+import type { RunEffect } from '../effect/effect.ts';
 
 /**
  * Whether a repetition of an operation has a second effect.

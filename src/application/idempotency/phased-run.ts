@@ -1,7 +1,7 @@
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { TransactionHandle } from '../../postgres/transaction-handle.ts';
 import type { Clock } from '../../foundation/clock.ts';
-import type { Effect } from '../effect.ts';
+import type { Effect } from '../effect/effect.ts';
 import { watchUnit } from '../guard/watched-unit.ts';
 import { runEffectStep } from './effect-step.ts';
 import type { Lease, StoredStep } from './key-store.ts';

@@ -7,7 +7,7 @@ import { HeadwaterError } from '../../foundation/error.ts';
 import { FaultProxy, holdsText } from '../../testing/fault-proxy.ts';
 import { toExpress } from '../http/express.ts';
 import { listen } from '../http/testing/frameworks.ts';
-import { readOutcome } from '../read-outcome.ts';
+import { readOutcome } from '../transact/read-outcome.ts';
 import type { OperationSafety } from './operation.ts';
 import { createRepeatingFetch, type RepeatingFetchOptions } from './repeating-fetch.ts';
 import {

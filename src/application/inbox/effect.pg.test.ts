@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { z } from 'zod';
 import { skipReason } from '../../../scripts/services/testing.ts';
-import { effect, type Effect, type EffectCall, type RunEffect } from '../effect.ts';
+import { effect, type Effect, type EffectCall, type RunEffect } from '../effect/effect.ts';
 import { inbox, type Inbox } from './inbox.ts';
 import { aMessage, dayMs, type InboxStage, openInboxStage } from './testing/inbox-stage.ts';
 

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
 import { HeadwaterError } from '../../foundation/error.ts';
-import type { EventContext } from '../event-context.ts';
-import { type EventSchema, formatIssuePath } from '../event-schema.ts';
+import type { EventContext } from '../emit/event-context.ts';
+import { type EventSchema, formatIssuePath } from '../emit/event-schema.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type { ReceivedMessage } from './received-message.ts';
 

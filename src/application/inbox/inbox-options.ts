@@ -3,12 +3,12 @@ import { HeadwaterError } from '../../foundation/error.ts';
 import { type Logger, silentLogger } from '../../foundation/logger.ts';
 import { schemaNameDefault } from '../../postgres/database-objects.ts';
 import { recognizeDatabaseHandle } from '../../postgres/recognize-database.ts';
-import { type EventSchema, isEventSchema, type SchemaOutput } from '../event-schema.ts';
+import { type EventSchema, isEventSchema, type SchemaOutput } from '../emit/event-schema.ts';
 import { InboxDatabase } from './inbox-database.ts';
 import type { InboxMessage } from './inbox-message.ts';
 import type { InboxResult } from './inbox-result.ts';
 import { type InboxOrder, versionBeforeFirst } from './order-decision.ts';
-import type { RunEffect } from '../effect.ts';
+import type { RunEffect } from '../effect/effect.ts';
 
 /** What an inbox is made with. */
 export interface InboxOptions<Schema extends EventSchema, Database, Prepared = undefined> {

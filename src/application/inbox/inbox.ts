@@ -1,5 +1,5 @@
 import { HeadwaterError } from '../../foundation/error.ts';
-import type { EventSchema, SchemaOutput } from '../event-schema.ts';
+import type { EventSchema, SchemaOutput } from '../emit/event-schema.ts';
 import { createRunEffect } from './run-effect.ts';
 import { removeReceipts } from './remove-receipts.ts';
 import type { HeldMessage } from './held-message.ts';
@@ -16,8 +16,8 @@ import type { InboxCounts, InboxResult } from './inbox-result.ts';
 import type { ReceivedMessage } from './received-message.ts';
 import { type RegisteredConsumer, registerConsumer } from './register-consumer.ts';
 import { type AnyHandler, MessageTransaction, type ReadyMessage, type Taken } from './take-message.ts';
-import type { TransactionOf } from '../transaction-of.ts';
-import type { RunEffect } from '../effect.ts';
+import type { TransactionOf } from '../transact/transaction-of.ts';
+import type { RunEffect } from '../effect/effect.ts';
 
 /** Takes messages of one kind for one consumer, each once for what its transaction writes. */
 export interface Inbox<Reply> {

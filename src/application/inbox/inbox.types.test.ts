@@ -4,7 +4,7 @@ import type { NodePgDatabase } from 'drizzle-orm/node-postgres';
 import type { Kysely } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
-import { effect } from '../effect.ts';
+import { effect } from '../effect/effect.ts';
 import { inbox } from './inbox.ts';
 
 /*

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { HeadwaterError } from '../../foundation/error.ts';
-import { callWithinTime, timeoutMsOf } from '../call-effect.ts';
+import { callWithinTime, timeoutMsOf } from '../effect/call-effect.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { createEffectStatements } from './effect.sql.ts';
-import type { Effect, EffectCall, GuardedResult, RunEffect } from '../effect.ts';
+import type { Effect, EffectCall, GuardedResult, RunEffect } from '../effect/effect.ts';
 import type { IdentifiedMessage } from './inbox-message.ts';
 import type { InboxSettings } from './inbox-options.ts';
 

@@ -1,6 +1,6 @@
 import { HeadwaterError } from '../../foundation/error.ts';
 import type { ResultRow } from '../../postgres/transaction-handle.ts';
-import { forgetEventContext, setEventContext } from '../event-context.ts';
+import { forgetEventContext, setEventContext } from '../emit/event-context.ts';
 import { watchUnit } from '../guard/watched-unit.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type { HeldReason } from './held-message.ts';

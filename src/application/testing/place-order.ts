@@ -1,6 +1,6 @@
-import { createEmitter, type EmitMode } from '../emit.ts';
-import { defineEvents } from '../events.ts';
-import type { EventSchema } from '../event-schema.ts';
+import { createEmitter, type EmitMode } from '../emit/emit.ts';
+import { defineEvents } from '../emit/events.ts';
+import type { EventSchema } from '../emit/event-schema.ts';
 import type { TransactionDriver } from './transaction-driver.ts';
 
 /** A row of `public.<table>` and its event, under one key. */

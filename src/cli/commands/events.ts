@@ -11,7 +11,7 @@ import {
   release,
   type ReleasedCatalogue,
 } from '../../application/catalogue/released-catalogue.ts';
-import { isEventDefinition } from '../../application/events.ts';
+import { isEventDefinition } from '../../application/emit/events.ts';
 import { HeadwaterError } from '../../foundation/error.ts';
 import { configOptions, type Command, type CommandInput } from '../command.ts';
 import { loadConfig } from '../load-config.ts';

@@ -10,8 +10,8 @@ import { Client } from 'pg';
 import { z } from 'zod';
 
 import { waitUntil } from '../../../scripts/services/wait-until.ts';
-import { emit } from '../../application/emit.ts';
-import { defineEvents } from '../../application/events.ts';
+import { emit } from '../../application/emit/emit.ts';
+import { defineEvents } from '../../application/emit/events.ts';
 import { isProcessRunning, listDescendants, readProcessIdentity } from '../../postgres/process-identity.ts';
 
 const events = defineEvents({ 'order.placed': z.object({ orderId: z.number() }) });

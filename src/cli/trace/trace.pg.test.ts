@@ -12,8 +12,8 @@ import { z } from 'zod';
 
 import { createTestDatabase, skipReason, type TestDatabase } from '../../../scripts/services/testing.ts';
 import { waitUntil } from '../../../scripts/services/wait-until.ts';
-import { emit } from '../../application/emit.ts';
-import { defineEvents } from '../../application/events.ts';
+import { emit } from '../../application/emit/emit.ts';
+import { defineEvents } from '../../application/emit/events.ts';
 import { applyMigrations } from '../../postgres/database-objects.ts';
 import type { HeadwaterConfig } from '../../service/config-types.ts';
 import { startHeadwater } from '../../service/headwater.ts';

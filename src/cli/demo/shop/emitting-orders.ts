@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 
-import { emit } from '../../../application/emit.ts';
+import { emit } from '../../../application/emit/emit.ts';
 import { inTransaction } from './in-transaction.ts';
 import { events, type Order } from './order-events.ts';
 

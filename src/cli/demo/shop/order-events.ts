@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { defineEvents, type EventCatalogue } from '../../../application/events.ts';
+import { defineEvents, type EventCatalogue } from '../../../application/emit/events.ts';
 
 /** An order as customers send it. */
 export interface Order {

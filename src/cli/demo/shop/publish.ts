@@ -1,4 +1,4 @@
-import type { EventDefinition } from '../../../application/events.ts';
+import type { EventDefinition } from '../../../application/emit/events.ts';
 import { systemClock } from '../../../foundation/clock.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import { systemRandom } from '../../../foundation/random.ts';
