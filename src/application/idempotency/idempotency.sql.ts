@@ -47,6 +47,7 @@ export interface IdempotencySql {
   readonly renew: string;
   readonly release: string;
   readonly addStep: string;
+  readonly hasMore: string;
   readonly finish: string;
   readonly listAbandoned: string;
   readonly listUnfinished: string;
@@ -95,7 +96,7 @@ returning 'true' as claimed, ${row}`,
 }
 
 /** What only the holder of a lease does. */
-function createHolding(table: string): Pick<IdempotencySql, 'renew' | 'release' | 'addStep' | 'finish'> {
+function createHolding(table: string): Pick<IdempotencySql, 'renew' | 'release' | 'addStep' | 'hasMore' | 'finish'> {
   return {
     /** $6 lease in ms. */
     renew: `update ${table} set leased_until = now() + $6::text::bigint * interval '1 millisecond' where ${asHolder}
@@ -114,6 +115,10 @@ update ${table} set steps = steps || jsonb_build_array($6::text::jsonb), recover
   leased_until = greatest(leased_until, now() + $8::text::bigint * interval '1 millisecond')
 from pause where pause.chosen is not null and ${asHolder} and jsonb_array_length(steps) = $9::text::integer
 returning lease_epoch::text as epoch`,
+
+    /** $5 a number of steps. A row: more than those are stored, or the key is finished. */
+    hasMore: `select 'true' as more from ${table}
+where ${byKey} and (finished_at is not null or jsonb_array_length(steps) > $5::text::integer)`,
 
     /** $6 status, $7 headers as JSON, $8 body, $9 expiry in ms, $10 lease in ms. What only going on needs is forgotten. */
     finish: `with ${pause('$10')}

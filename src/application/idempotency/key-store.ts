@@ -127,6 +127,11 @@ export class KeyStore {
     return this.#holds(queryable, this.#sql.addStep, [...this.#asHolder(lease), ...written]);
   }
 
+  /** Whether more than `stepCount` steps of a key are stored, or it is finished: what a holder asks whose client hides the answer to COMMIT. */
+  async hasMore({ scopedKey }: Lease, stepCount: number): Promise<boolean> {
+    return this.#holds(this.#options.database, this.#sql.hasMore, [...this.#keyOf(scopedKey), String(stepCount)]);
+  }
+
   /** In the transaction of the effects, or by itself. Undefined: the lease is another's. */
   async finish(
     lease: Lease,

@@ -14,7 +14,11 @@ export interface StepTools {
   renew(): Promise<boolean>;
   /** `place`: how many are stored before it. */
   addStep(step: StoredStep, place: number, handle?: TransactionHandle): Promise<boolean>;
-  inTransaction<Result>(work: (tx: unknown, handle: TransactionHandle) => Promise<Result>): Promise<Result>;
+  /** `place`: how many steps are stored before the one that `work` adds. */
+  inTransaction<Result>(
+    place: number,
+    work: (tx: unknown, handle: TransactionHandle) => Promise<Result>,
+  ): Promise<Result>;
 }
 
 /** A run that gives stored results first and does what is left then. */
@@ -111,7 +115,7 @@ function lendFenced(lease: Lease, tools: StepTools): Fenced {
     renew: async () => held(await tools.renew()),
     begin: (name) => add({ name, kind: 'begun' }),
     addPhase: async (name, work) => {
-      const result = await tools.inTransaction(async (tx, handle) => {
+      const result = await tools.inTransaction(place, async (tx, handle) => {
         const made = toResult(await work(tx));
         held(await tools.addStep({ name, kind: 'phase', ...made }, place, handle));
         return made;

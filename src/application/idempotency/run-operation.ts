@@ -6,6 +6,7 @@ import type { TransactionHandle } from '../../postgres/transaction-handle.ts';
 import { setEventContext } from '../emit/event-context.ts';
 import { watchUnit } from '../guard/watched-unit.ts';
 import { attemptOnce, repeatConflicts, runTransaction } from '../transact/run-transaction.ts';
+import { judgeCommitAnswer } from '../transact/transaction-decisions.ts';
 import type { KeyStore, Lease } from './key-store.ts';
 import { type LeaseKeeper, leaseLost } from './lease-keeper.ts';
 import type { PhasedOperation, RunContext, TransactionOperation } from './operation.ts';
@@ -84,7 +85,8 @@ async function runInTransaction(
   { lease, keeper, context }: RunInput,
   tools: RunTools,
 ): Promise<RunAnswer> {
-  return inTransaction({ ...tools, lease, keeper }, async (tx, handle) => {
+  // A finished key has no steps, and whatever was stored before it is forgotten: only that it is finished counts here.
+  return inTransaction({ ...tools, lease, keeper, place: lease.steps.length }, async (tx, handle) => {
     const response = await watchUnit({ kind: 'idempotency', name: lease.scopedKey.operation }, () =>
       operation.transaction(tx, context),
     );
@@ -106,7 +108,7 @@ async function runInPhases(
     clock: tools.clock,
     renew: () => store.renew(lease),
     addStep: (step, place, handle) => store.addStep(lease, { ...step, place }, handle),
-    inTransaction: (work) => inTransaction({ ...tools, lease, keeper }, work),
+    inTransaction: (place, work) => inTransaction({ ...tools, lease, keeper, place }, work),
   });
   const response = await operation.phases(run.run);
   run.assertComplete();
@@ -132,9 +134,14 @@ const repeatPolicy = {
   budgetMs: Number.POSITIVE_INFINITY,
 } as const;
 
+interface TransactionInput extends RunTools, Omit<RunInput, 'context'> {
+  /** How many steps of the key are stored before what the transaction adds. */
+  readonly place: number;
+}
+
 /** Run again when it met others. A COMMIT that was not answered is not: the row of the key tells what became of it. */
 async function inTransaction<Result>(
-  { database, clock, random, isolationLevel, lease, keeper }: RunTools & Omit<RunInput, 'context'>,
+  { clock, database, isolationLevel, keeper, lease, place, random, store }: TransactionInput,
   work: (tx: unknown, handle: TransactionHandle) => Promise<Result>,
 ): Promise<Result> {
   const { traceparent, correlationId = lease.runId } = lease.context;
@@ -156,7 +163,9 @@ async function inTransaction<Result>(
     random,
   });
   if (repeated.kind === 'used-up') throw repeated.conflict;
-  return repeated.result.result;
+  const { commitTag, result } = repeated.result;
+  if (judgeCommitAnswer(commitTag) === 'hidden' && !(await store.hasMore(lease, place))) throw uncommitted();
+  return result;
 }
 
 function uncommitted(): HeadwaterError {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { Pool } from 'pg';
 import { z } from 'zod';
 import { skipReason } from '../../../scripts/services/testing.ts';
 import { effect, type Effect, type EffectCall, type RunEffect } from '../effect/effect.ts';
@@ -117,6 +118,31 @@ describe('an effect outside the database', { skip }, () => {
     await dieInCall();
     assert.deepEqual(await orders.receive(message), { kind: 'done', reply: { kind: 'unknown' } });
     assert.equal(provider.calls, 1);
+  });
+
+  test('is taken over through connections of which each has a time zone of its own', { timeout: 20_000 }, async () => {
+    const message = aMessage();
+    await billing((run) => run(guarded, 'x')).receive(message);
+    await dieInCall();
+    await stage.database.query('truncate headwater.inbox');
+    const [east, west] = ['Asia/Tokyo', 'America/Lima'].map(
+      (zone) => new Pool({ connectionString: stage.url, max: 2, options: `-c TimeZone=${zone}` }),
+    );
+    assert.ok(east !== undefined && west !== undefined);
+    let turn = 0;
+    const query = east.query.bind(east) as (...args: readonly unknown[]) => unknown;
+    const other = west.query.bind(west) as typeof query;
+    Object.assign(east, { query: (...args: readonly unknown[]) => ((turn += 1) % 2 === 0 ? query : other)(...args) });
+    try {
+      const orders = inbox(
+        'billing',
+        { db: east, payload: Order, redeliveryMaxMs: dayMs, prepare: (_message, run) => run(guarded, 'x') },
+        (_client, _message, prepared) => prepared,
+      );
+      assert.deepEqual(await orders.receive(message), { kind: 'done', reply: { kind: 'unknown' } });
+    } finally {
+      await Promise.all([east.end(), west.end()]);
+    }
   });
 
   test('is called once by two deliveries at the same time, and both know its result', async () => {

@@ -3,6 +3,7 @@ import { sqlStateOf } from '../../postgres/sql-state.ts';
 import type { DatabaseHandle } from '../../postgres/database-handle.ts';
 import type { ResultRow, TransactionHandle } from '../../postgres/transaction-handle.ts';
 import { runTransaction } from '../transact/run-transaction.ts';
+import { judgeCommitAnswer } from '../transact/transaction-decisions.ts';
 import { createConsumerStatements } from './consumer.sql.ts';
 import { createHeldStatements } from './held.sql.ts';
 import { createReceiptStatements, type Write } from './inbox.sql.ts';
@@ -24,6 +25,14 @@ export interface InboxTransaction {
   run(text: string, parameters: Parameters): Promise<readonly ResultRow[]>;
   /** How many rows a statement of ours wrote. @throws as `run` */
   write(write: Write, parameters: Parameters): Promise<number>;
+}
+
+/** How a transaction of an inbox is run. */
+export interface TransactionOptions<Result> {
+  /** A statement without parameters that is sent together with BEGIN, by clients that can do that. */
+  readonly afterBegin?: string | undefined;
+  /** Asked behind COMMIT where the client hides its answer: whether what the transaction wrote is there. */
+  readonly isKept?: (result: Result) => Promise<boolean>;
 }
 
 /** The tables of the inboxes in one database, through the application's own client library. */
@@ -52,19 +61,18 @@ export class InboxDatabase {
   }
 
   /**
-   * Runs `work` in a transaction. Resolves once it has committed. `afterBegin` is a statement without parameters that is sent together
-   * with BEGIN, by clients that can do that.
+   * Runs `work` in a transaction. Resolves once it has committed.
    * @throws HW-INBOX-009 when COMMIT was answered by ROLLBACK, and whatever `work` or the driver throws
    */
   async transaction<Result>(
     work: (transaction: InboxTransaction) => Promise<Result>,
-    afterBegin?: string,
+    { afterBegin, isKept = async () => true }: TransactionOptions<Result> = {},
   ): Promise<Result> {
-    const uncommittedBy = (): HeadwaterError => uncommitted('PostgreSQL answered ROLLBACK to COMMIT');
+    const answeredRollback = (): HeadwaterError => uncommitted('PostgreSQL answered ROLLBACK to COMMIT');
     let isBegun = false;
     try {
-      const options = { afterBegin, uncommitted: uncommittedBy };
-      const { result } = await runTransaction(this.#handle, options, (own, handle, begunCount) => {
+      const options = { afterBegin, uncommitted: answeredRollback };
+      const { commitTag, result } = await runTransaction(this.#handle, options, (own, handle, begunCount) => {
         isBegun = true;
         return work({
           own,
@@ -74,6 +82,7 @@ export class InboxDatabase {
           write: (write, parameters) => writeIn(handle, write, parameters),
         });
       });
+      if (judgeCommitAnswer(commitTag) === 'hidden' && !(await isKept(result))) throw answeredRollback();
       return result;
     } catch (thrown) {
       throw isBegun ? thrown : explain(thrown);

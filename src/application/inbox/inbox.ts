@@ -3,6 +3,7 @@ import type { EventSchema, SchemaOutput } from '../emit/event-schema.ts';
 import { createRunEffect } from './run-effect.ts';
 import { removeReceipts } from './remove-receipts.ts';
 import type { HeldMessage } from './held-message.ts';
+import type { TransactionOptions } from './inbox-database.ts';
 import { HeldMessages } from './held-messages.ts';
 import {
   type IdentifiedMessage,
@@ -116,8 +117,12 @@ class TransactionalInbox implements Inbox<unknown> {
     if (known !== undefined) return this.#count(message, known);
     const taken = await this.#orSetAside(message, async () => {
       const ready = { message, payload, prepared: await this.#runPrepare(message, payload) };
-      const claim = planClaim(this.#settings, message, removedBeforeMs);
-      return this.#inTransaction(message, (step) => step.take(ready, this.#handle, removedBeforeMs), claim);
+      const afterBegin = planClaim(this.#settings, message, removedBeforeMs);
+      const isKept = (taken: Taken): Promise<boolean> => this.#hasReceipt(message, taken);
+      return this.#inTransaction(message, (step) => step.take(ready, this.#handle, removedBeforeMs), {
+        afterBegin,
+        isKept,
+      });
     });
     if (taken.next !== undefined) await this.#held.takeFollowing(message.sender, taken.next);
     return this.#count(message, taken.result);
@@ -208,7 +213,8 @@ class TransactionalInbox implements Inbox<unknown> {
     const payload = await readPayload(this.#settings.schema, message);
     const taken = await this.#orSetAside(message, async () => {
       const ready: ReadyMessage = { message, payload, prepared: await this.#runPrepare(message, payload) };
-      return this.#inTransaction(message, (step) => step.takeHeld(ready, this.#handle));
+      const isKept = (taken: Taken): Promise<boolean> => this.#isReleased(message, taken);
+      return this.#inTransaction(message, (step) => step.takeHeld(ready, this.#handle), { isKept });
     });
     this.#count(message, taken.result);
     return taken;
@@ -217,13 +223,27 @@ class TransactionalInbox implements Inbox<unknown> {
   #inTransaction<Result>(
     message: IdentifiedMessage,
     act: (step: MessageTransaction) => Promise<Result>,
-    claim?: string,
+    options: TransactionOptions<Result> = {},
   ): Promise<Result> {
     const { database } = this.#settings;
     return database.transaction(
       (transaction) => act(new MessageTransaction(this.#settings, transaction, message)),
-      claim,
+      options,
     );
+  }
+
+  /** Of what was written for a message that had arrived: its receipt is in the same transaction. */
+  async #hasReceipt({ id, sender }: IdentifiedMessage, { result: { kind } }: Taken): Promise<boolean> {
+    if (kind !== 'done' && kind !== 'early' && kind !== 'parked') return true;
+    const { database, name } = this.#settings;
+    return (await database.query(database.statements.verify, [sender, name, id])).length > 0;
+  }
+
+  /** Of a message that was held, whose receipt was there before: it is not held any more. */
+  async #isReleased({ id, sender }: IdentifiedMessage, { result: { kind } }: Taken): Promise<boolean> {
+    if (kind !== 'done' && kind !== 'stale') return true;
+    const { database, name } = this.#settings;
+    return (await database.query(database.statements.readHeld, [sender, name, id])).length === 0;
   }
 
   #count({ id, sender }: IdentifiedMessage, result: InboxResult<unknown>): InboxResult<unknown> {

@@ -1,7 +1,7 @@
 import type { DatabaseHandle, IsolationLevel, TransactionRunOptions } from '../database-handle.ts';
 import type { ResultRow, TransactionHandle } from '../transaction-handle.ts';
 import { hearErrors, isPgClient, leaseOf, readPgState } from './pg.ts';
-import { isPostgresJsConnection, withoutPostgresJsParameters } from './postgres-js.ts';
+import { asTexts, isPostgresJsConnection, withoutPostgresJsParameters } from './postgres-js.ts';
 import { hasFunction, isObject, isObjectOrFunction, readRows } from './structure.ts';
 
 /** The part of Drizzle's `SQLWrapper` that `execute` asks for: an object that builds its own text. */
@@ -89,7 +89,8 @@ async function executeText(
   text: string,
   parameters: readonly unknown[],
 ): Promise<readonly ResultRow[]> {
-  const statement = { getSQL: () => ({ toQuery: () => ({ sql: text, params: parameters }) }) };
+  const params = asTexts(Reflect.get(database.session, 'client'), parameters);
+  const statement = { getSQL: () => ({ toQuery: () => ({ sql: text, params }) }) };
   try {
     return readRows(await database.execute(statement));
   } catch (thrown) {

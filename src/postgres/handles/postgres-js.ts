@@ -9,6 +9,7 @@ interface PostgresJsQuery extends PromiseLike<unknown> {
 
 interface PostgresJsSql {
   unsafe(text: string, parameters: readonly unknown[], options: { readonly prepare: boolean }): PostgresJsQuery;
+  typed(value: string, type: number): unknown;
 }
 
 interface PostgresJsRoot extends PostgresJsSql {
@@ -71,10 +72,22 @@ async function executeText(
   parameters: readonly unknown[],
 ): Promise<readonly ResultRow[]> {
   try {
-    return readRows(await sql.unsafe(text, parameters, { prepare: true }).execute());
+    return readRows(await sql.unsafe(text, asTexts(sql, parameters), { prepare: true }).execute());
   } catch (thrown) {
     throw withoutPostgresJsParameters(thrown);
   }
+}
+
+/** OID of the type that PostgreSQL takes for none that was stated: it finds out by itself. */
+const unknownTypeOid = 705;
+
+/**
+ * Texts that go out as they are. Of a bare one postgres.js asks the server for the type and writes it once more as that: JSON as a string
+ * within JSON, a time without its microseconds, `true` as false.
+ */
+export function asTexts(client: unknown, parameters: readonly unknown[]): readonly unknown[] {
+  if (typeof client !== 'function' || !isPostgresJs(client)) return parameters;
+  return parameters.map((value) => (typeof value === 'string' ? client.typed(value, unknownTypeOid) : value));
 }
 
 /** The same error without the parameters, which postgres.js hangs on it for good, and shows with its option `debug`. */
