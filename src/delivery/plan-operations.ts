@@ -74,13 +74,14 @@ function foldEffects<Table extends FoldableTable>(
       fold.appended.push(effect.row);
       continue;
     }
-    if (effect.kind === 'patch' && !mergesInto(effect, fold.last.get(keyText(effect.key)))) {
+    const key = keyText(effect.key);
+    const earlier = fold.last.get(key);
+    if (effect.kind === 'patch' && !mergesInto(effect, earlier)) {
       flush();
       operations.push(...joinNeighbours([effect]));
       continue;
     }
-    const merged = mergeEffect(effect, fold.last.get(keyText(effect.key)));
-    fold.last.set(keyText(effect.key), merged);
+    fold.last.set(key, mergeEffect(effect, earlier));
   }
   flush();
   return operations;
@@ -115,15 +116,23 @@ function mergeEffect<Table>(effect: KeyedEffect<Table>, earlier: KeyedEffect<Tab
     : { ...effect, row };
 }
 
+/** Of each key there is one effect, so that all of a kind share a statement; of patches those that know the same columns. */
 function unfold<Table extends FoldableTable>(table: Table, fold: TableFold<Table>): readonly RowOperation<Table>[] {
-  const effects = [...fold.last.values()];
-  const removes = effects.filter((effect) => effect.kind === 'remove');
-  const patches = effects
-    .filter((effect) => effect.kind === 'patch')
-    .sort((left, right) => (signature(left.row) < signature(right.row) ? -1 : 1));
-  const puts = effects.filter((effect) => effect.kind === 'put');
-  const appends = fold.appended.map((row): RowEffect<Table> => ({ kind: 'append', table, row }));
-  return joinNeighbours([...removes, ...patches, ...puts, ...appends]);
+  const keys: KeyValues[] = [];
+  const patches: Extract<KeyedEffect<Table>, { kind: 'patch' }>[] = [];
+  const rows: FullRow[] = [];
+  for (const effect of fold.last.values()) {
+    if (effect.kind === 'put') rows.push(effect.row);
+    else if (effect.kind === 'remove') keys.push(effect.key);
+    else patches.push(effect);
+  }
+  patches.sort((left, right) => (signature(left.row) < signature(right.row) ? -1 : 1));
+  const operations: RowOperation<Table>[] = [];
+  if (keys.length > 0) operations.push({ kind: 'delete', table, keys });
+  operations.push(...joinNeighbours(patches));
+  if (rows.length > 0) operations.push({ kind: 'upsert', table, rows });
+  if (fold.appended.length > 0) operations.push({ kind: 'append', table, rows: fold.appended });
+  return operations;
 }
 
 /** Statements in the order of the effects. A statement never meets the same key twice. */
