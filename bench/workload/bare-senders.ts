@@ -69,6 +69,7 @@ export const openBareRabbitmq: OpenBareWriter = async (url, records) => {
             mandatory: true,
             messageId: id,
             type,
+            appId: 'headwater',
             headers,
             timestamp: timestampSeconds,
             ...(contentType === undefined ? {} : { contentType }),

@@ -3,8 +3,9 @@ import { HeadwaterError } from '../../../foundation/error.ts';
 import type { OutboundRecord, SinkContext } from '../../sink.ts';
 import { checkTopology } from './check-topology.ts';
 import type { ConfirmPatience } from './confirm-patience.ts';
+import type { GatheredWrites } from './gathered-writes.ts';
 import type { RabbitmqClient } from './load-client.ts';
-import { openConnection } from './open-connection.ts';
+import { openConnection, type OpenedConnection } from './open-connection.ts';
 import type { OutboundMessage } from './outbound-message.ts';
 import { replyCodeOf, toRabbitmqError } from './rabbitmq-error.ts';
 import type { ResolvedRabbitmqOptions } from './rabbitmq-options.ts';
@@ -51,6 +52,7 @@ export class RabbitmqSession implements AsyncDisposable {
   readonly #context: SinkContext;
   readonly #connection: ChannelModel;
   readonly #abandon: () => void;
+  readonly #writes: GatheredWrites;
   readonly #patience: ConfirmPatience;
   #channel: ConfirmChannel | undefined;
   readonly #sent = new Map<OutboundRecord, SentRecord>();
@@ -64,12 +66,12 @@ export class RabbitmqSession implements AsyncDisposable {
   #hasUnknownCulprit = false;
 
   private constructor(
-    connection: ChannelModel,
-    abandon: () => void,
+    { abandon, connection, writes }: OpenedConnection,
     { context, options, patience }: Omit<SessionPlan, 'signal'> & { readonly options: ResolvedRabbitmqOptions },
   ) {
     this.#connection = connection;
     this.#abandon = abandon;
+    this.#writes = writes;
     this.#patience = patience;
     this.#options = options;
     this.#context = context;
@@ -85,8 +87,9 @@ export class RabbitmqSession implements AsyncDisposable {
     options: ResolvedRabbitmqOptions,
     { context, patience, signal }: SessionPlan,
   ): Promise<RabbitmqSession> {
-    const { abandon, connection } = await openConnection(client, options, signal);
-    const session = new RabbitmqSession(connection, abandon, { context, options, patience });
+    const opened = await openConnection(client, options, signal);
+    const { abandon, connection } = opened;
+    const session = new RabbitmqSession(opened, { context, options, patience });
     // A path that moves nothing must not keep whoever cancels.
     signal.addEventListener('abort', abandon, { once: true });
     // A node that comes up may take a question about a queue whose leader is not there yet, and never answer it.
@@ -180,6 +183,7 @@ export class RabbitmqSession implements AsyncDisposable {
       this.#channel?.publish(this.#options.exchange, routingKey, payload, properties, (thrown: unknown) =>
         settle(this.#outcomeOf(message, thrown)),
       );
+      this.#writes.gather();
     } catch (thrown) {
       // The channel is closed already: nothing went out.
       settle(this.#lost(thrown));
