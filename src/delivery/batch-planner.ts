@@ -50,6 +50,7 @@ export class BatchPlanner {
     this.#base = options.from;
     this.#passedCount = options.from.recordCount;
     this.#nextSequence = options.from.sequence + 1n;
+    this.#to = options.from;
     this.#isAtEnd = options.from.recordCount === 0;
   }
 
