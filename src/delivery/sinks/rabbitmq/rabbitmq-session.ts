@@ -18,7 +18,8 @@ interface SentRecord {
   error: HeadwaterError | undefined;
   /** When it was published, or when the broker went on reading behind a block. */
   waitsSinceMs: number;
-  readonly answered: PromiseWithResolvers<void>;
+  /** Of whoever waits for it now. */
+  onAnswered: (() => void) | undefined;
 }
 
 /** What a session needs to open; `patience` outlives it. */
@@ -160,7 +161,7 @@ export class RabbitmqSession implements AsyncDisposable {
       openCount: messages.length,
       error: undefined,
       waitsSinceMs: this.#context.clock.monotonicMs(),
-      answered: Promise.withResolvers<void>(),
+      onAnswered: undefined,
     };
     this.#sent.set(outbound, sent);
     for (const message of messages) this.#publishOne(message, (error) => this.#settle(sent, error));
@@ -193,7 +194,7 @@ export class RabbitmqSession implements AsyncDisposable {
   #settle(sent: SentRecord, error: HeadwaterError | undefined): void {
     sent.error ??= error;
     sent.openCount -= 1;
-    if (sent.openCount === 0) sent.answered.resolve();
+    if (sent.openCount === 0) sent.onAnswered?.();
   }
 
   /** What the answer to a message says; undefined when it is where it should be. */
@@ -238,11 +239,11 @@ export class RabbitmqSession implements AsyncDisposable {
     const { clock } = this.#context;
     const { confirmTimeoutMs } = this.#options;
     const wait = Promise.withResolvers<void>();
+    sent.onAnswered = wait.resolve;
     const cancel = (): void => wait.reject(signal.reason);
     const timer = clock.setTimer(confirmTimeoutMs, () => wait.reject(this.#late(outbound, sent)));
     signal.addEventListener('abort', cancel, { once: true });
     this.#notices.add(wait.reject);
-    void sent.answered.promise.then(wait.resolve);
     try {
       signal.throwIfAborted();
       await wait.promise;

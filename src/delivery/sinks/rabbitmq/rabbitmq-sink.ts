@@ -133,9 +133,7 @@ class RabbitmqSink implements Sink {
       signal,
     });
     opening.then(
-      (session) => {
-        this.#opened = session;
-      },
+      (session) => (this.#opened = session),
       () => undefined,
     );
     return opening;

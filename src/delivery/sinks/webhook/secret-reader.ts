@@ -35,9 +35,7 @@ export class SecretReader {
     const read: ReadKeys = { keys, atMs: this.#clock.monotonicMs(), known: undefined };
     this.#read = read;
     keys.then(
-      (known) => {
-        read.known = known;
-      },
+      (known) => (read.known = known),
       () => {
         if (this.#read === read) this.#read = undefined;
       },
