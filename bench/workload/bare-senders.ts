@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 
@@ -5,6 +6,8 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect as connectNats, headers as createHeaders } from '@nats-io/transport-node';
 import { connect as connectRabbitmq } from 'amqplib';
 
+import { checkpointAfter } from '../../src/delivery/batch-planner.ts';
+import { encodePositionHeaders } from '../../src/delivery/sinks/nats/lane-position.ts';
 import { describeRecord } from '../../src/delivery/sinks/nats/message-headers.ts';
 import { toOutboundMessages as toNatsMessages } from '../../src/delivery/sinks/nats/outbound-message.ts';
 import { toOutboundMessages as toRabbitmqMessages } from '../../src/delivery/sinks/rabbitmq/outbound-message.ts';
@@ -17,14 +20,20 @@ import { benchSecret, concurrency, natsStream, rabbitmqPlace } from './sink-kind
 /** The sink's default. */
 const natsInFlightMax = 512;
 
-/** Each message with its id and the number that the last one must have, 512 without an answer at once. */
+/**
+ * Each message with its id, the position behind it, from which a writer goes on that has lost its own, and the number that the
+ * last one must have; 512 without an answer at once.
+ */
 export const openBareNats: OpenBareWriter = async (servers, records) => {
-  const messages = records.flatMap((record) =>
-    toNatsMessages(record, { subjectPrefix: natsStream }).map((message) => ({
+  const journalId = randomUUID();
+  const messages = records.flatMap((record) => {
+    const checkpoint = { ...checkpointAfter(journalId, record.header), recordCount: record.record.ordinal + 1 };
+    const position = encodePositionHeaders('main/bench', { checkpoint, part: 0 });
+    return toNatsMessages(record, { subjectPrefix: natsStream }).map((message) => ({
       ...message,
-      lines: describeRecord(record, message),
-    })),
-  );
+      lines: [...describeRecord(record, message), ...position],
+    }));
+  });
   const connection = await connectNats({ servers });
   const manager = await jetstreamManager(connection);
   await manager.streams.add({ name: natsStream, subjects: [`${natsStream}.>`] });
@@ -69,6 +78,7 @@ export const openBareRabbitmq: OpenBareWriter = async (url, records) => {
             mandatory: true,
             messageId: id,
             type,
+            appId: 'headwater',
             headers,
             timestamp: timestampSeconds,
             ...(contentType === undefined ? {} : { contentType }),

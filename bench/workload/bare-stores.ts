@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -5,8 +6,9 @@ import { createClient } from '@redis/client';
 import pg from 'pg';
 
 import { toRecordLines } from '../../src/delivery/sinks/file/record-line.ts';
+import { encodeRecordPosition } from '../../src/delivery/sinks/redis/record-position.ts';
 import { encodeTextArray } from '../../src/delivery/sinks/postgres/text-array.ts';
-import { columnNames, type OpenBareWriter, rowTexts } from './bare-writer.ts';
+import { columnNames, type OpenBareWriter, rowTexts, tableName } from './bare-writer.ts';
 
 const types = ['bigint', 'uuid', 'text', 'numeric', 'text'];
 
@@ -87,22 +89,31 @@ export const openBareFile: OpenBareWriter = async (directory, records) => {
   };
 };
 
-/** The hashes of a thousand rows and the position in one MULTI. */
+/**
+ * The hashes of a thousand rows, beside each the position of its last write, without which a later write of an older row could
+ * not be refused, and the position of all in one MULTI. Nothing is compared: nobody else writes.
+ */
 export const openBareRedis: OpenBareWriter = async (url, records) => {
   const [first] = records;
   const names = first === undefined ? [] : columnNames(first);
-  const hashes = records.map((record) => {
+  const journalId = randomUUID();
+  const rows = records.map((record) => {
     const texts = rowTexts(record);
-    return names.map((name, index): [string, string] => [name, texts[index] ?? '']);
+    return {
+      key: `${tableName(record)}:${texts[0]}`,
+      hash: names.map((name, index): [string, string] => [name, texts[index] ?? '']),
+      position: encodeRecordPosition(journalId, record.header, record.record.ordinal),
+    };
   });
   const client = createClient({ url });
   await client.connect();
   return {
     async write(from, count) {
+      const part = rows.slice(from, from + count);
       const transaction = client.multi();
-      for (const hash of hashes.slice(from, from + count))
-        transaction.hSet(`bare:${hash[0]?.[1]}`, Object.fromEntries(hash));
-      transaction.hSet('bare-position', 'at', String(from + count));
+      for (const { hash, key } of part) transaction.hSet(key, Object.fromEntries(hash));
+      transaction.mSet(part.map(({ key, position }): [string, string] => [`headwater:position:${key}`, position]));
+      transaction.hSet('headwater:position', 'at', String(from + count));
       await transaction.exec();
     },
     [Symbol.asyncDispose]() {

@@ -24,6 +24,12 @@ export function columnNames({ record }: OutboundRecord): readonly string[] {
   return record.table.columns.map(({ name }) => name);
 }
 
+/** The name of their table. */
+export function tableName({ record }: OutboundRecord): string {
+  if (record.kind !== 'insert') throw new TypeError(`a ${record.kind} is no row of the workload`);
+  return `${record.table.schemaName}.${record.table.tableName}`;
+}
+
 /** Works off `count` numbers from `from` on, so many at once. */
 export async function inParallel(
   range: { readonly from: number; readonly count: number; readonly limit: number },

@@ -3,6 +3,8 @@ import { type Checkpoint, compareCheckpoints } from './checkpoint.ts';
 
 /** A unit of work that was taken and not yet acknowledged. */
 export interface Ticket {
+  /** Counts the units that were taken. */
+  readonly number: number;
   readonly isAcknowledged: boolean;
 }
 
@@ -23,6 +25,8 @@ export class AcknowledgementTracker {
   #last: Checkpoint;
   #open: OpenTicket[] = [];
   #head = 0;
+  /** Of the first in `#open`. */
+  #firstNumber = 0;
 
   constructor(start: Checkpoint) {
     this.#acknowledged = start;
@@ -42,7 +46,7 @@ export class AcknowledgementTracker {
   /** Takes a unit; `after` is the checkpoint once it and everything before it took effect. */
   take(after: Checkpoint): Ticket {
     this.#moveLast(after);
-    const ticket: OpenTicket = { isAcknowledged: false, after };
+    const ticket: OpenTicket = { number: this.#firstNumber + this.#open.length, isAcknowledged: false, after };
     this.#open.push(ticket);
     return ticket;
   }
@@ -71,9 +75,8 @@ export class AcknowledgementTracker {
   }
 
   #find(ticket: Ticket): OpenTicket {
-    const first = this.#open[this.#head];
-    const open = first === ticket ? first : this.#open.find((candidate) => candidate === ticket);
-    assertInvariant(open !== undefined, 'an acknowledgement belongs to a unit that was taken');
+    const open = this.#open[ticket.number - this.#firstNumber];
+    assertInvariant(open !== undefined && open === ticket, 'an acknowledgement belongs to a unit that was taken');
     return open;
   }
 
@@ -85,6 +88,7 @@ export class AcknowledgementTracker {
   #compact(): void {
     if (this.#head < 1024 && this.#head < this.#open.length) return;
     this.#open = this.#open.slice(this.#head);
+    this.#firstNumber += this.#head;
     this.#head = 0;
   }
 }

@@ -201,6 +201,17 @@ describe('batches', () => {
     );
   });
 
+  test('keep the count of releases of the place that they begin at, until a record moves it', () => {
+    const from = { ...checkpointBehind('j', toSequence(1n)), releaseCount: 3 };
+    const planner = new BatchPlanner({ unit: 'batch', limits: { recordCountMax: 10, byteCountMax: 1000 }, from });
+    assert.equal(planner.to.releaseCount, 3);
+    assert.equal(planner.previewRelease().to.releaseCount, 4);
+    planner.release(planner.previewRelease());
+    assert.equal(planner.to.releaseCount, 4);
+    planner.pass(headerOf(2), 1);
+    assert.deepEqual([planner.to.recordCount, planner.to.releaseCount], [1, undefined]);
+  });
+
   test('refuse records out of order', () => {
     const planner = new BatchPlanner({
       unit: 'batch',

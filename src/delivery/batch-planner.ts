@@ -25,7 +25,12 @@ export interface BatchPlannerOptions {
 export class BatchPlanner {
   readonly #options: BatchPlannerOptions;
   #from: Checkpoint;
-  #to: Checkpoint;
+  /** The last place that was named whole, and how many records of the transaction behind its sequence were passed. */
+  #base: Checkpoint;
+  #passedCount: number;
+  #nextSequence: bigint;
+  /** Made of both when somebody asks, since it moves with each record. */
+  #to: Checkpoint | undefined;
   #records: OutboundRecord[] = [];
   #byteCount = 0;
   #isAtEnd = true;
@@ -42,6 +47,9 @@ export class BatchPlanner {
   constructor(options: BatchPlannerOptions) {
     this.#options = options;
     this.#from = options.from;
+    this.#base = options.from;
+    this.#passedCount = options.from.recordCount;
+    this.#nextSequence = options.from.sequence + 1n;
     this.#to = options.from;
     this.#isAtEnd = options.from.recordCount === 0;
   }
@@ -65,6 +73,10 @@ export class BatchPlanner {
 
   /** The place behind everything that was added or passed. */
   get to(): Checkpoint {
+    if (this.#to === undefined) {
+      const { releaseCount: _gone, ...place } = this.#base;
+      this.#to = { ...place, journalId: this.#from.journalId, recordCount: this.#passedCount };
+    }
     return this.#to;
   }
 
@@ -130,22 +142,32 @@ export class BatchPlanner {
 
   /** Moves past the first `recordCount` records of a transaction that goes on. */
   pass(header: TransactionHeader, recordCount: number): void {
-    const isNext = header.sequence === this.#to.sequence + 1n;
-    assertInvariant(isNext && recordCount >= this.#to.recordCount, 'records are added in journal order');
-    const { releaseCount: _gone, ...to } = this.#to;
-    this.#to = recordCount === to.recordCount ? this.#to : { ...to, journalId: this.#from.journalId, recordCount };
+    const isNext = header.sequence === this.#nextSequence;
+    assertInvariant(isNext && recordCount >= this.#passedCount, 'records are added in journal order');
+    if (recordCount !== this.#passedCount) {
+      this.#passedCount = recordCount;
+      this.#to = undefined;
+    }
     this.#isAtEnd = false;
     this.#preview = undefined;
   }
 
   /** Moves past the end of a transaction. */
   endTransaction(header: TransactionHeader): void {
-    assertInvariant(header.sequence === this.#to.sequence + 1n, 'transactions are ended in journal order');
-    this.#to = checkpointAfter(this.#from.journalId, header);
+    assertInvariant(header.sequence === this.#nextSequence, 'transactions are ended in journal order');
+    const to = checkpointAfter(this.#from.journalId, header);
+    this.#moveTo(to);
     this.#lastEnded = header;
     this.#isAtEnd = true;
     this.#preview = undefined;
-    this.#whole = { recordCount: this.#records.length, to: this.#to };
+    this.#whole = { recordCount: this.#records.length, to };
+  }
+
+  #moveTo(place: Checkpoint): void {
+    this.#base = place;
+    this.#passedCount = place.recordCount;
+    this.#nextSequence = place.sequence + 1n;
+    this.#to = place;
   }
 
   /**
@@ -168,7 +190,7 @@ export class BatchPlanner {
 
   /** Behind it lies what the next batch of parked records must not hold: it is met again if that batch is the last. */
   get #releasedUpTo(): Checkpoint {
-    return this.#records.length === 0 ? this.#to : this.#from;
+    return this.#records.length === 0 ? this.to : this.#from;
   }
 
   /**
@@ -183,18 +205,19 @@ export class BatchPlanner {
 
   /** The batch of parked records is written. */
   release({ to }: Pick<OutboundBatch, 'to'>): void {
-    if (compareCheckpoints(this.#to, to) < 0) this.#to = to;
+    if (compareCheckpoints(this.to, to) < 0) this.#moveTo(to);
     this.#from = to;
     this.#preview = undefined;
   }
 
   /** What `cut` would give now; `cut` gives this very batch when nothing is added before. */
   preview(): OutboundBatch {
-    assertInvariant(compareCheckpoints(this.#from, this.#to) <= 0, 'a batch does not go back');
+    const { to } = this;
+    assertInvariant(compareCheckpoints(this.#from, to) <= 0, 'a batch does not go back');
     this.#preview ??= {
       records: this.#records,
       from: this.#from,
-      to: this.#to,
+      to,
       endsTransaction: this.#isAtEnd,
     };
     return this.#preview;
@@ -206,7 +229,7 @@ export class BatchPlanner {
     this.#preview = undefined;
     this.#records = [];
     this.#byteCount = 0;
-    this.#from = this.#to;
+    this.#from = batch.to;
     this.#whole = undefined;
     this.#wasCutInside = !this.#isAtEnd && this.#options.unit === 'transaction';
     return batch;

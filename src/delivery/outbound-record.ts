@@ -1,7 +1,7 @@
 import { unreachable } from '../foundation/assert.ts';
 import { HeadwaterError } from '../foundation/error.ts';
 import { describeUnknownKind, type EventKinds } from '../model/event-kinds.ts';
-import type { JournalRecord, RowChange } from '../model/journal-record.ts';
+import type { JournalRecord } from '../model/journal-record.ts';
 import { formatLsn } from '../model/lsn.ts';
 import { type Row, unchanged } from '../model/row.ts';
 import type { TableSchema } from '../model/table-schema.ts';
@@ -126,7 +126,9 @@ function defaultKey(record: JournalRecord): string | null {
  */
 function rowKey(table: TableSchema, row: Row): string {
   const { prefix, keyIndexes } = tableKeyOf(table);
-  if (keyIndexes.length === 0) return `${table.schemaName}.${table.tableName}`;
+  const [first] = keyIndexes;
+  if (first === undefined) return `${table.schemaName}.${table.tableName}`;
+  if (keyIndexes.length === 1) return `${prefix}[${JSON.stringify(keyText(row[first]))}]`;
   return `${prefix}${JSON.stringify(keyIndexes.map((index) => keyText(row[index])))}`;
 }
 
@@ -168,18 +170,16 @@ function estimateByteCount(record: JournalRecord): number {
       return recordOverhead;
     case 'insert':
     case 'read':
+      return recordOverhead + rowByteCount(record.after);
     case 'update':
+      return (
+        recordOverhead + rowByteCount(record.after) + (record.before === undefined ? 0 : rowByteCount(record.before))
+      );
     case 'delete':
-      return recordOverhead + rowsOf(record).reduce((sum, row) => sum + rowByteCount(row), 0);
+      return recordOverhead + rowByteCount(record.before);
     default:
       return unreachable(record);
   }
-}
-
-function rowsOf(change: RowChange): readonly Row[] {
-  if (change.kind === 'insert' || change.kind === 'read') return [change.after];
-  if (change.kind === 'delete') return [change.before];
-  return change.before === undefined ? [change.after] : [change.before, change.after];
 }
 
 /** Characters stand for bytes: the limits are about memory and packets, not about a format. */

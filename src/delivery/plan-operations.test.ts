@@ -4,20 +4,20 @@ import fc from 'fast-check';
 import type { Change } from '../model/journal-record.ts';
 import { type ColumnValue, unchanged } from '../model/row.ts';
 import { deleteRow, insertRow, testTable, truncateTables, updateRow } from './testing/test-table.ts';
-import { planOperations, type RowOperation } from './plan-operations.ts';
-import { type MirrorTable, type RowEffect, toRowEffects } from './row-effect.ts';
+import { type FoldableTable, planOperations, type RowOperation } from './plan-operations.ts';
+import { type RowEffect, toRowEffects } from './row-effect.ts';
 
 const source = testTable('t', [{ name: 'id', isKey: true }, { name: 'a' }, { name: 'b' }]);
-const table = (canFold: boolean, keyIndexes: readonly number[] = [0]): MirrorTable => ({
+const table = (canFold: boolean, keyIndexes: readonly number[] = [0]): FoldableTable => ({
   sourceName: 'public.t',
   keyIndexes,
   canFold,
 });
-const effectsOf = (change: object, target: MirrorTable): readonly RowEffect<MirrorTable>[] =>
+const effectsOf = (change: object, target: FoldableTable): readonly RowEffect<FoldableTable>[] =>
   toRowEffects({ ...change, ordinal: 0 } as Change, [target]);
 
 /** What a database does with a statement: rows by key, in a model. A change of a row that is missing fails. */
-function apply(rows: Map<string, ColumnValue[]>, operation: RowOperation<MirrorTable>): void {
+function apply(rows: Map<string, ColumnValue[]>, operation: RowOperation<FoldableTable>): void {
   switch (operation.kind) {
     case 'truncate':
       rows.clear();
@@ -63,9 +63,9 @@ const history = fc.array(
 function run(
   steps: readonly { what: number; key: number; to: number; a: number; skipsA: boolean; skipsB: boolean }[],
   present: Map<string, ColumnValue[]>,
-  target: MirrorTable,
-): RowEffect<MirrorTable>[] {
-  const effects: RowEffect<MirrorTable>[] = [];
+  target: FoldableTable,
+): RowEffect<FoldableTable>[] {
+  const effects: RowEffect<FoldableTable>[] = [];
   for (const { what, key: number, to, a, skipsA, skipsB } of steps) {
     const key = String(number);
     const row = present.get(key);

@@ -2,6 +2,15 @@ import { assertInvariant, unreachable } from '../foundation/assert.ts';
 import { type Row, unchanged } from '../model/row.ts';
 import { type FullRow, isSameKey, type KeyValues, type MirrorTable, type RowEffect } from './row-effect.ts';
 
+/** A table whose statements are planned for many rows at once. */
+export interface FoldableTable extends MirrorTable {
+  /**
+   * Whether only the final state of each row matters: nothing in the target but the key constrains or watches single
+   * statements. Otherwise the order of the source is kept statement by statement.
+   */
+  readonly canFold: boolean;
+}
+
 /** One statement of the target, for many rows of one table. */
 export type RowOperation<Table> =
   | { readonly kind: 'upsert'; readonly table: Table; readonly rows: readonly FullRow[] }
@@ -28,13 +37,13 @@ export type RowOperation<Table> =
  * in the target watches single statements, only the last state of each row is written; elsewhere effects keep their order and
  * only neighbours of one table and kind share a statement. Pure.
  */
-export function planOperations<Table extends MirrorTable>(
+export function planOperations<Table extends FoldableTable>(
   effects: readonly RowEffect<Table>[],
 ): readonly RowOperation<Table>[] {
   return effects.every(isFoldable) ? foldEffects(effects) : joinNeighbours(effects);
 }
 
-function isFoldable<Table extends MirrorTable>(effect: RowEffect<Table>): boolean {
+function isFoldable<Table extends FoldableTable>(effect: RowEffect<Table>): boolean {
   return effect.kind === 'truncate' ? effect.tables.every(({ canFold }) => canFold) : effect.table.canFold;
 }
 
@@ -45,7 +54,9 @@ interface TableFold<Table> {
   readonly appended: FullRow[];
 }
 
-function foldEffects<Table extends MirrorTable>(effects: readonly RowEffect<Table>[]): readonly RowOperation<Table>[] {
+function foldEffects<Table extends FoldableTable>(
+  effects: readonly RowEffect<Table>[],
+): readonly RowOperation<Table>[] {
   const operations: RowOperation<Table>[] = [];
   let folds = new Map<Table, TableFold<Table>>();
   const flush = (): void => {
@@ -63,13 +74,14 @@ function foldEffects<Table extends MirrorTable>(effects: readonly RowEffect<Tabl
       fold.appended.push(effect.row);
       continue;
     }
-    if (effect.kind === 'patch' && !mergesInto(effect, fold.last.get(keyText(effect.key)))) {
+    const key = keyText(effect.key);
+    const earlier = fold.last.get(key);
+    if (effect.kind === 'patch' && !mergesInto(effect, earlier)) {
       flush();
       operations.push(...joinNeighbours([effect]));
       continue;
     }
-    const merged = mergeEffect(effect, fold.last.get(keyText(effect.key)));
-    fold.last.set(keyText(effect.key), merged);
+    fold.last.set(key, mergeEffect(effect, earlier));
   }
   flush();
   return operations;
@@ -84,7 +96,7 @@ function foldOf<Table>(folds: Map<Table, TableFold<Table>>, table: Table): Table
 }
 
 /** A patch that moves the row to another key, or meets a row that is gone, is left to the target to decide on. */
-function mergesInto<Table extends MirrorTable>(
+function mergesInto<Table extends FoldableTable>(
   patch: Extract<RowEffect<Table>, { kind: 'patch' }>,
   earlier: KeyedEffect<Table> | undefined,
 ): boolean {
@@ -104,19 +116,27 @@ function mergeEffect<Table>(effect: KeyedEffect<Table>, earlier: KeyedEffect<Tab
     : { ...effect, row };
 }
 
-function unfold<Table extends MirrorTable>(table: Table, fold: TableFold<Table>): readonly RowOperation<Table>[] {
-  const effects = [...fold.last.values()];
-  const removes = effects.filter((effect) => effect.kind === 'remove');
-  const patches = effects
-    .filter((effect) => effect.kind === 'patch')
-    .sort((left, right) => (signature(left.row) < signature(right.row) ? -1 : 1));
-  const puts = effects.filter((effect) => effect.kind === 'put');
-  const appends = fold.appended.map((row): RowEffect<Table> => ({ kind: 'append', table, row }));
-  return joinNeighbours([...removes, ...patches, ...puts, ...appends]);
+/** Of each key there is one effect, so that all of a kind share a statement; of patches those that know the same columns. */
+function unfold<Table extends FoldableTable>(table: Table, fold: TableFold<Table>): readonly RowOperation<Table>[] {
+  const keys: KeyValues[] = [];
+  const patches: Extract<KeyedEffect<Table>, { kind: 'patch' }>[] = [];
+  const rows: FullRow[] = [];
+  for (const effect of fold.last.values()) {
+    if (effect.kind === 'put') rows.push(effect.row);
+    else if (effect.kind === 'remove') keys.push(effect.key);
+    else patches.push(effect);
+  }
+  patches.sort((left, right) => (signature(left.row) < signature(right.row) ? -1 : 1));
+  const operations: RowOperation<Table>[] = [];
+  if (keys.length > 0) operations.push({ kind: 'delete', table, keys });
+  operations.push(...joinNeighbours(patches));
+  if (rows.length > 0) operations.push({ kind: 'upsert', table, rows });
+  if (fold.appended.length > 0) operations.push({ kind: 'append', table, rows: fold.appended });
+  return operations;
 }
 
 /** Statements in the order of the effects. A statement never meets the same key twice. */
-function joinNeighbours<Table extends MirrorTable>(
+function joinNeighbours<Table extends FoldableTable>(
   effects: readonly RowEffect<Table>[],
 ): readonly RowOperation<Table>[] {
   const operations: RowOperation<Table>[] = [];
@@ -138,14 +158,14 @@ function joinNeighbours<Table extends MirrorTable>(
   return operations;
 }
 
-function isJoinable<Table extends MirrorTable>(first: RowEffect<Table>, next: RowEffect<Table>): boolean {
+function isJoinable<Table extends FoldableTable>(first: RowEffect<Table>, next: RowEffect<Table>): boolean {
   if (first.kind === 'truncate' || next.kind === 'truncate') return false;
   if (first.kind !== next.kind || first.table !== next.table) return false;
   if (first.kind !== 'patch' || next.kind !== 'patch') return true;
   return first.mayBeMissing === next.mayBeMissing && signature(first.row) === signature(next.row);
 }
 
-function toOperation<Table extends MirrorTable>(run: readonly RowEffect<Table>[]): RowOperation<Table> {
+function toOperation<Table extends FoldableTable>(run: readonly RowEffect<Table>[]): RowOperation<Table> {
   const [first] = run;
   assertInvariant(first !== undefined, 'a run of effects has a first one');
   switch (first.kind) {

@@ -35,7 +35,8 @@ export class RecordDelivery implements Delivery {
   readonly #scheduler: KeyScheduler<Unit>;
   readonly #intake: PartIntake;
   readonly #release: RecordRelease | undefined;
-  readonly #inFlight = new Set<Promise<void>>();
+  #inFlightCount = 0;
+  #onIdle: (() => void) | undefined;
   readonly #timers = new Set<ClockTimer>();
   /** Units that failed and did not succeed since. */
   #failingCount = 0;
@@ -121,7 +122,7 @@ export class RecordDelivery implements Delivery {
     this.#intake.close();
     this.#release?.close();
     for (const timer of this.#timers) timer.clear();
-    await awaitOrAbort(Promise.all(this.#inFlight), this.#abort, giveUp);
+    await awaitOrAbort(this.#whenIdle(), this.#abort, giveUp);
   }
 
   /** Takes parts while there is room. Returns whether the tail had no more to give. */
@@ -178,9 +179,15 @@ export class RecordDelivery implements Delivery {
 
   #begin(unit: Unit): void {
     if (this.#waitsBehind(unit)) return;
-    const attempt = this.#attempt(unit);
-    this.#inFlight.add(attempt);
-    void attempt.finally(() => this.#inFlight.delete(attempt));
+    this.#inFlightCount += 1;
+    void this.#attempt(unit);
+  }
+
+  #whenIdle(): Promise<void> {
+    if (this.#inFlightCount === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
   }
 
   /** Whether an earlier record of the key was parked since this one was scheduled; it is listed then, or stays so. */
@@ -220,13 +227,19 @@ export class RecordDelivery implements Delivery {
     const from = this.#tracker.acknowledged;
     const to = origin.kind === 'stream' ? origin.after : from;
     const batch = { records: [outbound], from, to, endsTransaction: true };
+    let failure: HeadwaterError | undefined;
     try {
       await this.#options.sink.write(batch, this.#abort.signal);
     } catch (thrown) {
-      this.#fail(unit, HeadwaterError.from(thrown));
-      return;
+      failure = HeadwaterError.from(thrown);
     }
-    this.#succeed(unit);
+    try {
+      if (failure === undefined) this.#succeed(unit);
+      else this.#fail(unit, failure);
+    } finally {
+      this.#inFlightCount -= 1;
+      if (this.#inFlightCount === 0) this.#onIdle?.();
+    }
   }
 
   /** An effect that comes in while the lane halts counts as well: the record is not delivered again. */

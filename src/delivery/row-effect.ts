@@ -8,11 +8,6 @@ export interface MirrorTable {
   readonly sourceName: string;
   /** Columns of the key, as indexes into the source row. Empty: rows cannot be told apart. */
   readonly keyIndexes: readonly number[];
-  /**
-   * Whether only the final state of each row matters: nothing in the target but the key constrains or watches single
-   * statements. Otherwise the order of the source is kept statement by statement.
-   */
-  readonly canFold: boolean;
 }
 
 /** A value that is known. */

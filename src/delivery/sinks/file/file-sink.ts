@@ -70,6 +70,8 @@ class FileSink implements Sink {
   /** One step at a time: a batch, or the end of a file by age. */
   #lastStep: Promise<unknown> = Promise.resolve();
   #rollTimer: ClockTimer | undefined;
+  /** Encoded, and not yet taken. */
+  #lines: { readonly part: BatchPart; readonly bytes: Buffer } | undefined;
   #isClosed = false;
 
   constructor(parts: FileSinkParts) {
@@ -86,6 +88,14 @@ class FileSink implements Sink {
     });
   }
 
+  prepare(batch: OutboundBatch): void {
+    try {
+      this.#encode(batch);
+    } catch {
+      // `write` meets the same fault when it is the batch's turn, and throws it.
+    }
+  }
+
   async write(batch: OutboundBatch, signal: AbortSignal): Promise<void> {
     await this.#inTurn(async () => {
       signal.throwIfAborted();
@@ -93,7 +103,7 @@ class FileSink implements Sink {
       assertContinues(files.held, batch.from);
       await this.#orGiveUp(async () => {
         for (const part of this.#partsOf(batch, files)) {
-          await files.append(linesOf(part), part.from, part.to);
+          await files.append(this.#takeLines(part), part.from, part.to);
           await this.#finishIfDue(files);
         }
       });
@@ -105,9 +115,21 @@ class FileSink implements Sink {
   #partsOf(batch: OutboundBatch, { state }: RecordFiles): readonly BatchPart[] {
     const { options, context } = this.#parts;
     if (state === undefined || batch.to.recordCount === 0) return [batch];
-    const byteCount = state.byteCount + linesOf(batch).length;
+    const byteCount = state.byteCount + this.#encode(batch).length;
     const isDue = isRollDue({ ...state, byteCount, endsTransaction: true }, options, context.clock.now());
     return (isDue ? splitAtLastEnd(batch) : undefined) ?? [batch];
+  }
+
+  /** Once for a batch, ahead of its turn where there is time. */
+  #encode(part: BatchPart): Buffer {
+    if (this.#lines?.part !== part) this.#lines = { part, bytes: linesOf(part) };
+    return this.#lines.bytes;
+  }
+
+  #takeLines(part: BatchPart): Buffer {
+    const lines = this.#encode(part);
+    this.#lines = undefined;
+    return lines;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -39,8 +39,12 @@ const expectationBytes = 160;
  */
 export function planBatch(batch: OutboundBatch, options: BatchPlanOptions): readonly PlannedMessage[] {
   const planned: PlannedMessage[] = [];
+  let former = batch.from;
   for (const [index, outbound] of batch.records.entries()) {
-    const after = index === batch.records.length - 1 ? batch.to : placeAt(batch, index, 1);
+    const before = batch.records[index - 1];
+    if (before !== undefined && before.header.sequence < outbound.header.sequence)
+      former = checkpointAfter(batch.from.journalId, before.header);
+    const after = index === batch.records.length - 1 ? batch.to : placeAt(outbound, former, 1);
     const messages = toOutboundMessages(outbound, options);
     const skipped = index === 0 && isNextRecord(batch.from, outbound) ? options.part : 0;
     for (const [messageIndex, message] of messages.entries()) {
@@ -48,7 +52,7 @@ export function planBatch(batch: OutboundBatch, options: BatchPlanOptions): read
       if (messageIndex < skipped && !isLast) continue;
       const position = isLast
         ? { checkpoint: after, part: 0 }
-        : { checkpoint: placeAt(batch, index, 0), part: messageIndex + 1 };
+        : { checkpoint: placeAt(outbound, former, 0), part: messageIndex + 1 };
       planned.push(planMessage(outbound, { message, position, options }));
     }
   }
@@ -84,12 +88,8 @@ function planMessage(outbound: OutboundRecord, { message, options, position }: M
  * The place in front of a record (`offset` 0) or behind it (1). What it says of the source of the transaction before is exact
  * when that one is in the batch, else too old: it is for people, not for decisions.
  */
-function placeAt(batch: OutboundBatch, index: number, offset: 0 | 1): Checkpoint {
-  const sequence = batch.records[index]?.header.sequence ?? batch.to.sequence;
-  const former = batch.records.slice(0, index).findLast(({ header }) => header.sequence < sequence);
-  const source = former === undefined ? batch.from : checkpointAfter(batch.from.journalId, former.header);
-  const ordinal = batch.records[index]?.record.ordinal ?? 0;
-  return { ...source, sequence: toSequence(sequence - 1n), recordCount: ordinal + offset };
+function placeAt({ header, record }: OutboundRecord, former: Checkpoint, offset: 0 | 1): Checkpoint {
+  return { ...former, sequence: toSequence(header.sequence - 1n), recordCount: record.ordinal + offset };
 }
 
 function tooLarge(

@@ -1,5 +1,6 @@
 import { toInstant } from '../../../foundation/clock.ts';
 import type { DomainEvent } from '../../../model/domain-event.ts';
+import type { TransactionHeader } from '../../../model/transaction.ts';
 import { transactionPlace } from '../../outbound-record.ts';
 import type { OutboundRecord } from '../../sink.ts';
 import type { OutboundMessage } from './outbound-message.ts';
@@ -22,7 +23,7 @@ export function describeRecord({ header, record }: OutboundRecord, message: Outb
     ['headwater-op', record.kind],
     ['headwater-source', `${transactionPlace(header)}-${record.ordinal}`],
     ['headwater-sequence', String(header.sequence)],
-    ['headwater-commit-time', formatMicros(header.commitTimeMicros)],
+    ['headwater-commit-time', commitTime(header)],
   ];
   const add = (name: string, value: string | null | undefined): void => {
     if (value !== undefined && value !== null) lines.push([name, encodeHeaderValue(value)]);
@@ -78,6 +79,18 @@ export function countHeaderBytes(lines: readonly HeaderLine[]): number {
   let count = headText.length;
   for (const [name, value] of lines) count += Buffer.byteLength(name) + Buffer.byteLength(value) + 4;
   return count;
+}
+
+const commitTimes = new WeakMap<TransactionHeader, string>();
+
+/** Written once for all records of a transaction. */
+function commitTime(header: TransactionHeader): string {
+  let text = commitTimes.get(header);
+  if (text === undefined) {
+    text = formatMicros(header.commitTimeMicros);
+    commitTimes.set(header, text);
+  }
+  return text;
 }
 
 /** RFC 3339 with microseconds, exactly as committed. */

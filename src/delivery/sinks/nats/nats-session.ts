@@ -6,7 +6,7 @@ import type { PlannedMessage } from './batch-plan.ts';
 import type { NatsClient } from './load-client.ts';
 import { isElsewhere, isMissingStream, toNatsError } from './nats-error.ts';
 import type { NatsAuth, NatsSecret, ResolvedNatsOptions } from './nats-options.ts';
-import { keepSockets } from './opened-sockets.ts';
+import { keepSockets } from '../../../foundation/opened-sockets.ts';
 
 /** What must be so in the stream for a message to be taken. */
 export interface Expectation {

@@ -50,6 +50,11 @@ interface Standing {
   readonly messageBytesMax: number;
 }
 
+interface AheadPlan extends Pick<Standing, 'messageBytesMax'> {
+  readonly batch: OutboundBatch;
+  readonly messages: readonly PlannedMessage[];
+}
+
 /**
  * How a batch takes effect once:
  *
@@ -79,6 +84,10 @@ class NatsSink implements Sink {
   readonly #positionSubject: string;
   readonly #writer: string;
   #standing: Standing | undefined;
+  /** Of the newest session. */
+  #messageBytesMax: number | undefined;
+  /** Planned in the time of the write before it. */
+  #ahead: AheadPlan | undefined;
   /** A place of another journal: whoever asks will refuse it, and nothing is written. */
   #foreignPlace: Checkpoint | undefined;
   #hasTakenOver = false;
@@ -106,13 +115,25 @@ class NatsSink implements Sink {
     return this.#foreignPlace ?? this.#standing?.checkpoint;
   }
 
+  /** As the batch will be sent when the one before it ends whole, which the next write checks. */
+  prepare(batch: OutboundBatch): void {
+    const messageBytesMax = this.#messageBytesMax;
+    if (messageBytesMax === undefined || this.#ahead?.batch === batch) return;
+    this.#ahead = undefined;
+    try {
+      this.#ahead = { batch, messageBytesMax, messages: this.#plan(batch, { messageBytesMax, part: 0 }) };
+    } catch {
+      // `write` meets the same fault when it is the batch's turn, and throws it.
+    }
+  }
+
   async write(batch: OutboundBatch, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const standing = this.#standing;
     if (standing === undefined) throw new HeadwaterError('HW-NATS-010', 'the outcome of an earlier batch is not known');
     assertPlace(standing.checkpoint, batch.from);
     const { created, messageBytesMax, part, revision, session } = standing;
-    const messages = planBatch(batch, { ...this.#options, owner: this.#owner, messageBytesMax, part });
+    const messages = this.#takePlan(batch, standing) ?? this.#plan(batch, { messageBytesMax, part });
     this.#assertCovered(messages, standing.subjects);
     this.#standing = undefined;
     try {
@@ -140,6 +161,17 @@ class NatsSink implements Sink {
   /** A connection that cannot even be closed in order is gone all the same. */
   #giveUp(session: NatsSession): void {
     this.#closing = session[Symbol.asyncDispose]().catch(() => undefined);
+  }
+
+  #plan(batch: OutboundBatch, place: Pick<Standing, 'messageBytesMax' | 'part'>): readonly PlannedMessage[] {
+    return planBatch(batch, { ...this.#options, owner: this.#owner, ...place });
+  }
+
+  #takePlan(batch: OutboundBatch, { messageBytesMax, part }: Standing): readonly PlannedMessage[] | undefined {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    const isValid = ahead?.batch === batch && ahead.messageBytesMax === messageBytesMax && part === 0;
+    return isValid ? ahead.messages : undefined;
   }
 
   /** Publishes in order, so many at a time without an answer. Returns the number of the stream's last message. */
@@ -212,6 +244,7 @@ class NatsSink implements Sink {
       session.payloadBytesMax,
       config.max_msg_size > 0 ? config.max_msg_size : Number.POSITIVE_INFINITY,
     );
+    this.#messageBytesMax = messageBytesMax;
     this.#standing = {
       session,
       lastSequence,

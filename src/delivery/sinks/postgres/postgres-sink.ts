@@ -58,6 +58,11 @@ export function postgresSink(options: PostgresSinkOptions): SinkDefinition {
   };
 }
 
+interface PreparedBatch {
+  readonly batch: OutboundBatch;
+  readonly queries: readonly TargetQuery[];
+}
+
 /** Rows are mirrored; events are no rows. */
 function acceptsRecord({ statements }: PostgresSinkOptions, record: JournalRecord): boolean {
   return statements !== undefined || record.kind !== 'event';
@@ -79,6 +84,8 @@ class PostgresSink implements Sink {
   #held: Checkpoint | undefined;
   /** Where the open transaction of the target began; undefined when none is open. */
   #openFrom: Checkpoint | undefined;
+  /** Made in the time of the write before it, for the tables as they are known. */
+  #ahead: PreparedBatch | undefined;
 
   constructor(options: PostgresSinkOptions, context: SinkContext) {
     const { installation, laneName } = context;
@@ -100,7 +107,7 @@ class PostgresSink implements Sink {
   async connect(signal: AbortSignal): Promise<TargetSession> {
     if (this.#session?.isOpen === true) return this.#session;
     this.#openFrom = undefined;
-    this.#registry.forget();
+    this.#forget();
     const context = { clock: this.#clock, signal, timeoutMs: this.#timeoutMs, applicationName: this.#applicationName };
     const session = await openTargetSession(this.#options, context);
     this.#session = session;
@@ -120,16 +127,34 @@ class PostgresSink implements Sink {
     return this.#held;
   }
 
+  /** With tables that are all known nothing need be asked, and the statements can be made before it is their turn. */
+  prepare(batch: OutboundBatch): void {
+    if (this.#options.statements !== undefined || this.#ahead?.batch === batch) return;
+    this.#ahead = undefined;
+    try {
+      const effects: RowEffect<TargetTable>[] = [];
+      for (const outbound of this.#mapRecords(batch.records)) {
+        const known = this.#effectsOf(outbound);
+        if (known === undefined) return;
+        effects.push(...known);
+      }
+      this.#ahead = { batch, queries: planOperations(effects).map(operationQuery) };
+    } catch {
+      // `write` meets the same fault when it is the batch's turn, and throws it.
+    }
+  }
+
   async write(batch: OutboundBatch, signal: AbortSignal): Promise<void> {
     const session = await this.connect(signal);
     try {
-      const records = batch.records.map((outbound) => ({ ...outbound, record: this.#maps.mapRecord(outbound.record) }));
+      const ahead = this.#takeAhead(batch);
+      const records = ahead === undefined ? this.#mapRecords(batch.records) : [];
       const queries: TargetQuery[] = [];
       if (this.#openFrom === undefined) {
         this.#openFrom = batch.from;
         await this.#begin(records, session, queries, signal);
       }
-      queries.push(...(await this.#recordQueries(records, session, signal)));
+      queries.push(...(ahead ?? (await this.#recordQueries(records, session, signal))));
       if (batch.endsTransaction) queries.push(...this.#endQueries(batch.to));
       const results = await session.runAll(queries, signal);
       if (!batch.endsTransaction) return;
@@ -139,7 +164,7 @@ class PostgresSink implements Sink {
     } catch (thrown) {
       // Whatever was open is undone with its session; the lane asks for the checkpoint before it writes again.
       this.#openFrom = undefined;
-      this.#registry.forget();
+      this.#forget();
       await session.close();
       throw thrown;
     }
@@ -161,6 +186,24 @@ class PostgresSink implements Sink {
     const isKnown = this.#options.statements !== undefined || records.every(({ record }) => this.#isKnown(record));
     if (isKnown) queries.push(begin);
     else await session.run(begin, signal);
+  }
+
+  #forget(): void {
+    this.#registry.forget();
+    this.#ahead = undefined;
+  }
+
+  #takeAhead(batch: OutboundBatch): readonly TargetQuery[] | undefined {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    return ahead?.batch === batch ? ahead.queries : undefined;
+  }
+
+  #mapRecords(records: readonly OutboundRecord[]): readonly OutboundRecord[] {
+    return records.map((outbound) => {
+      const record = this.#maps.mapRecord(outbound.record);
+      return record === outbound.record ? outbound : { ...outbound, record };
+    });
   }
 
   #lacksRows(record: JournalRecord, header: TransactionHeader): boolean {
@@ -188,21 +231,33 @@ class PostgresSink implements Sink {
   ): Promise<readonly TargetQuery[]> {
     const { statements } = this.#options;
     if (statements !== undefined) return records.flatMap((record) => userQueries(record, statements));
-    const queries: TargetQuery[] = [];
     let effects: RowEffect<TargetTable>[] = [];
-    for (const { header, record } of records) {
-      if (record.kind === 'event') continue;
-      if (!this.#isKnown(record)) {
+    for (const outbound of records) {
+      let known = this.#effectsOf(outbound);
+      if (known === undefined) {
         // A table that is made or changed here must find the rows before it written.
-        await session.runAll([...queries.splice(0), ...planOperations(effects).map(operationQuery)], signal);
+        await session.runAll(planOperations(effects).map(operationQuery), signal);
         effects = [];
+        for (const source of tablesOf(outbound.record)) await this.#registry.find(source, session, signal);
+        known = this.#effectsOf(outbound);
+        assertInvariant(known !== undefined, 'a table that was found is known');
       }
-      const tables: TargetTable[] = [];
-      for (const source of tablesOf(record)) tables.push(await this.#registry.find(source, session, signal));
-      if (record.kind === 'truncate') for (const table of tables) this.#registry.assertAlone(table);
-      effects.push(...toRowEffects(record, tables, this.#lacksRows(record, header)));
+      effects.push(...known);
     }
-    return [...queries, ...planOperations(effects).map(operationQuery)];
+    return planOperations(effects).map(operationQuery);
+  }
+
+  /** Undefined when a table is not known yet. */
+  #effectsOf({ header, record }: OutboundRecord): readonly RowEffect<TargetTable>[] | undefined {
+    if (record.kind === 'event') return [];
+    const tables: TargetTable[] = [];
+    for (const source of tablesOf(record)) {
+      const table = this.#registry.peek(source);
+      if (table === undefined) return undefined;
+      tables.push(table);
+    }
+    if (record.kind === 'truncate') for (const table of tables) this.#registry.assertAlone(table);
+    return toRowEffects(record, tables, this.#lacksRows(record, header));
   }
 }
 

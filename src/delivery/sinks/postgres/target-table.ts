@@ -1,7 +1,7 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { TableSchema } from '../../../model/table-schema.ts';
 import { quoteIdentifier } from '../../../postgres/quote.ts';
-import type { MirrorTable } from '../../row-effect.ts';
+import type { FoldableTable } from '../../plan-operations.ts';
 import { sourceKey } from '../../source-key.ts';
 import type { FoundTable } from './found-table.ts';
 
@@ -13,7 +13,7 @@ export interface TargetColumn {
 }
 
 /** A table of the target that one version of a source table is written to. Columns are in the order of the source row. */
-export interface TargetTable extends MirrorTable {
+export interface TargetTable extends FoldableTable {
   /** For messages. */
   readonly targetName: string;
   readonly sqlName: string;
@@ -66,7 +66,7 @@ export function assertUniqueKey({
   });
 }
 
-/** Whether only the last state of each row matters in the target: see `MirrorTable.canFold`. */
+/** Whether only the last state of each row matters in the target: see `FoldableTable.canFold`. */
 export function isFoldable(found: FoundTable, key: readonly string[]): boolean {
   return found.watcherCount === 0 && found.uniqueKeys.every(({ columns }) => key.length > 0 && isSameSet(columns, key));
 }

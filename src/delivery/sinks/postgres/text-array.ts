@@ -5,6 +5,9 @@
 
 /** Encodes a column of values as one parameter of the type text[]. Values keep every character. */
 export function encodeTextArray(values: readonly (string | null)[]): string {
+  // Most columns hold nothing that needs more than quotes, and two joins are cheaper than a look at each value.
+  if (values.length > 0 && !values.includes(null) && !needsEscape.test(values.join('')))
+    return `{"${values.join('","')}"}`;
   let text = '{';
   for (let index = 0; index < values.length; index += 1) {
     const value = values[index] ?? null;

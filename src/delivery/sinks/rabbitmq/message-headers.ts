@@ -1,5 +1,7 @@
 import { toInstant } from '../../../foundation/clock.ts';
+import type { DomainEvent } from '../../../model/domain-event.ts';
 import type { TableSchema } from '../../../model/table-schema.ts';
+import type { TransactionHeader } from '../../../model/transaction.ts';
 import { transactionPlace } from '../../outbound-record.ts';
 import type { OutboundRecord } from '../../sink.ts';
 
@@ -28,34 +30,54 @@ export function encodeOwner(installation: string, laneName: string): string {
 
 /** What a message says about its record, in a fixed order; what has no value is absent. Pure. */
 export function describeRecord({ header, record }: OutboundRecord, facts: MessageFacts): MessageHeaders {
-  const event = record.kind === 'event' ? record.event : undefined;
-  const values: Readonly<Record<string, string | null | undefined>> = {
+  const headers: Record<string, string> = {
     'headwater-version': rabbitmqMessagesVersion,
-    'headwater-id': facts.id,
+    'headwater-id': facts.id.toWellFormed(),
     'headwater-op': record.kind,
     'headwater-source': `${transactionPlace(header)}-${record.ordinal}`,
-    'headwater-sequence': String(header.sequence),
-    'headwater-commit-time': formatMicros(header.commitTimeMicros),
+    ...describeCommit(header),
     'headwater-lane': facts.owner,
-    'headwater-key': facts.key,
-    'headwater-schema': facts.table?.schemaName,
-    'headwater-table': facts.table?.tableName,
-    'headwater-event-type': event?.type,
-    'headwater-schema-version': event === undefined ? undefined : String(event.schemaVersion),
-    'headwater-event-source': event?.source,
-    'headwater-occurred-at': event === undefined ? undefined : new Date(event.occurredAt).toISOString(),
-    'headwater-key-version': event?.keyVersion,
-    'headwater-tenant': event?.tenant,
-    traceparent: event?.traceparent,
-    'headwater-correlation-id': event?.correlationId,
-    'headwater-causation-id': event?.causationId,
   };
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(values)) {
-    if (value !== undefined && value !== null) headers[name] = value.toWellFormed();
+  if (facts.key !== null) headers['headwater-key'] = facts.key.toWellFormed();
+  if (facts.table !== undefined) {
+    headers['headwater-schema'] = facts.table.schemaName.toWellFormed();
+    headers['headwater-table'] = facts.table.tableName.toWellFormed();
   }
-  for (const [name, value] of Object.entries(event?.headers ?? {})) {
+  if (record.kind === 'event') describeEvent(record.event, headers);
+  return headers;
+}
+
+function describeEvent(event: DomainEvent, headers: Record<string, string>): void {
+  const values: Readonly<Record<string, string | undefined>> = {
+    'headwater-event-type': event.type,
+    'headwater-schema-version': String(event.schemaVersion),
+    'headwater-event-source': event.source,
+    'headwater-occurred-at': new Date(event.occurredAt).toISOString(),
+    'headwater-key-version': event.keyVersion,
+    'headwater-tenant': event.tenant,
+    traceparent: event.traceparent,
+    'headwater-correlation-id': event.correlationId,
+    'headwater-causation-id': event.causationId,
+  };
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined) headers[name] = value.toWellFormed();
+  }
+  for (const [name, value] of Object.entries(event.headers)) {
     headers[reservedName.test(name) ? `event-${name}` : name] = value.toWellFormed();
+  }
+}
+
+const commits = new WeakMap<TransactionHeader, MessageHeaders>();
+
+/** Written once for all records of a transaction. */
+function describeCommit(header: TransactionHeader): MessageHeaders {
+  let headers = commits.get(header);
+  if (headers === undefined) {
+    headers = {
+      'headwater-sequence': String(header.sequence),
+      'headwater-commit-time': formatMicros(header.commitTimeMicros),
+    };
+    commits.set(header, headers);
   }
   return headers;
 }

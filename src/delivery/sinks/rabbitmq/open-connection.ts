@@ -1,5 +1,7 @@
 import type { ChannelModel, Options, SocketOptions } from 'amqplib';
 import { HeadwaterError } from '../../../foundation/error.ts';
+import { keepSockets } from '../../../foundation/opened-sockets.ts';
+import { GatheredWrites } from './gathered-writes.ts';
 import type { RabbitmqClient } from './load-client.ts';
 import { toRabbitmqError } from './rabbitmq-error.ts';
 import type { RabbitmqAuth, RabbitmqSecret, RabbitmqServer, ResolvedRabbitmqOptions } from './rabbitmq-options.ts';
@@ -8,6 +10,7 @@ import type { RabbitmqAuth, RabbitmqSecret, RabbitmqServer, ResolvedRabbitmqOpti
 export interface OpenedConnection {
   readonly connection: ChannelModel;
   readonly abandon: () => void;
+  readonly writes: GatheredWrites;
 }
 
 /**
@@ -72,7 +75,8 @@ async function openTo(
   signal.throwIfAborted();
   signal.addEventListener('abort', abandon, { once: true });
   try {
-    return { connection: await client.connect(address, socketOptions), abandon };
+    const { result, sockets } = keepSockets(() => client.connect(address, socketOptions));
+    return { connection: await result, abandon, writes: new GatheredWrites(sockets) };
   } catch (thrown) {
     abandon();
     throw thrown;

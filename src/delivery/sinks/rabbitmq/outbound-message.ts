@@ -126,7 +126,7 @@ function toMessageKey(key: string | null, table: TableSchema | undefined): strin
 function chooseRoutingKey(outbound: OutboundRecord, options: MessageOptions, table: TableSchema | undefined): string {
   const routingKey: unknown = outbound.destination ?? nameRoutingKey(outbound, options, table);
   const isText = typeof routingKey === 'string';
-  if (isText && routingKey.isWellFormed() && Buffer.byteLength(routingKey) <= shortTextBytesMax) return routingKey;
+  if (isText && routingKey.isWellFormed() && !isLonger(routingKey, shortTextBytesMax)) return routingKey;
   const shown = isText ? `${Buffer.byteLength(routingKey)} bytes` : `a ${typeof routingKey}`;
   throw new HeadwaterError('HW-RABBITMQ-016', `record ${outbound.id} has no valid routing key: ${shown}`, {
     details: { recordId: outbound.id },
@@ -140,8 +140,20 @@ function nameRoutingKey(
 ): string {
   if (typeof routingKey === 'string') return routingKey;
   if (routingKey !== undefined) return routingKey(record, header);
-  if (table !== undefined) return `change.${encodeWord(table.schemaName)}.${encodeWord(table.tableName)}`;
+  if (table !== undefined) return tableRoutingKey(table);
   return record.kind === 'event' ? `event.${encodeDottedWords(record.event.type)}` : `change.${record.kind}`;
+}
+
+const tableRoutingKeys = new WeakMap<TableSchema, string>();
+
+/** Written once for all changes of a table. */
+function tableRoutingKey(table: TableSchema): string {
+  let routingKey = tableRoutingKeys.get(table);
+  if (routingKey === undefined) {
+    routingKey = `change.${encodeWord(table.schemaName)}.${encodeWord(table.tableName)}`;
+    tableRoutingKeys.set(table, routingKey);
+  }
+  return routingKey;
 }
 
 function assertFits({ contentType = '', headers, id, payload, type }: OutboundMessage, recordBytesMax: number): void {
@@ -152,12 +164,30 @@ function assertFits({ contentType = '', headers, id, payload, type }: OutboundMe
   }
   const refuse = (what: string): HeadwaterError =>
     new HeadwaterError('HW-RABBITMQ-017', `record ${id.slice(0, 100)} has ${what}`, { details: { recordId: id } });
-  const names = Object.keys(headers);
-  if ([id, type, contentType, ...names].some((text) => Buffer.byteLength(text) > shortTextBytesMax)) {
+  if ([id, type, contentType].some((text) => isLonger(text, shortTextBytesMax)) || hasLongName(headers)) {
     throw refuse(`an id, type, content type or header name of more than ${shortTextBytesMax} bytes`);
   }
-  let byteCount = 0;
-  for (const [name, value] of Object.entries(headers))
-    byteCount += Buffer.byteLength(name) + Buffer.byteLength(value) + 6;
+  const byteCount = countBytes(headers);
   if (byteCount > headerBytesMax) throw refuse(`headers of ${byteCount} bytes, ${headerBytesMax} are taken`);
+}
+
+/** A character takes up to three bytes in UTF-8, so that short texts need no look at what they hold. */
+function isLonger(text: string, byteCountMax: number): boolean {
+  return text.length * 3 > byteCountMax && Buffer.byteLength(text) > byteCountMax;
+}
+
+function hasLongName(headers: MessageHeaders): boolean {
+  for (const name in headers) if (isLonger(name, shortTextBytesMax)) return true;
+  return false;
+}
+
+/** What headers take, or, where that is far below the limit, no more than they may take. */
+function countBytes(headers: MessageHeaders): number {
+  const entries = Object.entries(headers);
+  let boundCount = 0;
+  for (const [name, value] of entries) boundCount += 3 * (name.length + value.length) + 6;
+  if (boundCount <= headerBytesMax) return boundCount;
+  let byteCount = 0;
+  for (const [name, value] of entries) byteCount += Buffer.byteLength(name) + Buffer.byteLength(value) + 6;
+  return byteCount;
 }

@@ -3,8 +3,9 @@ import { HeadwaterError } from '../../../foundation/error.ts';
 import type { OutboundRecord, SinkContext } from '../../sink.ts';
 import { checkTopology } from './check-topology.ts';
 import type { ConfirmPatience } from './confirm-patience.ts';
+import type { GatheredWrites } from './gathered-writes.ts';
 import type { RabbitmqClient } from './load-client.ts';
-import { openConnection } from './open-connection.ts';
+import { openConnection, type OpenedConnection } from './open-connection.ts';
 import type { OutboundMessage } from './outbound-message.ts';
 import { replyCodeOf, toRabbitmqError } from './rabbitmq-error.ts';
 import type { ResolvedRabbitmqOptions } from './rabbitmq-options.ts';
@@ -17,7 +18,8 @@ interface SentRecord {
   error: HeadwaterError | undefined;
   /** When it was published, or when the broker went on reading behind a block. */
   waitsSinceMs: number;
-  readonly answered: PromiseWithResolvers<void>;
+  /** Of whoever waits for it now. */
+  onAnswered: (() => void) | undefined;
 }
 
 /** What a session needs to open; `patience` outlives it. */
@@ -51,6 +53,7 @@ export class RabbitmqSession implements AsyncDisposable {
   readonly #context: SinkContext;
   readonly #connection: ChannelModel;
   readonly #abandon: () => void;
+  readonly #writes: GatheredWrites;
   readonly #patience: ConfirmPatience;
   #channel: ConfirmChannel | undefined;
   readonly #sent = new Map<OutboundRecord, SentRecord>();
@@ -64,12 +67,12 @@ export class RabbitmqSession implements AsyncDisposable {
   #hasUnknownCulprit = false;
 
   private constructor(
-    connection: ChannelModel,
-    abandon: () => void,
+    { abandon, connection, writes }: OpenedConnection,
     { context, options, patience }: Omit<SessionPlan, 'signal'> & { readonly options: ResolvedRabbitmqOptions },
   ) {
     this.#connection = connection;
     this.#abandon = abandon;
+    this.#writes = writes;
     this.#patience = patience;
     this.#options = options;
     this.#context = context;
@@ -85,8 +88,9 @@ export class RabbitmqSession implements AsyncDisposable {
     options: ResolvedRabbitmqOptions,
     { context, patience, signal }: SessionPlan,
   ): Promise<RabbitmqSession> {
-    const { abandon, connection } = await openConnection(client, options, signal);
-    const session = new RabbitmqSession(connection, abandon, { context, options, patience });
+    const opened = await openConnection(client, options, signal);
+    const { abandon, connection } = opened;
+    const session = new RabbitmqSession(opened, { context, options, patience });
     // A path that moves nothing must not keep whoever cancels.
     signal.addEventListener('abort', abandon, { once: true });
     // A node that comes up may take a question about a queue whose leader is not there yet, and never answer it.
@@ -157,7 +161,7 @@ export class RabbitmqSession implements AsyncDisposable {
       openCount: messages.length,
       error: undefined,
       waitsSinceMs: this.#context.clock.monotonicMs(),
-      answered: Promise.withResolvers<void>(),
+      onAnswered: undefined,
     };
     this.#sent.set(outbound, sent);
     for (const message of messages) this.#publishOne(message, (error) => this.#settle(sent, error));
@@ -180,6 +184,7 @@ export class RabbitmqSession implements AsyncDisposable {
       this.#channel?.publish(this.#options.exchange, routingKey, payload, properties, (thrown: unknown) =>
         settle(this.#outcomeOf(message, thrown)),
       );
+      this.#writes.gather();
     } catch (thrown) {
       // The channel is closed already: nothing went out.
       settle(this.#lost(thrown));
@@ -189,7 +194,7 @@ export class RabbitmqSession implements AsyncDisposable {
   #settle(sent: SentRecord, error: HeadwaterError | undefined): void {
     sent.error ??= error;
     sent.openCount -= 1;
-    if (sent.openCount === 0) sent.answered.resolve();
+    if (sent.openCount === 0) sent.onAnswered?.();
   }
 
   /** What the answer to a message says; undefined when it is where it should be. */
@@ -234,11 +239,11 @@ export class RabbitmqSession implements AsyncDisposable {
     const { clock } = this.#context;
     const { confirmTimeoutMs } = this.#options;
     const wait = Promise.withResolvers<void>();
+    sent.onAnswered = wait.resolve;
     const cancel = (): void => wait.reject(signal.reason);
     const timer = clock.setTimer(confirmTimeoutMs, () => wait.reject(this.#late(outbound, sent)));
     signal.addEventListener('abort', cancel, { once: true });
     this.#notices.add(wait.reject);
-    void sent.answered.promise.then(wait.resolve);
     try {
       signal.throwIfAborted();
       await wait.promise;

@@ -3,7 +3,7 @@ import type { OutboundBatch, OutboundRecord, Sink, SinkCapabilities, SinkContext
 import { ConfirmPatience } from './confirm-patience.ts';
 import { loadRabbitmqClient, type RabbitmqClient } from './load-client.ts';
 import { encodeOwner } from './message-headers.ts';
-import { toOutboundMessages } from './outbound-message.ts';
+import { type MessageOptions, toOutboundMessages } from './outbound-message.ts';
 import { type RabbitmqSinkOptions, resolveRabbitmqOptions, type ResolvedRabbitmqOptions } from './rabbitmq-options.ts';
 import { RabbitmqSession } from './rabbitmq-session.ts';
 
@@ -44,10 +44,12 @@ class RabbitmqSink implements Sink {
   readonly #client: RabbitmqClient;
   readonly #options: ResolvedRabbitmqOptions;
   readonly #context: SinkContext;
-  readonly #owner: string;
+  readonly #messageOptions: MessageOptions;
   readonly #patience: ConfirmPatience;
   readonly #closing = new AbortController();
   #session: Promise<RabbitmqSession> | undefined;
+  /** The newest one that was opened. */
+  #opened: RabbitmqSession | undefined;
   /** Records go one by one until so many were confirmed: the broker closed a channel over one of several. */
   #singlyCount = 0;
   #turn: Promise<void> = Promise.resolve();
@@ -57,7 +59,7 @@ class RabbitmqSink implements Sink {
     this.#options = options;
     this.#context = context;
     this.#patience = new ConfirmPatience(options.confirmTimeoutMs);
-    this.#owner = encodeOwner(context.installation, context.laneName);
+    this.#messageOptions = { ...options, owner: encodeOwner(context.installation, context.laneName) };
   }
 
   /** @throws HW-RABBITMQ codes */
@@ -86,8 +88,9 @@ class RabbitmqSink implements Sink {
   }
 
   async #publish(outbound: OutboundRecord, signal: AbortSignal): Promise<void> {
-    const messages = toOutboundMessages(outbound, { ...this.#options, owner: this.#owner });
-    const session = await untilAborted(this.#openSession(), signal);
+    const messages = toOutboundMessages(outbound, this.#messageOptions);
+    const opened = this.#opened?.isLost === false ? this.#opened : undefined;
+    const session = opened ?? (await untilAborted(this.#openSession(), signal));
     try {
       await session.publish(outbound, messages, signal);
     } catch (thrown) {
@@ -129,7 +132,10 @@ class RabbitmqSink implements Sink {
       patience: this.#patience,
       signal,
     });
-    opening.catch(() => undefined);
+    opening.then(
+      (session) => (this.#opened = session),
+      () => undefined,
+    );
     return opening;
   }
 }

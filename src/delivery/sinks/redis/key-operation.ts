@@ -2,16 +2,25 @@ import { HeadwaterError } from '../../../foundation/error.ts';
 import { type ColumnValue, unchanged } from '../../../model/row.ts';
 import type { OutboundRecord } from '../../sink.ts';
 
-/** A field of a value: a column, or a member of what the lane's map returned. */
+/** The value of a field: of a column, or of a member of what the lane's map returned. */
+export type FieldValue = ColumnValue | Uint8Array;
+
+/** A field of a value. */
 export interface Field {
   readonly name: string;
-  readonly value: ColumnValue | Uint8Array;
+  readonly value: FieldValue;
+}
+
+/** Names and values, as many of both: many rows share the names of their table. */
+export interface FieldList {
+  readonly names: readonly string[];
+  readonly values: readonly FieldValue[];
 }
 
 /** What is stored under a key. */
 export type Content =
   | { readonly kind: 'text'; readonly text: string | Uint8Array }
-  | { readonly kind: 'fields'; readonly fields: readonly Field[] };
+  | { readonly kind: 'fields'; readonly fields: FieldList };
 
 /** What is to become of a key. `outbound` is the record whose position the key carries from then on. */
 export type KeyOperation =
@@ -21,7 +30,7 @@ export type KeyOperation =
       readonly kind: 'patch';
       readonly key: string;
       readonly from: string;
-      readonly fields: readonly Field[];
+      readonly fields: FieldList;
       readonly outbound: OutboundRecord;
     }
   | { readonly kind: 'remove'; readonly key: string; readonly outbound: OutboundRecord };
@@ -48,26 +57,33 @@ function resolvePatch(patch: Patch, source: KeyOperation | undefined): KeyOperat
   if (source === undefined) return patch;
   const known = source.kind === 'patch' ? source.fields : source.kind === 'put' ? fieldsOf(source.content) : undefined;
   if (known === undefined) throw missingRow(patch.outbound);
-  const values = new Map<string, Field['value']>(known.map(({ name, value }) => [name, value]));
-  const fields = patch.fields.map((field): Field => {
-    if (field.value !== unchanged) return field;
-    const value = values.get(field.name);
-    if (value === undefined) throw missingRow(patch.outbound);
-    return { name: field.name, value };
+  const stored = new Map<string, FieldValue | undefined>(known.names.map((name, index) => [name, known.values[index]]));
+  const { names } = patch.fields;
+  const values = patch.fields.values.map((value, index): FieldValue => {
+    if (value !== unchanged) return value;
+    const kept = stored.get(names[index] ?? '');
+    if (kept === undefined) throw missingRow(patch.outbound);
+    return kept;
   });
   const { key, outbound } = patch;
+  const fields = { names, values };
   if (!hasUnchanged(fields)) return { kind: 'put', key, content: { kind: 'fields', fields }, outbound };
   // Only a patch leaves something unknown.
   return { kind: 'patch', key, from: source.kind === 'patch' ? source.from : patch.from, fields, outbound };
 }
 
-function fieldsOf(content: Content): readonly Field[] | undefined {
+function fieldsOf(content: Content): FieldList | undefined {
   return content.kind === 'fields' ? content.fields : undefined;
 }
 
 /** Whether a value must be taken from what is stored. */
-export function hasUnchanged(fields: readonly Field[]): boolean {
-  return fields.some(({ value }) => value === unchanged);
+export function hasUnchanged({ values }: FieldList): boolean {
+  return values.includes(unchanged);
+}
+
+/** Fields that came one by one. */
+export function toFieldList(fields: readonly Field[]): FieldList {
+  return { names: fields.map(({ name }) => name), values: fields.map(({ value }) => value) };
 }
 
 /** The error for a row whose untouched values are nowhere. */

@@ -1,7 +1,7 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 import { unchanged } from '../../../model/row.ts';
 import type { OutboundRecord } from '../../sink.ts';
-import type { Content, Field } from './key-operation.ts';
+import { type Content, type Field, type FieldList, toFieldList } from './key-operation.ts';
 
 /**
  * What the lane's map made of a record, as it is stored; null: the key goes. A member that is the mark `unchanged` keeps the
@@ -42,15 +42,16 @@ export function encodeJson(outbound: OutboundRecord): string {
   return text;
 }
 
-function toFields(outbound: OutboundRecord): readonly Field[] {
+function toFields(outbound: OutboundRecord): FieldList {
   const { value } = outbound;
   if (!isObject(value)) throw unfit(outbound, 'a hash is made of an object');
-  return Object.entries(value).map(([name, member]: [string, unknown]) => {
+  const fields = Object.entries(value).map(([name, member]: [string, unknown]): Field => {
     if (member === null || member === unchanged || typeof member === 'string') return { name, value: member };
     const isNumber = typeof member === 'bigint' || (typeof member === 'number' && Number.isFinite(member));
     if (isNumber || typeof member === 'boolean') return { name, value: String(member) };
     throw unfit(outbound, `its member ${name} is no text, number or null`);
   });
+  return toFieldList(fields);
 }
 
 /** A plain one: what has a form of its own, as a Date or a Promise, would be stored as nothing. */

@@ -1,9 +1,9 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { JournalRecord, RowChange } from '../../../model/journal-record.ts';
-import { type Row, rowEntries, unchanged } from '../../../model/row.ts';
+import { type Row, unchanged } from '../../../model/row.ts';
 import type { TableSchema } from '../../../model/table-schema.ts';
 import type { OutboundRecord } from '../../sink.ts';
-import { type Content, type Field, hasUnchanged, type KeyOperation } from './key-operation.ts';
+import { type Content, hasUnchanged, type KeyOperation, toFieldList } from './key-operation.ts';
 import { escapeName, fillPattern, type KeyPattern, parseKeyPattern } from './key-pattern.ts';
 import { encodeMappedContent } from './mapped-content.ts';
 import type { KeyLayout } from './redis-options.ts';
@@ -49,9 +49,7 @@ function rowContent(row: Row, outbound: OutboundRecord, layout: KeyLayout): Cont
   const mapped = mappedContent(outbound, layout);
   if (mapped !== undefined || outbound.record.kind === 'event' || outbound.record.kind === 'truncate')
     return mapped ?? null;
-  const fields: Field[] = [];
-  for (const [column, value] of rowEntries(outbound.record.table, row)) fields.push({ name: column.name, value });
-  return { kind: 'fields', fields };
+  return { kind: 'fields', fields: { names: formOf(outbound.record.table).columnNames, values: row } };
 }
 
 function eventContent(outbound: OutboundRecord, layout: KeyLayout): Content | null {
@@ -59,7 +57,7 @@ function eventContent(outbound: OutboundRecord, layout: KeyLayout): Content | nu
   if (mapped !== undefined || outbound.record.kind !== 'event') return mapped ?? null;
   const { event } = outbound.record;
   if (layout.form === 'json') return { kind: 'text', text: event.payload };
-  return { kind: 'fields', fields: eventFields(event) };
+  return { kind: 'fields', fields: toFieldList(eventFields(event)) };
 }
 
 function eventKey(outbound: OutboundRecord, layout: KeyLayout): string {
@@ -91,15 +89,38 @@ function rowKeys(change: RowChange, outbound: OutboundRecord, layout: KeyLayout)
 }
 
 function defaultKeys(table: TableSchema, outbound: OutboundRecord, prefix: string): (row: Row) => string {
-  const name = `${prefix}${escapeName(table.schemaName)}.${escapeName(table.tableName)}:`;
-  const hasKey = table.replicaIdentity !== 'full' && table.replicaIdentity !== 'nothing';
-  const indexes = hasKey ? table.columns.flatMap(({ isKey }, index) => (isKey ? [index] : [])) : [];
-  if (indexes.length === 0) throw noKey(outbound, 'no column tells the rows of its table apart');
+  const { keyIndexes, keyName } = formOf(table);
+  if (keyIndexes.length === 0) throw noKey(outbound, 'no column tells the rows of its table apart');
   return (row) => {
-    const values = indexes.map((index) => textOf(row[index]));
+    const values = keyIndexes.map((index) => textOf(row[index]));
     if (values.includes(undefined)) throw noKey(outbound, 'the row has no value in a key column');
-    return `${name}${values.length === 1 ? (values[0] ?? '') : JSON.stringify(values)}`;
+    return `${prefix}${keyName}${values.length === 1 ? (values[0] ?? '') : JSON.stringify(values)}`;
   };
+}
+
+/** What all rows of a table have in common. */
+interface TableForm {
+  readonly columnNames: readonly string[];
+  /** How the default keys of its rows begin. */
+  readonly keyName: string;
+  /** Of the columns that tell its rows apart; empty when none do. */
+  readonly keyIndexes: readonly number[];
+}
+
+const forms = new WeakMap<TableSchema, TableForm>();
+
+function formOf(table: TableSchema): TableForm {
+  let form = forms.get(table);
+  if (form === undefined) {
+    const hasKey = table.replicaIdentity !== 'full' && table.replicaIdentity !== 'nothing';
+    form = {
+      columnNames: table.columns.map(({ name }) => name),
+      keyName: `${escapeName(table.schemaName)}.${escapeName(table.tableName)}:`,
+      keyIndexes: hasKey ? table.columns.flatMap(({ isKey }, index) => (isKey ? [index] : [])) : [],
+    };
+    forms.set(table, form);
+  }
+  return form;
 }
 
 /** The key that a row had before must be known as well, or it would stay behind. */

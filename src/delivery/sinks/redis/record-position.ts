@@ -9,8 +9,20 @@ import type { TransactionHeader } from '../../../model/transaction.ts';
  */
 
 /** A record's position as text. Positions of one journal compare as texts; those of two journals do not compare. */
-export function encodeRecordPosition(journalId: string, { sequence }: TransactionHeader, ordinal: number): string {
-  return `${journalId} ${String(sequence).padStart(20, '0')}${String(ordinal).padStart(10, '0')}`;
+export function encodeRecordPosition(journalId: string, header: TransactionHeader, ordinal: number): string {
+  return `${journalId} ${encodeSequence(header)}${String(ordinal).padStart(10, '0')}`;
+}
+
+const sequences = new WeakMap<TransactionHeader, string>();
+
+/** Written once for all records of a transaction. */
+function encodeSequence(header: TransactionHeader): string {
+  let text = sequences.get(header);
+  if (text === undefined) {
+    text = String(header.sequence).padStart(20, '0');
+    sequences.set(header, text);
+  }
+  return text;
 }
 
 /** The id of a record's entry in a stream: it grows with the position, so that a stream refuses what it already passed. */

@@ -105,6 +105,21 @@ describe('keys in Redis', { skip: await skipReason('redis') }, () => {
       assert.deepEqual(await write(`${prefix}public.orders:1`), row('1', '9.00', 'other'));
     });
 
+    test(`hold every row of a transaction with more of them than one command of Redis takes, as a ${form}`, async () => {
+      await using stage = new LaneStage();
+      const { deliver, prefix } = openPlace({ form });
+      const numbers = Array.from({ length: 4321 }, (_, index) => index);
+      const note = (number: number): string | null => (number % 3 === 0 ? null : `note ${number}`);
+      const rows = numbers.map((number) => insertRow(orders, String(number), `${number}.00`, note(number)));
+      const gone = numbers.filter((number) => number % 2 === 0);
+      await deliver(stage, [rows, gone.map((number) => deleteRow(orders, String(number)))]);
+      const left = numbers.filter((number) => number % 2 === 1);
+      const key = (number: number): string => `${prefix}public.orders:${number}`;
+      assert.deepEqual(await redis.keys(`${prefix}public.orders:`), left.map(key).toSorted());
+      for (const number of left)
+        assert.deepEqual(await write(key(number)), row(String(number), `${number}.00`, note(number)));
+    });
+
     test(`refuse to guess a value of a row that Redis does not hold, and write nothing of its transaction, as a ${form}`, async () => {
       await using stage = new LaneStage();
       const { deliver, prefix } = openPlace({ form });

@@ -9,7 +9,7 @@ import { type RedisSinkOptions, resolveRedisOptions, type ResolvedRedisOptions }
 import { RedisConnection } from './redis-connection.ts';
 import { planScript, type ScriptOperations } from './script-arguments.ts';
 import { checkServer, parseServerReport } from './server-check.ts';
-import { claimScript, writeScript } from './write-script.lua.ts';
+import { claimScript, writeEntriesScript, writeKeysScript } from './write-script.lua.ts';
 
 /**
  * Describes a Redis that rows and events are written to, as values under keys or as entries of streams. Opens nothing.
@@ -42,6 +42,11 @@ interface HeldTransaction {
   readonly byteCount: number;
 }
 
+interface PlannedBatch {
+  readonly batch: OutboundBatch;
+  readonly operations: ScriptOperations;
+}
+
 /** Events are no rows: with keys they need a pattern. */
 function acceptsRecord({ layout }: ResolvedRedisOptions, record: JournalRecord): boolean {
   return layout.form === 'stream' || record.kind !== 'event' || layout.events !== undefined;
@@ -70,6 +75,8 @@ class RedisSink implements Sink {
   /** Undefined: Redis holds none. */
   #checkpoint: Checkpoint | undefined;
   #held: HeldTransaction | undefined;
+  /** Planned in the time of the write before it. */
+  #ahead: PlannedBatch | undefined;
   #doubt: (() => void) | undefined;
 
   constructor(options: ResolvedRedisOptions, context: SinkContext) {
@@ -114,6 +121,16 @@ class RedisSink implements Sink {
     if (this.#connection?.isOpen === false) queueMicrotask(listener);
   }
 
+  prepare(batch: OutboundBatch): void {
+    if (!batch.endsTransaction || this.#held !== undefined || this.#ahead?.batch === batch) return;
+    this.#ahead = undefined;
+    try {
+      this.#ahead = { batch, operations: this.#plan(batch.records, batch.to.journalId) };
+    } catch {
+      // `write` meets the same fault when it is the batch's turn, and throws it.
+    }
+  }
+
   async write(batch: OutboundBatch, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const held = this.#hold(batch);
@@ -122,12 +139,7 @@ class RedisSink implements Sink {
       return;
     }
     this.#held = undefined;
-    const { layout, positionPrefix } = this.#options;
-    const operations = planScript(held.records, layout, {
-      journalId: batch.to.journalId,
-      positionPrefix,
-      lacksRows: this.#context.lacksRows,
-    });
+    const operations = this.#takePlan(batch) ?? this.#plan(held.records, batch.to.journalId);
     const connection = await this.#connectAgain(signal);
     const answer = await connection.send(
       this.#writeCommand(operations, held.from, batch.to),
@@ -159,11 +171,23 @@ class RedisSink implements Sink {
     return { from: held.from, records: [...held.records, ...records], byteCount: held.byteCount + byteCount };
   }
 
+  /** What `prepare` planned for this batch; nothing was held of its transaction then, nor is now. */
+  #takePlan(batch: OutboundBatch): ScriptOperations | undefined {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    return ahead?.batch === batch ? ahead.operations : undefined;
+  }
+
+  #plan(records: readonly OutboundRecord[], journalId: string): ScriptOperations {
+    const { layout, positionPrefix } = this.#options;
+    return planScript(records, layout, { journalId, positionPrefix, lacksRows: this.#context.lacksRows });
+  }
+
   #writeCommand(operations: ScriptOperations, from: Checkpoint, to: Checkpoint): readonly (string | Uint8Array)[] {
     const { layout } = this.#options;
     return [
       'EVAL',
-      writeScript,
+      layout.form === 'stream' ? writeEntriesScript : writeKeysScript,
       String(operations.keys.length + 1),
       this.#laneKey,
       ...operations.keys,
@@ -171,9 +195,8 @@ class RedisSink implements Sink {
       this.#checkpoint === undefined ? '' : placeOf(from),
       placeOf(to),
       encodeCheckpoint(to),
-      String(layout.form === 'stream' ? 0 : layout.tombstoneMs),
-      String(layout.form === 'stream' ? layout.maxLength : 0),
       to.journalId,
+      String(layout.form === 'stream' ? layout.maxLength : layout.tombstoneMs),
       ...operations.arguments,
     ];
   }

@@ -1,6 +1,6 @@
 import { unchanged } from '../../../model/row.ts';
 import type { OutboundRecord, SinkContext } from '../../sink.ts';
-import { type Field, foldKeyOperations, type KeyOperation } from './key-operation.ts';
+import { type Field, type FieldList, foldKeyOperations, type KeyOperation } from './key-operation.ts';
 import { planKeyOperations } from './plan-key-operations.ts';
 import { encodeRecordPosition, encodeStreamId } from './record-position.ts';
 import type { KeyLayout, StreamLayout } from './redis-options.ts';
@@ -28,37 +28,56 @@ export interface CarrierFacts {
 export function planScript(
   records: readonly OutboundRecord[],
   layout: KeyLayout | StreamLayout,
-  { journalId, lacksRows, positionPrefix }: CarrierFacts,
+  facts: CarrierFacts,
+): ScriptOperations {
+  return layout.form === 'stream' ? planEntries(records, layout, facts) : planKeys(records, layout, facts);
+}
+
+function planEntries(
+  records: readonly OutboundRecord[],
+  layout: StreamLayout,
+  { positionPrefix }: CarrierFacts,
 ): ScriptOperations {
   const plan = { keys: [] as string[], arguments: [] as Argument[], records: [] as OutboundRecord[] };
-  if (layout.form === 'stream') {
-    for (const outbound of records) {
-      for (const { fields, stream } of planStreamEntries(outbound, layout.stream)) {
-        const parts = encodePairs(fields);
-        plan.records.push(outbound);
-        plan.keys.push(stream, `${positionPrefix}stream:${stream}`);
-        plan.arguments.push(
-          'A',
-          encodeStreamId(outbound.header, outbound.record.ordinal),
-          String(parts.length),
-          ...parts,
-        );
-      }
+  for (const outbound of records) {
+    for (const { fields, stream } of planStreamEntries(outbound, layout.stream)) {
+      const parts = encodePairs(fields);
+      plan.records.push(outbound);
+      plan.keys.push(stream, `${positionPrefix}stream:${stream}`);
+      plan.arguments.push(encodeStreamId(outbound.header, outbound.record.ordinal), String(parts.length), ...parts);
     }
-    return plan;
-  }
-  for (const operation of foldKeyOperations(records.flatMap((record) => planKeyOperations(record, layout)))) {
-    const { key, outbound } = operation;
-    plan.records.push(outbound);
-    plan.keys.push(key, `${positionPrefix}position:${key}`);
-    if (operation.kind === 'patch') plan.keys.push(operation.from);
-    plan.arguments.push(
-      isAwaited(operation, lacksRows) ? 'W' : letters[operation.kind],
-      encodeRecordPosition(journalId, outbound.header, outbound.record.ordinal),
-    );
-    for (const argument of encodeOperation(operation, layout.form)) plan.arguments.push(argument);
   }
   return plan;
+}
+
+/** Name and value in turn. A null has no place in an entry: its field is missing. */
+function encodePairs(fields: readonly Field[]): readonly Argument[] {
+  return fields.flatMap(({ name, value }) => (value === null || value === unchanged ? [] : [name, value]));
+}
+
+function planKeys(
+  records: readonly OutboundRecord[],
+  layout: KeyLayout,
+  { journalId, lacksRows, positionPrefix }: CarrierFacts,
+): ScriptOperations {
+  const operations = foldKeyOperations(records.flatMap((record) => planKeyOperations(record, layout)));
+  const writer = new OperationWriter(layout.form);
+  for (const operation of operations) {
+    const { header, record } = operation.outbound;
+    writer.write(operation, {
+      position: encodeRecordPosition(journalId, header, record.ordinal),
+      isAwaited: isAwaited(operation, lacksRows),
+    });
+  }
+  return {
+    keys: [
+      ...operations.map(({ key }) => key),
+      ...operations.map(({ key }) => `${positionPrefix}position:${key}`),
+      ...operations.flatMap((operation) => (operation.kind === 'patch' ? [operation.from] : [])),
+    ],
+    arguments: [String(operations.length), ...writer.words],
+    records: operations.map(({ outbound }) => outbound),
+  };
 }
 
 /** Whether a copy to come brings the row, so that a change of it may find none. */
@@ -68,43 +87,86 @@ function isAwaited({ kind, outbound }: KeyOperation, lacksRows: CarrierFacts['la
   return lacksRows?.(record.table, header) ?? false;
 }
 
-const letters = { put: 'P', patch: 'U', remove: 'R' } as const;
+/** The words of operations one behind the other. The names of a hash are said once for all that have the same. */
+class OperationWriter {
+  readonly words: Argument[] = [];
+  readonly #form: KeyLayout['form'];
+  #names: readonly string[] | undefined;
 
-function encodeOperation(operation: KeyOperation, form: KeyLayout['form']): readonly Argument[] {
-  if (operation.kind === 'remove') return [];
-  if (operation.kind === 'patch') {
-    const { fields } = operation;
-    const encode = form === 'hash' ? encodeHashPatch : encodeTextPatch;
-    return [form === 'hash' ? 'h' : 's', String(fields.length), ...fields.flatMap(encode)];
+  constructor(form: KeyLayout['form']) {
+    this.#form = form;
   }
-  const { content } = operation;
-  if (content.kind === 'text') return ['s', '1', content.text];
-  if (form === 'json') return ['s', '1', encodeText(content.fields)];
-  const parts = encodePairs(content.fields);
-  return ['h', String(parts.length), ...parts];
+
+  write(operation: KeyOperation, { isAwaited: mayBeMissing, position }: OperationFacts): void {
+    switch (operation.kind) {
+      case 'remove':
+        this.words.push('R', position);
+        break;
+      case 'patch':
+        this.words.push(mayBeMissing ? 'W' : 'U', position);
+        this.#writePatch(operation.fields);
+        break;
+      case 'put': {
+        const { content } = operation;
+        if (content.kind === 'text') this.words.push('S', position, content.text);
+        else if (this.#form === 'json') this.words.push('S', position, encodeText(content.fields));
+        else this.#writeHash(position, withoutNulls(content.fields));
+      }
+    }
+  }
+
+  #writeHash(position: string, { names, values }: FieldList): void {
+    if (this.#names === undefined || !isSame(this.#names, names)) {
+      this.words.push('N', String(names.length), ...names);
+      this.#names = names;
+    }
+    this.words.push('H', position);
+    for (const value of values) this.words.push(toWord(value));
+  }
+
+  #writePatch({ names, values }: FieldList): void {
+    this.words.push(this.#form === 'hash' ? 'h' : 's', String(names.length));
+    for (const [index, name] of names.entries()) {
+      const value = values[index] ?? null;
+      if (this.#form === 'json') this.words.push(name, value === unchanged ? 'U' : '=', encodeMember(name, value));
+      else if (value === unchanged) this.words.push(name, 'U', '');
+      else this.words.push(name, value === null ? 'N' : '=', toWord(value));
+    }
+  }
 }
 
-/** Name and value in turn. A null has no place in a hash: its field is missing. */
-function encodePairs(fields: readonly Field[]): readonly Argument[] {
-  return fields.flatMap(({ name, value }) => (value === null || value === unchanged ? [] : [name, value]));
+interface OperationFacts {
+  readonly position: string;
+  readonly isAwaited: boolean;
 }
 
-function encodeText(fields: readonly Field[]): string {
-  return `{${fields.map((field) => encodeMember(field)).join(',')}}`;
+/** A null has no place in a hash: its field is missing. */
+function withoutNulls(fields: FieldList): FieldList {
+  if (!fields.values.includes(null)) return fields;
+  const isThere = (index: number): boolean => fields.values[index] !== null;
+  return {
+    names: fields.names.filter((_, index) => isThere(index)),
+    values: fields.values.filter((_, index) => isThere(index)),
+  };
+}
+
+function isSame(left: readonly string[], right: readonly string[]): boolean {
+  if (left === right) return true;
+  return left.length === right.length && left.every((name, index) => name === right[index]);
+}
+
+/** Of a value that is known: nothing unchanged is left in a whole row. */
+function toWord(value: FieldList['values'][number]): Argument {
+  return value === null || value === unchanged ? '' : value;
+}
+
+function encodeText({ names, values }: FieldList): string {
+  return `{${names.map((name, index) => encodeMember(name, values[index] ?? null)).join(',')}}`;
 }
 
 /** A member of an object; of one that is unchanged, what stands before its value. */
-function encodeMember({ name, value }: Field): string {
+function encodeMember(name: string, value: FieldList['values'][number]): string {
   const head = `${JSON.stringify(name)}:`;
   if (value === unchanged) return head;
   return head + JSON.stringify(value instanceof Uint8Array ? new TextDecoder().decode(value) : value);
-}
-
-function encodeHashPatch({ name, value }: Field): readonly Argument[] {
-  if (value === unchanged) return [name, 'U', ''];
-  return value === null ? [name, 'N', ''] : [name, '=', value];
-}
-
-function encodeTextPatch(field: Field): readonly Argument[] {
-  return [field.name, field.value === unchanged ? 'U' : '=', encodeMember(field)];
 }

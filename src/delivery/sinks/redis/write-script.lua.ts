@@ -7,45 +7,54 @@
  * W3  A key that carries a newer position of the same journal stays as it is.
  * W4  Reads see the state before the batch: operations of one key were folded into one.
  *
- * KEYS: the lane, then those of each operation. ARGV: writer, place before (empty: none), place after, checkpoint after,
- * tombstone in ms, length limit of streams (0: none), journal, then the operations:
- *
- *   put    P key carrier | position form(s|h) count text…        the whole value
- *   patch  U key carrier from | position form(s|h) count (name tag(=|N|U) text)…   with the fields that `from` holds
- *          W instead of U: left out when the row is not there, because a copy to come brings it whole
- *   remove R key carrier | position
- *   entry  A stream carrier | id count text…        the first two texts are the record's id
+ * KEYS begin with the lane, ARGV with: writer, place before (empty: none), place after, checkpoint after, journal.
  *
  * Answers: ok and how many operations a newer position outweighed; lost, fenced, moved: the position is not as expected;
  * missing, behind, foreign: operation number so and so cannot be carried out.
  */
-export const writeScript: string = `-- headwater write 1
+const guard = `
 local held = redis.call('HMGET', KEYS[1], 'writer', 'place')
 if not held[1] then return {'lost'} end
 if held[1] ~= ARGV[1] then return {'fenced'} end
 if (held[2] or '') ~= ARGV[2] then return {'moved'} end
-local tombstone, limit, journal = ARGV[5], ARGV[6], ARGV[7]
-
-local keyAt, at = 2, 8
-local function key() keyAt = keyAt + 1 return KEYS[keyAt - 1] end
+local journal, at, outweighed = ARGV[5], 6, 0
 local function take() at = at + 1 return ARGV[at - 1] end
+local function takeCount() return tonumber(take()) end
 local function takeList(count)
-  local list = {}
-  for i = 1, count do list[i] = ARGV[at + i - 1] end
   at = at + count
-  return list
+  return {unpack(ARGV, at - count, at - 1)}
 end
-
 local function typeOf(name) return redis.call('TYPE', name)['ok'] end
+`;
+
+const movePosition = `redis.call('HSET', KEYS[1], 'place', ARGV[3], 'checkpoint', ARGV[4])`;
+
+/**
+ * Values under keys. KEYS: the lane, the key of each operation, what carries the position of each, then what patches read from.
+ * ARGV: tombstone in ms, number of operations, and the operations, each with its position behind its letter:
+ *
+ *   put    H value…      a hash with the names that N count name… said last, in front of an operation
+ *          S text        a text
+ *   patch  U form(s|h) count (name tag(=|N|U) text)…   with the fields that the key holds from which it reads
+ *          W instead of U: left out when the row is not there, because a copy to come brings it whole
+ *   remove R
+ *
+ * A command costs more than its words, so that keys share one where they can; it takes some 8,000 words.
+ */
+export const writeKeysScript: string = `-- headwater write keys 1
+${guard}
+local tombstone, count = take(), takeCount()
+local carrierAt, fromAt, step = count + 1, 2 * count + 2, 1000
 
 -- 1: what the key carries is newer, 0: the same, -1: older, of another journal, or nothing.
+local source = journal .. ' '
 local function compare(carried, position)
   if not carried then return -1 end
   if carried == position then return 0 end
-  local source, place = string.match(carried, '^(%S+) (%d+)$')
-  local ownSource, ownPlace = string.match(position, '^(%S+) (%d+)$')
-  if source ~= ownSource or #place ~= #ownPlace then return -1 end
-  return place > ownPlace and 1 or -1
+  if string.sub(carried, 1, #source) ~= source then return -1 end
+  local place, own = string.match(carried, '^%d+$', #source + 1), string.sub(position, #source + 1)
+  if not place or #place ~= #own then return -1 end
+  return place > own and 1 or -1
 end
 
 -- The fields of a hash, name and value in turn; nil when the row is not there.
@@ -78,8 +87,97 @@ local function mergeText(from, fields)
     end
     members[#members + 1] = member
   end
-  return {'{' .. table.concat(members, ',') .. '}'}
+  return '{' .. table.concat(members, ',') .. '}'
 end
+
+-- The names of hashes, each with a place behind it for the value of a row.
+local function takeNames()
+  local words = {width = takeCount()}
+  for i = 1, words.width do words[2 * i - 1], words[2 * i] = take(), '' end
+  return words
+end
+
+local function takePatch(from, isSame, name)
+  local form, fields = take(), {}
+  for i = 1, takeCount() do fields[i] = {name = take(), tag = take(), text = take()} end
+  if isSame then from = name end
+  if form == 'h' then return mergeHash(from, fields), nil end
+  return nil, mergeText(from, fields)
+end
+
+-- cleared: keys whose former value goes first; stored: keys and texts in turn; removed, hashes: numbers of operations.
+local carried, names, cleared, stored, removed, hashes = {}, nil, {}, {}, {}, {}
+local positions, namesOf, valuesAt, merged = {}, {}, {}, {}
+for number = 1, count do
+  local inStep = (number - 1) % step + 1
+  if inStep == 1 then
+    local last = math.min(number + step - 1, count)
+    carried = redis.call('MGET', unpack(KEYS, carrierAt + number, carrierAt + last))
+  end
+  local kind = take()
+  if kind == 'N' then
+    names = takeNames()
+    kind = take()
+  end
+  local position, name, text, isThere = take(), KEYS[number + 1], nil, true
+  local order = compare(carried[inStep], position)
+  if kind == 'H' then
+    namesOf[number], valuesAt[number] = names, at
+    at = at + names.width
+  elseif kind == 'S' then
+    text = take()
+  elseif kind ~= 'R' then
+    merged[number], text = takePatch(KEYS[fromAt], order == 0, name)
+    fromAt = fromAt + 1
+    isThere = merged[number] ~= nil or text ~= nil
+    if not isThere and kind == 'U' and order < 1 then return {'missing', number} end
+  end
+  if order == 1 then
+    outweighed = outweighed + 1
+  elseif isThere then
+    if kind == 'R' then
+      cleared[#cleared + 1], removed[#removed + 1], positions[number] = name, number, position
+    else
+      stored[#stored + 1] = KEYS[carrierAt + number]
+      stored[#stored + 1] = position
+      if text then
+        stored[#stored + 1] = name
+        stored[#stored + 1] = text
+      else
+        cleared[#cleared + 1], hashes[#hashes + 1] = name, number
+      end
+    end
+  end
+end
+
+${movePosition}
+local function callInSteps(command, words)
+  for first = 1, #words, step do redis.call(command, unpack(words, first, math.min(first + step - 1, #words))) end
+end
+callInSteps('DEL', cleared)
+callInSteps('MSET', stored)
+for _, number in ipairs(removed) do redis.call('SET', KEYS[carrierAt + number], positions[number], 'PX', tombstone) end
+for _, number in ipairs(hashes) do
+  local words, from = merged[number], valuesAt[number]
+  if from then
+    words = namesOf[number]
+    for i = 1, words.width do words[2 * i] = ARGV[from + i - 1] end
+  end
+  for first = 1, #words, step do
+    redis.call('HSET', KEYS[number + 1], unpack(words, first, math.min(first + step - 1, #words)))
+  end
+end
+return {'ok', outweighed}
+`;
+
+/**
+ * Entries of streams. KEYS: the lane, then of each operation the stream and what says which journal feeds it. ARGV: length limit
+ * (0: none), then the operations: id count text…, of which the first two are the record's id.
+ */
+export const writeEntriesScript: string = `-- headwater write entries 1
+${guard}
+local limit, keyAt = take(), 2
+local function key() keyAt = keyAt + 1 return KEYS[keyAt - 1] end
 
 local streams = {}
 local function openStream(name, carrier)
@@ -88,7 +186,7 @@ local function openStream(name, carrier)
   local found = typeOf(name)
   if found ~= 'none' and found ~= 'stream' then return nil end
   local feeder = redis.call('GET', carrier)
-  stream = {carrier = carrier, last = '0-0', first = nil, isOurs = feeder == journal}
+  stream = {last = '0-0', first = nil, isOurs = feeder == journal}
   if found == 'stream' then
     local facts = redis.call('XINFO', 'STREAM', name)
     for i = 1, #facts, 2 do
@@ -118,75 +216,34 @@ local function comesAfter(id, other)
   return a > c
 end
 
-local steps, outweighed, number = {}, 0, 0
+local steps, number = {}, 0
 while at <= #ARGV do
   number = number + 1
-  local kind = take()
-  if kind == 'A' then
-    local name, carrier = key(), key()
-    local id = take()
-    local fields = takeList(tonumber(take()))
-    local stream = openStream(name, carrier)
-    if not stream then return {'foreign', number} end
-    if stream.isClosed then return {'behind', number} end
-    if comesAfter(id, stream.last) then
-      steps[#steps + 1] = {kind = 'A', key = name, carrier = carrier, id = id, parts = fields}
-      stream.last = id
-    elseif stream.isOurs and holds(name, id, fields) then
-      outweighed = outweighed + 1
-    elseif stream.isOurs and limit ~= '0' and (not stream.first or comesAfter(stream.first, id)) then
-      outweighed = outweighed + 1
-    else
-      return {'behind', number}
-    end
+  local name, carrier = key(), key()
+  local id = take()
+  local fields = takeList(takeCount())
+  local stream = openStream(name, carrier)
+  if not stream then return {'foreign', number} end
+  if stream.isClosed then return {'behind', number} end
+  if comesAfter(id, stream.last) then
+    steps[#steps + 1] = {key = name, carrier = carrier, id = id, parts = fields}
+    stream.last = id
+  elseif stream.isOurs and holds(name, id, fields) then
+    outweighed = outweighed + 1
+  elseif stream.isOurs and limit ~= '0' and (not stream.first or comesAfter(stream.first, id)) then
+    outweighed = outweighed + 1
   else
-    local name, carrier = key(), key()
-    local from = nil
-    if kind == 'U' or kind == 'W' then from = key() end
-    local position = take()
-    local order = compare(redis.call('GET', carrier), position)
-    local step = {kind = kind, key = name, carrier = carrier, position = position}
-    if kind == 'P' then
-      step.form = take()
-      step.parts = takeList(tonumber(take()))
-    elseif kind == 'U' or kind == 'W' then
-      step.form = take()
-      local fields = {}
-      for i = 1, tonumber(take()) do fields[i] = {name = take(), tag = take(), text = take()} end
-      if order == 0 then from = name end
-      if order < 1 then
-        if step.form == 'h' then step.parts = mergeHash(from, fields) else step.parts = mergeText(from, fields) end
-        if not step.parts and kind == 'U' then return {'missing', number} end
-      end
-    end
-    local isAwaited = kind == 'W' and not step.parts
-    if order == 1 then outweighed = outweighed + 1 elseif not isAwaited then steps[#steps + 1] = step end
+    return {'behind', number}
   end
 end
 
-redis.call('HSET', KEYS[1], 'place', ARGV[3], 'checkpoint', ARGV[4])
+${movePosition}
 for _, step in ipairs(steps) do
-  if step.kind == 'A' then
-    redis.call('SET', step.carrier, journal)
-    if limit == '0' then
-      redis.call('XADD', step.key, step.id, unpack(step.parts))
-    else
-      redis.call('XADD', step.key, 'MAXLEN', '~', limit, step.id, unpack(step.parts))
-    end
+  redis.call('SET', step.carrier, journal)
+  if limit == '0' then
+    redis.call('XADD', step.key, step.id, unpack(step.parts))
   else
-    redis.call('DEL', step.key)
-    if step.kind == 'R' then
-      redis.call('SET', step.carrier, step.position, 'PX', tombstone)
-    else
-      redis.call('SET', step.carrier, step.position)
-      if step.form == 's' then
-        redis.call('SET', step.key, step.parts[1])
-      else
-        for first = 1, #step.parts, 1000 do
-          redis.call('HSET', step.key, unpack(step.parts, first, math.min(first + 999, #step.parts)))
-        end
-      end
-    end
+    redis.call('XADD', step.key, 'MAXLEN', '~', limit, step.id, unpack(step.parts))
   end
 end
 return {'ok', outweighed}

@@ -20,8 +20,6 @@ export interface FoundTable {
   /** The columns of each unique index that covers all rows and compares bytes. */
   readonly uniqueKeys: readonly (readonly string[])[];
   readonly primaryKey: readonly string[];
-  /** Unique indexes of other kinds, triggers, and foreign keys that act. */
-  readonly watcherCount: number;
 }
 
 const tableText = 'select name, type, strict from pragma_table_list where schema = ? and name = ? collate nocase';
@@ -30,12 +28,6 @@ const keysText = `select l.name as name, l.origin as origin, l.partial as partia
   (select json_group_array(x.name order by x.seqno) from pragma_index_xinfo(l.name) x where x.key = 1) as columns,
   (select count(*) from pragma_index_xinfo(l.name) x where x.key = 1 and (x.cid < 0 or x.coll <> 'BINARY')) as odd
 from pragma_index_list(?) l where l."unique" = 1`;
-const watchersText = `select
-  (select count(*) from sqlite_schema where type = 'trigger' and tbl_name = ?1 collate nocase)
-  + (select count(*) from sqlite_schema s join pragma_foreign_key_list(s.name) f
-     where s.type = 'table' and (s.name = ?1 collate nocase or f."table" = ?1 collate nocase)
-       and not (f.on_update = 'NO ACTION' and f.on_delete = 'NO ACTION')) as count`;
-
 /** Undefined when there is none of that name. */
 export function readFoundTable(session: SqliteSession, name: string): FoundTable | undefined {
   const subject = `looking at the table ${name}`;
@@ -44,7 +36,6 @@ export function readFoundTable(session: SqliteSession, name: string): FoundTable
   const isStrict = Number(table['strict']) === 1;
   const columns = session.all(subject, columnsText, [name]);
   const keys = session.all(subject, keysText, [name]);
-  const [watchers] = session.all(subject, watchersText, [name]);
   const plainKeys = keys.filter((key) => Number(key['partial']) === 0 && Number(key['odd']) === 0);
   const primaryKey = columns
     .filter(({ pk }) => Number(pk) > 0)
@@ -63,7 +54,6 @@ export function readFoundTable(session: SqliteSession, name: string): FoundTable
     })),
     uniqueKeys: [...plainKeys.map((key) => parseNames(key['columns'])), ...(isRowId ? [primaryKey] : [])],
     primaryKey,
-    watcherCount: Number(watchers?.['count']) + keys.length - plainKeys.length,
   };
 }
 

@@ -64,11 +64,19 @@ export class SqliteSession {
 
   /** Runs one statement; returns how many rows it changed. */
   run(subject: string, text: string, values: readonly SQLInputValue[] = []): number {
-    return guard(subject, () => Number(this.#prepare(text).run(...values).changes));
+    try {
+      return Number(this.#prepare(text).run(...values).changes);
+    } catch (thrown) {
+      throw toSqliteError(thrown, subject);
+    }
   }
 
   all(subject: string, text: string, values: readonly SQLInputValue[] = []): readonly SqliteRow[] {
-    return guard(subject, () => this.#prepare(text).all(...values));
+    return guard(subject, () => {
+      const statement = this.#prepare(text);
+      statement.setReadBigInts(true);
+      return statement.all(...values);
+    });
   }
 
   /** The part of a text that SQLite takes for its first statement. */
@@ -85,7 +93,6 @@ export class SqliteSession {
     const known = this.#prepared.get(text);
     if (known !== undefined) return known;
     const statement = this.#database.prepare(text);
-    statement.setReadBigInts(true);
     if (this.#prepared.size >= preparedMax) this.#prepared.clear();
     this.#prepared.set(text, statement);
     return statement;

@@ -5,16 +5,14 @@ import type { JournalRecord } from '../../../model/journal-record.ts';
 import type { TableSchema } from '../../../model/table-schema.ts';
 import type { TransactionHeader } from '../../../model/transaction.ts';
 import { type Checkpoint, isSameCheckpoint } from '../../checkpoint.ts';
-import { planOperations } from '../../plan-operations.ts';
 import { type RecordStatements, statementsOf, type TargetStatement } from '../../record-statements.ts';
-import { type RowEffect, toRowEffects } from '../../row-effect.ts';
+import { toRowEffects } from '../../row-effect.ts';
 import type { OutboundBatch, OutboundRecord, Sink, SinkCapabilities, SinkContext, SinkDefinition } from '../../sink.ts';
-import { applyOperation } from './apply-operation.ts';
+import { applyEffect } from './apply-effect.ts';
 import { CheckpointRow } from './checkpoint-row.ts';
 import { resolveSqliteFile, type SqliteSinkOptions } from './sqlite-options.ts';
 import { SqliteSession } from './sqlite-session.ts';
 import { TableRegistry } from './table-registry.ts';
-import type { TargetTable } from './target-table.ts';
 
 const capabilities: SinkCapabilities = {
   unit: 'transaction',
@@ -140,20 +138,12 @@ class SqliteSink implements Sink {
       for (const record of records) runStatements(record, statements, session);
       return;
     }
-    let effects: RowEffect<TargetTable>[] = [];
-    const apply = (): void => {
-      for (const operation of planOperations(effects)) applyOperation(operation, session);
-      effects = [];
-    };
     for (const { header, record } of records) {
       if (record.kind === 'event') continue;
       const sources = tablesOf(record);
-      // A table that is made or changed here must find the rows before it written.
-      if (!sources.every((source) => this.#registry.knows(source))) apply();
       const tables = sources.map((source) => this.#registry.find(source, session));
-      effects.push(...toRowEffects(record, tables, this.#lacksRows(sources, header)));
+      for (const effect of toRowEffects(record, tables, this.#lacksRows(sources, header))) applyEffect(effect, session);
     }
-    apply();
   }
 
   #lacksRows(sources: readonly TableSchema[], header: TransactionHeader): boolean {

@@ -35,11 +35,6 @@ export class TableRegistry {
     this.#options = options;
   }
 
-  /** Whether the target was found since `forget`. */
-  knows(source: TableSchema): boolean {
-    return this.#known.has(source);
-  }
-
   /** What was found in a transaction that was undone, or in another session, holds no longer. */
   forget(): void {
     this.#known = new WeakMap();

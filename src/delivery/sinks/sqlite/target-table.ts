@@ -93,9 +93,7 @@ export function toTargetTable(request: FitRequest): TargetTable {
     return { sqlName: quoteIdentifier(name), encode: findEncoder(typeOid, affinity) ?? ((text: string) => text) };
   });
   const keyIndexes = key.map((name) => source.columns.findIndex((column) => isSameName(column.name, name)));
-  const isOnlyKey = found.uniqueKeys.every((unique) => key.length > 0 && isSameSet(unique, key));
-  const canFold = found.watcherCount === 0 && isOnlyKey;
-  return { sourceName, targetName, sqlName: quoteIdentifier(targetName), columns, keyIndexes, canFold };
+  return { sourceName, targetName, sqlName: quoteIdentifier(targetName), columns, keyIndexes };
 }
 
 function targetKey({ source, sourceName, targetName, found, key: named }: FitRequest): readonly string[] {

@@ -5,27 +5,46 @@ import { parseSigningSecret, type WebhookKey } from './webhook-secret.ts';
 
 const freshMs = 60_000;
 
+interface ReadKeys {
+  readonly keys: Promise<readonly WebhookKey[]>;
+  readonly atMs: number;
+  /** Undefined while the functions are asked. */
+  known: readonly WebhookKey[] | undefined;
+}
+
 /** The keys to sign with. Functions are asked again every minute, so that a secret is rotated without a restart. */
 export class SecretReader {
   readonly #secrets: readonly WebhookSecret[];
   readonly #clock: Clock;
-  #read: { readonly keys: Promise<readonly WebhookKey[]>; readonly atMs: number } | undefined;
+  #read: ReadKeys | undefined;
 
   constructor(secrets: readonly WebhookSecret[], clock: Clock) {
     this.#secrets = secrets;
     this.#clock = clock;
   }
 
+  /** The keys, where they were read less than a minute ago. */
+  get known(): readonly WebhookKey[] | undefined {
+    return this.#isFresh(this.#read) ? this.#read?.known : undefined;
+  }
+
   /** @throws HW-WEBHOOK-013 when a function fails, HW-WEBHOOK-001 when it returns no secret; both are asked again. */
   keys(): Promise<readonly WebhookKey[]> {
-    const nowMs = this.#clock.monotonicMs();
-    if (this.#read !== undefined && nowMs - this.#read.atMs < freshMs) return this.#read.keys;
-    const read = { keys: Promise.all(this.#secrets.map(readKey)), atMs: nowMs };
+    if (this.#read !== undefined && this.#isFresh(this.#read)) return this.#read.keys;
+    const keys = Promise.all(this.#secrets.map(readKey));
+    const read: ReadKeys = { keys, atMs: this.#clock.monotonicMs(), known: undefined };
     this.#read = read;
-    read.keys.catch(() => {
-      if (this.#read === read) this.#read = undefined;
-    });
-    return read.keys;
+    keys.then(
+      (known) => (read.known = known),
+      () => {
+        if (this.#read === read) this.#read = undefined;
+      },
+    );
+    return keys;
+  }
+
+  #isFresh(read: ReadKeys | undefined): boolean {
+    return read !== undefined && this.#clock.monotonicMs() - read.atMs < freshMs;
   }
 }
 

@@ -1,4 +1,10 @@
-import { type Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
+import {
+  type Agent as HttpAgent,
+  type ClientRequest,
+  type IncomingMessage,
+  request as requestHttp,
+  type RequestOptions,
+} from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { urlToHttpOptions } from 'node:url';
@@ -28,25 +34,43 @@ export function sendRequest(request: WebhookRequest, signal: AbortSignal): Promi
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const sent = begin(request);
+    let isAnswered = false;
+    const answer = (answered: WebhookAnswer): void => {
+      isAnswered = true;
+      resolve(answered);
+    };
     const abort = (): void => {
       reject(signal.reason);
       sent.destroy();
     };
     signal.addEventListener('abort', abort, { once: true });
     sent.on('error', reject);
-    sent.on('response', (response) => readAnswer(response, sent, { resolve, reject }));
+    sent.on('response', (response) => readAnswer(response, sent, { resolve: answer, reject }));
     // Comes last in every case. Without an answer and without an error, too: after 101, which nobody asked for.
     sent.on('close', () => {
       signal.removeEventListener('abort', abort);
+      if (isAnswered) return;
       reject(new HeadwaterError('HW-SINK-001', `the connection to ${request.url.host} ended without an answer`));
     });
     sent.end(request.body);
   });
 }
 
+const urlOptions = new WeakMap<URL, RequestOptions>();
+
+/** Taken apart once for all requests. */
+function optionsOf(url: URL): RequestOptions {
+  let options = urlOptions.get(url);
+  if (options === undefined) {
+    options = { ...urlToHttpOptions(url) };
+    urlOptions.set(url, options);
+  }
+  return options;
+}
+
 function begin({ url, agent, lookup, headers, body }: WebhookRequest): ClientRequest {
   const options = {
-    ...urlToHttpOptions(url),
+    ...optionsOf(url),
     method: 'POST',
     agent,
     lookup,

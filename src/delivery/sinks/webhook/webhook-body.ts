@@ -1,7 +1,7 @@
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { DomainEvent } from '../../../model/domain-event.ts';
 import type { JournalRecord } from '../../../model/journal-record.ts';
-import { commitInstant } from '../../../model/transaction.ts';
+import { commitInstant, type TransactionHeader } from '../../../model/transaction.ts';
 import { encodeRowChange, encodeTruncate } from '../../change-json.ts';
 import type { OutboundRecord } from '../../sink.ts';
 
@@ -40,7 +40,19 @@ function typeOf(record: JournalRecord): string {
 }
 
 function timestampOf({ record, header }: OutboundRecord): string {
-  return new Date(record.kind === 'event' ? record.event.occurredAt : commitInstant(header)).toISOString();
+  return record.kind === 'event' ? new Date(record.event.occurredAt).toISOString() : committedAt(header);
+}
+
+const commitTexts = new WeakMap<TransactionHeader, string>();
+
+/** Written once for all records of a transaction. */
+function committedAt(header: TransactionHeader): string {
+  let text = commitTexts.get(header);
+  if (text === undefined) {
+    text = new Date(commitInstant(header)).toISOString();
+    commitTexts.set(header, text);
+  }
+  return text;
 }
 
 function describe({ record, key, header }: OutboundRecord): object {

@@ -14,6 +14,7 @@ import { SecretReader } from './secret-reader.ts';
 import { sendRequest } from './send-request.ts';
 import { signMessage } from './signature.ts';
 import { toWebhookBody, type WebhookBody } from './webhook-body.ts';
+import type { WebhookKey } from './webhook-secret.ts';
 import { type ResolvedWebhookOptions, resolveWebhookOptions, type WebhookSinkOptions } from './webhook-options.ts';
 
 const capabilities: SinkCapabilities = { unit: 'record', checkpointIn: 'lane', recordBytesMax: undefined };
@@ -123,7 +124,8 @@ class WebhookSink implements Sink {
       abort.abort(new HeadwaterError('HW-SINK-004', message, { details: { timeoutMs } }));
     });
     try {
-      const headers = await unlessAborted(this.#headersOf(outbound, body), abort.signal);
+      const keys = this.#secrets.known ?? (await unlessAborted(this.#secrets.keys(), abort.signal));
+      const headers = this.#headersOf(outbound, body, keys);
       const request = { url: endpoint.url, agent: this.#agent, lookup: this.#lookup, headers, body: body.bytes };
       return await sendRequest(request, abort.signal);
     } catch (thrown) {
@@ -135,8 +137,11 @@ class WebhookSink implements Sink {
     }
   }
 
-  async #headersOf({ id: recordId, record }: OutboundRecord, body: WebhookBody): Promise<Record<string, string>> {
-    const keys = await this.#secrets.keys();
+  #headersOf(
+    { id: recordId, record }: OutboundRecord,
+    body: WebhookBody,
+    keys: readonly WebhookKey[],
+  ): Record<string, string> {
     const id = toMessageId(recordId);
     const timestamp = Math.floor(this.#context.clock.now() / 1000);
     const traceparent = record.kind === 'event' ? record.event.traceparent : undefined;

@@ -3,8 +3,8 @@ import { subscribe } from 'node:diagnostics_channel';
 import { Socket } from 'node:net';
 
 /*
- * The client gives up an attempt to connect without closing its socket when the server has not spoken yet: it completes later, is
- * nobody's, and keeps the process alive. Node tells of each socket that is made, in the context of whoever makes it.
+ * Clients keep their sockets to themselves. One gives up an attempt to connect without closing its socket when the server has not
+ * spoken yet: it completes later, is nobody's, and keeps the process alive. Node tells of each socket that is made, in the context of whoever makes it.
  * https://nodejs.org/docs/latest-v24.x/api/diagnostics_channel.html#net
  */
 
@@ -14,6 +14,8 @@ let isSubscribed = false;
 /** What was begun, and the means to be rid of it. */
 export interface OpenedSockets<Result> {
   readonly result: Promise<Result>;
+  /** As they are made. With TLS those beneath it, which carry what it has encrypted. */
+  readonly sockets: ReadonlySet<Socket>;
   /** Destroys every socket that was made for it. */
   readonly destroy: () => void;
 }
@@ -30,6 +32,7 @@ export function keepSockets<Result>(open: () => Promise<Result>): OpenedSockets<
   };
   return {
     result: opening.run(keep, open),
+    sockets,
     destroy: () => {
       isOver = true;
       for (const socket of sockets) socket.destroy();
