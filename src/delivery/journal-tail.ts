@@ -1,14 +1,10 @@
-import type { TransactionDecoder } from '../capture/transaction-decoder.ts';
-import type { JournalReader } from '../journal/journal-reader.ts';
 import { toSequence } from '../model/position.ts';
 import type { DecodedPart, PartPlace } from './decoded-part.ts';
 import { PartReader, type PartReaderOptions } from './part-reader.ts';
 import { PartRing } from './part-ring.ts';
 
 /** What is read, by whom it is decoded, and how much of it is kept. */
-export interface JournalTailOptions {
-  readonly reader: JournalReader;
-  readonly createDecoder: () => TransactionDecoder;
+export interface JournalTailOptions extends PartReaderOptions {
   /** Memory for decoded parts that lanes share, by estimate. Default 32 MiB. */
   readonly ringByteCountMax?: number;
 }

@@ -17,12 +17,29 @@ export interface KeySchedulerLimits {
   readonly pendingByteCountMax: number;
 }
 
-interface Entry<Unit> {
+/** A unit that may begin, and by which the scheduler knows it again. */
+export interface Turn<Unit> {
+  readonly unit: Unit;
+}
+
+class Entry<Unit> implements Turn<Unit> {
   readonly unit: Unit;
   readonly order: RecordOrder;
   readonly byteCount: number;
   /** Keys in whose line an earlier unit still stands. */
-  waitingFor: number;
+  waitingFor = 0;
+  stage: 'pending' | 'in-flight' | 'aside' | 'settled' = 'pending';
+
+  constructor(unit: Unit, order: RecordOrder, byteCount: number) {
+    this.unit = unit;
+    this.order = order;
+    this.byteCount = byteCount;
+  }
+}
+
+function toEntry<Unit>(turn: Turn<Unit>): Entry<Unit> {
+  assertInvariant(turn instanceof Entry, 'a scheduler is given its own turns');
+  return turn;
 }
 
 /**
@@ -32,14 +49,17 @@ interface Entry<Unit> {
  *     they were added.
  * I2  A barrier begins when nothing else is pending, and nothing behind it begins before it is settled.
  * I3  In flight ≤ concurrencyMax; pending ≤ its limits, except that one unit always fits.
+ *
+ * No map holds the units: one through which a hundred thousand of them pass is made anew every few hundred, the old one refers
+ * to the new one, and the engine's collector takes whatever an old one held for alive until it looks at the whole heap.
  */
 export class KeyScheduler<Unit> {
   readonly #limits: KeySchedulerLimits;
   readonly #lines = new Map<string, Entry<Unit>[]>();
-  readonly #entries = new Map<Unit, Entry<Unit>>();
   #ready: Entry<Unit>[] = [];
   /** A barrier and what came behind it. */
   #behindBarrier: Entry<Unit>[] = [];
+  #pendingCount = 0;
   #admittedCount = 0;
   #inFlightCount = 0;
   #byteCount = 0;
@@ -49,7 +69,7 @@ export class KeyScheduler<Unit> {
   }
 
   get pendingCount(): number {
-    return this.#entries.size;
+    return this.#pendingCount;
   }
 
   get pendingByteCount(): number {
@@ -62,46 +82,51 @@ export class KeyScheduler<Unit> {
 
   /** Whether one more unit may be added. */
   get hasRoom(): boolean {
-    if (this.#entries.size === 0) return true;
-    return this.#entries.size < this.#limits.pendingCountMax && this.#byteCount < this.#limits.pendingByteCountMax;
+    if (this.#pendingCount === 0) return true;
+    return this.#pendingCount < this.#limits.pendingCountMax && this.#byteCount < this.#limits.pendingByteCountMax;
   }
 
   add(unit: Unit, order: RecordOrder, byteCount: number): void {
     assertInvariant(this.hasRoom, 'a scheduler keeps its limits');
-    const entry: Entry<Unit> = { unit, order, byteCount, waitingFor: 0 };
-    this.#entries.set(unit, entry);
+    const entry = new Entry(unit, order, byteCount);
+    this.#pendingCount += 1;
     this.#byteCount += byteCount;
     if (this.#behindBarrier.length > 0) this.#behindBarrier.push(entry);
     else this.#admit(entry);
   }
 
   /** The next unit that may begin, now in flight; undefined when none may. */
-  next(): Unit | undefined {
+  next(): Turn<Unit> | undefined {
     if (this.#inFlightCount >= this.#limits.concurrencyMax) return undefined;
     const entry = this.#ready.shift();
     if (entry === undefined) return undefined;
+    entry.stage = 'in-flight';
     this.#inFlightCount += 1;
-    return entry.unit;
+    return entry;
   }
 
   /** The unit failed and is to be tried again later: it leaves its place in flight, and its keys stay closed behind it. */
-  setAside(unit: Unit): void {
-    assertInvariant(this.#entries.has(unit) && this.#inFlightCount > 0, 'only a unit in flight is set aside');
+  setAside(turn: Turn<Unit>): void {
+    const entry = toEntry(turn);
+    assertInvariant(entry.stage === 'in-flight', 'only a unit in flight is set aside');
+    entry.stage = 'aside';
     this.#inFlightCount -= 1;
   }
 
   /** The unit that was set aside may begin again, before all others. */
-  bringBack(unit: Unit): void {
-    const entry = this.#entries.get(unit);
-    assertInvariant(entry !== undefined, 'only a pending unit is brought back');
+  bringBack(turn: Turn<Unit>): void {
+    const entry = toEntry(turn);
+    assertInvariant(entry.stage === 'aside', 'only a unit that was set aside is brought back');
+    entry.stage = 'pending';
     this.#ready.unshift(entry);
   }
 
   /** The unit took effect: what waited for it may begin. */
-  settle(unit: Unit): void {
-    const entry = this.#entries.get(unit);
-    assertInvariant(entry !== undefined && this.#inFlightCount > 0, 'only a unit in flight is settled');
-    this.#entries.delete(unit);
+  settle(turn: Turn<Unit>): void {
+    const entry = toEntry(turn);
+    assertInvariant(entry.stage === 'in-flight', 'only a unit in flight is settled');
+    entry.stage = 'settled';
+    this.#pendingCount -= 1;
     this.#byteCount -= entry.byteCount;
     this.#inFlightCount -= 1;
     this.#admittedCount -= 1;
