@@ -1,4 +1,4 @@
-import type { IndexPlace } from './index-collector.ts';
+import type { IndexPlace } from './place-collector.ts';
 import type { WalkStart } from './place-finder.ts';
 
 /** Places in the order of their offsets: an array, or made from an index's bytes when they are asked for. */
