@@ -1,21 +1,12 @@
 import { unreachable } from '../../foundation/assert.ts';
 import { frameKind } from './frame.ts';
-import type { KnownPlaces } from './known-places.ts';
+import type { IndexPlace, KnownPlaces } from './known-places.ts';
 import type { FoldStep } from './segment-fold.ts';
 
 /** Bytes between two places of an index. */
 const placeDistance = 64 * 1024;
 /** Less than every commit time. */
 const timeNone: bigint = -(2n ** 63n);
-
-/** Where reading may begin in a segment. */
-export interface IndexPlace {
-  /** Of the first transaction at or behind the offset. */
-  readonly sequence: bigint;
-  /** Greatest commit time of the segment's transactions before it. */
-  readonly greatestMicros: bigint;
-  readonly offset: number;
-}
 
 /** Where the frame of a step stands. */
 export interface StepPlace {

@@ -86,7 +86,7 @@ export class CallWaits {
     if (this.#listeners.has(signal)) return;
     if (this.#waits.length === 0) this.#forgetSignals();
     const listener = (): void => {
-      for (const wait of [...this.#waits]) if (wait.signal === signal) wait.giveUp(signal.reason);
+      for (const wait of this.#waits.filter((one) => one.signal === signal)) wait.giveUp(signal.reason);
     };
     this.#listeners.set(signal, listener);
     signal.addEventListener('abort', listener, { once: true });
@@ -109,7 +109,7 @@ export class CallWaits {
     this.#timer = undefined;
     const { clock } = this.#options;
     const nowMs = clock.monotonicMs();
-    for (const wait of [...this.#waits]) if (wait.deadlineMs <= nowMs) wait.giveUp(wait.late());
+    for (const wait of this.#waits.filter(({ deadlineMs }) => deadlineMs <= nowMs)) wait.giveUp(wait.late());
     const firstMs = Math.min(...this.#waits.map(({ deadlineMs }) => deadlineMs));
     if (firstMs !== Infinity) this.#timer = clock.setTimer(firstMs - nowMs, () => this.#endLate());
   }

@@ -31,14 +31,10 @@ export class HandlerCall {
   begin(call: () => Promise<void> | void): void {
     try {
       const result = call();
-      if (!isThenable(result)) this.#end(done);
-      else
-        void Promise.resolve(result).then(
-          () => this.#end(done),
-          (thrown: unknown) => this.#fail(thrown),
-        );
+      if (isThenable(result)) void this.#follow(result);
+      else this.#end(done);
     } catch (thrown) {
-      this.#fail(thrown);
+      this.#end({ kind: 'failed', thrown });
     }
   }
 
@@ -53,8 +49,14 @@ export class HandlerCall {
     this.#onEnd = callback;
   }
 
-  #fail(thrown: unknown): void {
-    this.#end({ kind: 'failed', thrown });
+  async #follow(result: PromiseLike<unknown>): Promise<void> {
+    let outcome: CallOutcome = done;
+    try {
+      await result;
+    } catch (thrown) {
+      outcome = { kind: 'failed', thrown };
+    }
+    this.#end(outcome);
   }
 
   #end(outcome: CallOutcome): void {

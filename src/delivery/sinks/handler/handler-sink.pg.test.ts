@@ -214,6 +214,7 @@ describe('a handler', () => {
         const copy = { ...context };
         const { signal } = context;
         seen.push(copy.id, copy.signal === signal, signal.aborted, copy.once === context.once);
+        // oxlint-disable-next-line typescript/unbound-method -- that it needs no `this` is what is tested.
         const { stopLane } = copy;
         stopLane('enough');
       },
