@@ -141,6 +141,21 @@ describe("the journal's tail", () => {
     tail.close();
   });
 
+  test('lets go also of what only a lane that stands still has not taken, and gives it to that lane later', async () => {
+    const journal = new MemoryJournal();
+    const ids = fill(journal, 400);
+    const tail = new JournalTail({ reader: journal, createDecoder: journal.createDecoder, ringByteCountMax: 80_000 });
+    const still = new Reader(tail.open(place(0)));
+    const swift = new Reader(tail.open(place(0)));
+    await still.takeUntil(3);
+    await swift.takeUntil(ids.length);
+    assert.ok(tail.ringByteCount <= 12_000, `${tail.ringByteCount} bytes are held for it`);
+    await still.takeUntil(ids.length);
+    assert.deepEqual(still.ids, ids);
+    assert.deepEqual(swift.ids, ids);
+    tail.close();
+  });
+
   test('decodes once for lanes that stand together, and joins them again after one fell behind', async () => {
     const journal = new MemoryJournal();
     const tail = new JournalTail({ reader: journal, createDecoder: journal.createDecoder, ringByteCountMax: 10_000 });
