@@ -1,8 +1,9 @@
 /**
  * Headwater with so many lanes to sinks that take everything at once, over a slot with a backlog. The clock runs until every lane
- * that does not hang has acknowledged everything. With `hung`, one lane more never gets an answer.
+ * that does not hang has acknowledged everything. With `hung`, one lane more never gets an answer. With a location, the program
+ * goes on until the slot is confirmed up to it.
  *
- *   node bench/subjects/fan-out.ts URL SLOT PUBLICATION COMMITS ROWS DIRECTORY LANES hung|none END_LSN
+ *   node bench/subjects/fan-out.ts URL SLOT PUBLICATION COMMITS ROWS DIRECTORY LANES hung|none [END_LSN]
  */
 import { setTimeout } from 'node:timers/promises';
 
@@ -22,10 +23,11 @@ const [
   directory = '',
   lanes = '1',
   mode = 'none',
-  end = '0/0',
+  end = '',
 ] = process.argv.slice(2);
 const pollMs = 10;
 let startedAt = Number.NaN;
+let cpuAtStart = process.cpuUsage();
 
 /** Takes every batch at once, or never answers. */
 function plainSink(name: string, answers: boolean): SinkDefinition {
@@ -59,17 +61,24 @@ await using headwater = await startHeadwater({
   stopTimeoutMs: 500,
   logger: benchLogger('source streams', () => {
     startedAt = performance.now();
+    cpuAtStart = process.cpuUsage();
   }),
 });
 const isDone = (): boolean =>
   named.every((name) => (headwater.lane(name).status().checkpoint?.sequence ?? 0n) >= BigInt(commits));
 while (!isDone()) await setTimeout(pollMs);
 const seconds = (performance.now() - startedAt) / 1000;
-// What the slot still holds back once everything is in the journal, hung lane or not.
-let { source } = await headwater.status();
-const hasConfirmed = (): boolean => parseLsn(source.confirmedLsn ?? '0/0') >= parseLsn(end);
-for (let look = 0; look < 200 && !hasConfirmed(); look += 1) {
-  await setTimeout(50);
-  ({ source } = await headwater.status());
+const { user, system } = process.cpuUsage(cpuAtStart);
+const cpuSeconds = (user + system) / 1e6;
+/** Whether the slot holds nothing back any more once everything is in the journal, hung lane or not. */
+async function waitForConfirmation(): Promise<boolean> {
+  for (let look = 0; look < 200; look += 1) {
+    const { source } = await headwater.status();
+    if (parseLsn(source.confirmedLsn ?? '0/0') >= parseLsn(end)) return true;
+    await setTimeout(50);
+  }
+  return false;
 }
-process.stdout.write(`${JSON.stringify({ rows: Number(rows), seconds, isConfirmed: hasConfirmed() })}\n`);
+
+const isConfirmed = end !== '' && (await waitForConfirmation());
+process.stdout.write(`${JSON.stringify({ rows: Number(rows), seconds, cpuSeconds, isConfirmed })}\n`);

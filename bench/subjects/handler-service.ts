@@ -1,6 +1,7 @@
 /**
- * Headwater with one handler lane, as `headwater run` starts it. Prints a line `NOTE MILLISECONDS` of the machine's clock for
- * each row whose note begins with `marker`, when the handler is called with it, and ends at SIGTERM. With `no-lane`, it only captures.
+ * Headwater with one handler lane, as `headwater run` starts it. Prints a line `NOTE MILLISECONDS CPU_SECONDS` for each row
+ * whose note begins with `marker`, when the handler is called with it: the machine's clock, and what the process
+ * has used so far. Ends at SIGTERM. With `no-lane`, it only captures.
  *
  *   node bench/subjects/handler-service.ts URL NAME DIRECTORY lane|no-lane
  */
@@ -22,7 +23,9 @@ const lane: LaneOptions = {
     name: 'recovery',
     handleChange(change) {
       const note = change.kind === 'insert' ? String(change.after[1]) : '';
-      if (note.startsWith('marker')) process.stdout.write(`${note} ${machineMs()}\n`);
+      if (!note.startsWith('marker')) return;
+      const { user, system } = process.cpuUsage();
+      process.stdout.write(`${note} ${machineMs()} ${(user + system) / 1e6}\n`);
     },
   }),
 };

@@ -29,4 +29,10 @@ export interface TransactionDecoder {
    * @throws HW-CAPTURE codes for bytes that do not follow the grammar; the whole body is refused.
    */
   decodeBody(encoding: BodyEncoding, body: Uint8Array, firstOrdinal: number): DecodedBody;
+  /**
+   * Where a body may be cut, so that both pieces can be decoded one after the other: behind the message that reaches
+   * `byteCount`, or at its end, also where its encoding has no such place. Decodes nothing.
+   * @throws HW-CAPTURE codes for bytes up to there that are no messages
+   */
+  cutBody(encoding: BodyEncoding, body: Uint8Array, byteCount: number): number;
 }

@@ -23,7 +23,8 @@ interface OpenTicket extends Ticket {
 export class AcknowledgementTracker {
   #acknowledged: Checkpoint;
   #last: Checkpoint;
-  #open: OpenTicket[] = [];
+  /** Undefined before the head: what was passed, and must not be held. */
+  #open: (OpenTicket | undefined)[] = [];
   #head = 0;
   /** Of the first in `#open`. */
   #firstNumber = 0;
@@ -67,6 +68,7 @@ export class AcknowledgementTracker {
     const before = this.#acknowledged;
     for (let next = this.#open[this.#head]; next?.isAcknowledged === true; next = this.#open[this.#head]) {
       this.#acknowledged = next.after;
+      this.#open[this.#head] = undefined;
       this.#head += 1;
     }
     assertInvariant(compareCheckpoints(before, this.#acknowledged) <= 0, 'a checkpoint never goes back');

@@ -46,7 +46,7 @@ function fill(journal: MemoryJournal, transactionCount: number, from = 0): strin
   const ids: string[] = [];
   for (let transaction = from; transaction < from + transactionCount; transaction += 1) {
     const parts = Array.from({ length: 1 + (transaction % 3) }, (_, part) =>
-      Array.from({ length: 1 + (part % 2) }, (_, index) => {
+      Array.from({ length: 1 + (part % 2) * 2 }, (_, index) => {
         const id = `${transaction}.${part}.${index}`;
         ids.push(id);
         return testEvent('k', id);
@@ -64,11 +64,13 @@ describe("the journal's tail", () => {
       fc.asyncProperty(
         fc.array(step, { maxLength: 60 }),
         fc.integer({ min: 600, max: 20_000 }),
+        fc.integer({ min: 1, max: 300 }),
         fc.array(fc.nat(20), { minLength: 4, maxLength: 4 }),
-        async (steps, ringByteCountMax, starts) => {
+        async (steps, ringByteCountMax, pieceByteCount, starts) => {
           const journal = new MemoryJournal();
           const ids = fill(journal, 20);
-          const tail = new JournalTail({ reader: journal, createDecoder: journal.createDecoder, ringByteCountMax });
+          const { createDecoder } = journal;
+          const tail = new JournalTail({ reader: journal, createDecoder, ringByteCountMax, pieceByteCount });
           const readers = starts.map((start) => new Reader(tail.open(place(start))));
           for (const { reader, count, wait } of steps) {
             readers[reader]?.take(count);
@@ -100,11 +102,13 @@ describe("the journal's tail", () => {
       [3, ['4']],
       [4, []],
     ] as const) {
-      const tail = new JournalTail({ reader: journal, createDecoder: journal.createDecoder });
-      const reader = new Reader(tail.open(place(1, skipped)));
-      await reader.takeUntil(expected.length);
-      assert.deepEqual(reader.ids, expected);
-      tail.close();
+      for (const pieceByteCount of [64, 1000]) {
+        const tail = new JournalTail({ reader: journal, createDecoder: journal.createDecoder, pieceByteCount });
+        const reader = new Reader(tail.open(place(1, skipped)));
+        await reader.takeUntil(expected.length);
+        assert.deepEqual(reader.ids, expected);
+        tail.close();
+      }
     }
   });
 
@@ -134,6 +138,21 @@ describe("the journal's tail", () => {
     await reader.takeUntil(ids.length);
     assert.ok(tail.ringByteCount <= 12_000);
     assert.equal(journal.readCount, 1);
+    tail.close();
+  });
+
+  test('lets go also of what only a lane that stands still has not taken, and gives it to that lane later', async () => {
+    const journal = new MemoryJournal();
+    const ids = fill(journal, 400);
+    const tail = new JournalTail({ reader: journal, createDecoder: journal.createDecoder, ringByteCountMax: 80_000 });
+    const still = new Reader(tail.open(place(0)));
+    const swift = new Reader(tail.open(place(0)));
+    await still.takeUntil(3);
+    await swift.takeUntil(ids.length);
+    assert.ok(tail.ringByteCount <= 12_000, `${tail.ringByteCount} bytes are held for it`);
+    await still.takeUntil(ids.length);
+    assert.deepEqual(still.ids, ids);
+    assert.deepEqual(swift.ids, ids);
     tail.close();
   });
 

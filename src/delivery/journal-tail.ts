@@ -1,14 +1,10 @@
-import type { TransactionDecoder } from '../capture/transaction-decoder.ts';
-import type { JournalReader } from '../journal/journal-reader.ts';
 import { toSequence } from '../model/position.ts';
 import type { DecodedPart, PartPlace } from './decoded-part.ts';
 import { PartReader, type PartReaderOptions } from './part-reader.ts';
 import { PartRing } from './part-ring.ts';
 
 /** What is read, by whom it is decoded, and how much of it is kept. */
-export interface JournalTailOptions {
-  readonly reader: JournalReader;
-  readonly createDecoder: () => TransactionDecoder;
+export interface JournalTailOptions extends PartReaderOptions {
   /** Memory for decoded parts that lanes share, by estimate. Default 32 MiB. */
   readonly ringByteCountMax?: number;
 }
@@ -31,7 +27,9 @@ export interface TailCursor {
  * Problem: each lane moves at its own pace, decoding costs more than reading, and a sink that hangs must hold neither the
  * others nor memory. Approach: the lane that is furthest ahead has the journal read and decoded, part by part as it asks;
  * the newest parts stay in a ring bounded in bytes. Lanes inside the ring take from it. A lane that the ring has left behind
- * reads and decodes for itself until it meets the ring at the end of a transaction. Nobody asking means nothing is read.
+ * reads and decodes for itself until it meets the ring at the end of a transaction. Nobody asking means nothing is read. For a
+ * lane that takes nothing while as much is added as the ring may hold, it holds nothing: parts that wait for it would outlive the engine's young
+ * generation, and cost all others a third of their time.
  *
  * I1  A cursor yields every transaction behind its start, in order, none twice, whichever way the parts came.
  * I2  The ring stays within its bytes, except for a single part larger than that.
@@ -39,13 +37,15 @@ export interface TailCursor {
 export class JournalTail {
   readonly #options: PartReaderOptions;
   readonly #ring: PartRing;
+  readonly #ringByteCountMax: number;
   readonly #cursors = new Set<Cursor>();
   #front: PartReader | undefined;
   #isReading = false;
 
   constructor(options: JournalTailOptions) {
     this.#options = options;
-    this.#ring = new PartRing(options.ringByteCountMax ?? 32 * 1024 * 1024);
+    this.#ringByteCountMax = options.ringByteCountMax ?? 32 * 1024 * 1024;
+    this.#ring = new PartRing(this.#ringByteCountMax);
   }
 
   /** What the shared parts take in memory, by estimate. */
@@ -81,6 +81,7 @@ export class JournalTail {
       if (this.#cursors.size === 0) this.#closeFront();
     },
     release: () => this.#release(),
+    addedByteCount: () => this.#ring.addedByteCount,
   };
 
   /** The ring's number for what follows `place`; undefined while the ring is ahead of it. */
@@ -146,7 +147,11 @@ export class JournalTail {
 
   #release(): void {
     let taken = this.#ring.endIndex;
-    for (const cursor of this.#cursors) taken = Math.min(taken, cursor.ringIndex ?? taken);
+    // Whom the ring has left behind it holds nothing for.
+    const sinceByteCount = this.#ring.addedByteCount - this.#ringByteCountMax;
+    for (const cursor of this.#cursors) {
+      if (cursor.tookAtByteCount >= sinceByteCount) taken = Math.min(taken, cursor.ringIndex ?? taken);
+    }
     this.#ring.release(taken);
   }
 }
@@ -164,6 +169,7 @@ interface SharedTail {
   request(): boolean;
   forget(cursor: Cursor): void;
   release(): void;
+  addedByteCount(): number;
 }
 
 class Cursor implements TailCursor {
@@ -177,11 +183,13 @@ class Cursor implements TailCursor {
   #callback: (() => void) | undefined;
   #failure: ReadFailure | undefined;
   #isClosed = false;
+  #tookAtByteCount: number;
 
   constructor(place: PartPlace, options: PartReaderOptions, shared: SharedTail) {
     this.#place = place;
     this.#options = options;
     this.#shared = shared;
+    this.#tookAtByteCount = shared.addedByteCount();
   }
 
   /** Where in the ring the cursor stands; undefined while it reads for itself. */
@@ -189,7 +197,13 @@ class Cursor implements TailCursor {
     return this.#index;
   }
 
+  /** How much had been added to the ring when this cursor was last asked for a part. */
+  get tookAtByteCount(): number {
+    return this.#tookAtByteCount;
+  }
+
   take(): DecodedPart | undefined {
+    this.#tookAtByteCount = this.#shared.addedByteCount();
     if (this.#isClosed) return undefined;
     if (this.#index !== undefined && this.#shared.isGone(this.#index)) this.#index = undefined;
     if (this.#index === undefined && this.#maySwitch()) this.#join();

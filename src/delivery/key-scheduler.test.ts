@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { KeyScheduler, type RecordOrder } from './key-scheduler.ts';
+import { KeyScheduler, type RecordOrder, type Turn } from './key-scheduler.ts';
 
 interface Unit {
   readonly index: number;
@@ -38,18 +38,18 @@ describe('units of work', () => {
           const scheduler = new KeyScheduler<Unit>({ concurrencyMax, pendingCountMax: 8, pendingByteCountMax: 100 });
           const waiting = orders.map((each, index): Unit => ({ index, order: each }));
           const pending: Unit[] = [];
-          const inFlight: Unit[] = [];
-          const aside: Unit[] = [];
+          const inFlight: Turn<Unit>[] = [];
+          const aside: Turn<Unit>[] = [];
           const settled: Unit[] = [];
           const begin = (): void => {
-            for (let unit = scheduler.next(); unit !== undefined; unit = scheduler.next()) {
-              const { index, order: mine } = unit;
+            for (let turn = scheduler.next(); turn !== undefined; turn = scheduler.next()) {
+              const { index, order: mine } = turn.unit;
               for (const other of pending) {
                 if (other.index < index) assert.ok(!collide(other.order, mine), 'nothing is overtaken');
               }
               for (const other of [...inFlight, ...aside])
-                if (other !== unit) assert.ok(!collide(other.order, mine), 'one of a key at a time');
-              inFlight.push(unit);
+                if (other !== turn) assert.ok(!collide(other.unit.order, mine), 'one of a key at a time');
+              inFlight.push(turn);
               assert.ok(inFlight.length <= concurrencyMax);
             }
           };
@@ -64,18 +64,20 @@ describe('units of work', () => {
             }
             begin();
             const choice = pick(4);
-            if (choice === 0 && aside.length > 0) scheduler.bringBack(aside.splice(pick(aside.length), 1)[0] as Unit);
+            if (choice === 0 && aside.length > 0)
+              scheduler.bringBack(aside.splice(pick(aside.length), 1)[0] as Turn<Unit>);
             else if (inFlight.length > 0) {
-              const [unit] = inFlight.splice(pick(inFlight.length), 1) as [Unit];
+              const [turn] = inFlight.splice(pick(inFlight.length), 1) as [Turn<Unit>];
+              const { unit } = turn;
               if (choice === 1) {
-                scheduler.setAside(unit);
-                aside.push(unit);
+                scheduler.setAside(turn);
+                aside.push(turn);
               } else {
-                scheduler.settle(unit);
+                scheduler.settle(turn);
                 pending.splice(pending.indexOf(unit), 1);
                 settled.push(unit);
               }
-            } else if (aside.length > 0) scheduler.bringBack(aside.shift() as Unit);
+            } else if (aside.length > 0) scheduler.bringBack(aside.shift() as Turn<Unit>);
           }
           assert.equal(scheduler.pendingCount + scheduler.inFlightCount + scheduler.pendingByteCount, 0);
           for (const [place, unit] of settled.entries()) {
@@ -94,8 +96,10 @@ describe('units of work', () => {
     scheduler.add(1, { kind: 'free' }, 50);
     assert.equal(scheduler.hasRoom, false);
     assert.throws(() => scheduler.add(2, { kind: 'free' }, 1), { code: 'HW-INTERNAL-002' });
-    assert.equal(scheduler.next(), 1);
-    scheduler.settle(1);
+    const turn = scheduler.next();
+    assert.equal(turn?.unit, 1);
+    scheduler.settle(turn);
+    assert.throws(() => scheduler.settle(turn), { code: 'HW-INTERNAL-002' });
     scheduler.add(3, { kind: 'free' }, 1);
     scheduler.add(4, { kind: 'free' }, 1);
     assert.equal(scheduler.hasRoom, false);

@@ -17,12 +17,14 @@ export interface KeySchedulerLimits {
   readonly pendingByteCountMax: number;
 }
 
-interface Entry<Unit> {
+/** A unit's turn: by it the scheduler knows the unit again. All but the unit is the scheduler's own. */
+export interface Turn<Unit> {
   readonly unit: Unit;
   readonly order: RecordOrder;
   readonly byteCount: number;
   /** Keys in whose line an earlier unit still stands. */
   waitingFor: number;
+  stage: 'pending' | 'in-flight' | 'aside' | 'settled';
 }
 
 /**
@@ -32,14 +34,17 @@ interface Entry<Unit> {
  *     they were added.
  * I2  A barrier begins when nothing else is pending, and nothing behind it begins before it is settled.
  * I3  In flight ≤ concurrencyMax; pending ≤ its limits, except that one unit always fits.
+ *
+ * No map holds the units: one through which a hundred thousand of them pass is made anew every few hundred, the old one refers
+ * to the new one, and the engine's collector takes whatever an old one held for alive until it looks at the whole heap.
  */
 export class KeyScheduler<Unit> {
   readonly #limits: KeySchedulerLimits;
-  readonly #lines = new Map<string, Entry<Unit>[]>();
-  readonly #entries = new Map<Unit, Entry<Unit>>();
-  #ready: Entry<Unit>[] = [];
+  readonly #lines = new Map<string, Turn<Unit>[]>();
+  #ready: Turn<Unit>[] = [];
   /** A barrier and what came behind it. */
-  #behindBarrier: Entry<Unit>[] = [];
+  #behindBarrier: Turn<Unit>[] = [];
+  #pendingCount = 0;
   #admittedCount = 0;
   #inFlightCount = 0;
   #byteCount = 0;
@@ -49,7 +54,7 @@ export class KeyScheduler<Unit> {
   }
 
   get pendingCount(): number {
-    return this.#entries.size;
+    return this.#pendingCount;
   }
 
   get pendingByteCount(): number {
@@ -62,82 +67,84 @@ export class KeyScheduler<Unit> {
 
   /** Whether one more unit may be added. */
   get hasRoom(): boolean {
-    if (this.#entries.size === 0) return true;
-    return this.#entries.size < this.#limits.pendingCountMax && this.#byteCount < this.#limits.pendingByteCountMax;
+    if (this.#pendingCount === 0) return true;
+    return this.#pendingCount < this.#limits.pendingCountMax && this.#byteCount < this.#limits.pendingByteCountMax;
   }
 
   add(unit: Unit, order: RecordOrder, byteCount: number): void {
     assertInvariant(this.hasRoom, 'a scheduler keeps its limits');
-    const entry: Entry<Unit> = { unit, order, byteCount, waitingFor: 0 };
-    this.#entries.set(unit, entry);
+    const turn: Turn<Unit> = { unit, order, byteCount, waitingFor: 0, stage: 'pending' };
+    this.#pendingCount += 1;
     this.#byteCount += byteCount;
-    if (this.#behindBarrier.length > 0) this.#behindBarrier.push(entry);
-    else this.#admit(entry);
+    if (this.#behindBarrier.length > 0) this.#behindBarrier.push(turn);
+    else this.#admit(turn);
   }
 
   /** The next unit that may begin, now in flight; undefined when none may. */
-  next(): Unit | undefined {
+  next(): Turn<Unit> | undefined {
     if (this.#inFlightCount >= this.#limits.concurrencyMax) return undefined;
-    const entry = this.#ready.shift();
-    if (entry === undefined) return undefined;
+    const turn = this.#ready.shift();
+    if (turn === undefined) return undefined;
+    turn.stage = 'in-flight';
     this.#inFlightCount += 1;
-    return entry.unit;
+    return turn;
   }
 
   /** The unit failed and is to be tried again later: it leaves its place in flight, and its keys stay closed behind it. */
-  setAside(unit: Unit): void {
-    assertInvariant(this.#entries.has(unit) && this.#inFlightCount > 0, 'only a unit in flight is set aside');
+  setAside(turn: Turn<Unit>): void {
+    assertInvariant(turn.stage === 'in-flight', 'only a unit in flight is set aside');
+    turn.stage = 'aside';
     this.#inFlightCount -= 1;
   }
 
   /** The unit that was set aside may begin again, before all others. */
-  bringBack(unit: Unit): void {
-    const entry = this.#entries.get(unit);
-    assertInvariant(entry !== undefined, 'only a pending unit is brought back');
-    this.#ready.unshift(entry);
+  bringBack(turn: Turn<Unit>): void {
+    assertInvariant(turn.stage === 'aside', 'only a unit that was set aside is brought back');
+    turn.stage = 'pending';
+    this.#ready.unshift(turn);
   }
 
   /** The unit took effect: what waited for it may begin. */
-  settle(unit: Unit): void {
-    const entry = this.#entries.get(unit);
-    assertInvariant(entry !== undefined && this.#inFlightCount > 0, 'only a unit in flight is settled');
-    this.#entries.delete(unit);
-    this.#byteCount -= entry.byteCount;
+  settle(turn: Turn<Unit>): void {
+    assertInvariant(turn.stage === 'in-flight', 'only a unit in flight is settled');
+    turn.stage = 'settled';
+    this.#pendingCount -= 1;
+    this.#byteCount -= turn.byteCount;
     this.#inFlightCount -= 1;
     this.#admittedCount -= 1;
-    if (entry.order.kind === 'keys') for (const key of entry.order.keys) this.#leaveLine(key, entry);
-    this.#openBarrier(entry);
+    if (turn.order.kind === 'keys') for (const key of turn.order.keys) this.#leaveLine(key, turn);
+    this.#openBarrier(turn);
   }
 
-  #admit(entry: Entry<Unit>): void {
-    if (entry.order.kind === 'barrier') {
-      this.#behindBarrier.push(entry);
-      if (this.#admittedCount === 0) this.#begin(entry);
+  #admit(turn: Turn<Unit>): void {
+    if (turn.order.kind === 'barrier') {
+      this.#behindBarrier.push(turn);
+      if (this.#admittedCount === 0) this.#begin(turn);
       return;
     }
     this.#admittedCount += 1;
-    if (entry.order.kind === 'keys') for (const key of entry.order.keys) this.#joinLine(key, entry);
-    if (entry.waitingFor === 0) this.#ready.push(entry);
+    if (turn.order.kind === 'keys') for (const key of turn.order.keys) this.#joinLine(key, turn);
+    if (turn.waitingFor === 0) this.#ready.push(turn);
   }
 
-  #begin(barrier: Entry<Unit>): void {
+  #begin(barrier: Turn<Unit>): void {
     this.#admittedCount += 1;
     this.#ready.push(barrier);
   }
 
-  #joinLine(key: string, entry: Entry<Unit>): void {
+  #joinLine(key: string, turn: Turn<Unit>): void {
     const line = this.#lines.get(key);
     if (line === undefined) {
-      this.#lines.set(key, [entry]);
+      this.#lines.set(key, [turn]);
       return;
     }
-    line.push(entry);
-    entry.waitingFor += 1;
+    line.push(turn);
+    turn.waitingFor += 1;
   }
 
-  #leaveLine(key: string, entry: Entry<Unit>): void {
+  #leaveLine(key: string, turn: Turn<Unit>): void {
     const line = this.#lines.get(key);
-    assertInvariant(line?.shift() === entry, 'units of a key take effect in order');
+    assertInvariant(line?.shift() === turn, 'units of a key take effect in order');
     const next = line[0];
     if (next === undefined) {
       this.#lines.delete(key);
@@ -148,7 +155,7 @@ export class KeyScheduler<Unit> {
   }
 
   /** Behind a settled barrier everything up to the next one is admitted; with nothing else pending, the next one begins. */
-  #openBarrier(settled: Entry<Unit>): void {
+  #openBarrier(settled: Turn<Unit>): void {
     if (this.#admittedCount > 0 || this.#behindBarrier.length === 0) return;
     if (this.#behindBarrier[0] !== settled) {
       const barrier = this.#behindBarrier[0];
@@ -157,9 +164,9 @@ export class KeyScheduler<Unit> {
     }
     const waiting = this.#behindBarrier.slice(1);
     this.#behindBarrier = [];
-    for (const [index, entry] of waiting.entries()) {
-      this.#admit(entry);
-      if (entry.order.kind === 'barrier') {
+    for (const [index, turn] of waiting.entries()) {
+      this.#admit(turn);
+      if (turn.order.kind === 'barrier') {
         this.#behindBarrier.push(...waiting.slice(index + 1));
         return;
       }

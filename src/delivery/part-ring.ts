@@ -13,6 +13,7 @@ export class PartRing {
   #head = 0;
   #firstIndex = 0;
   #byteCount = 0;
+  #addedByteCount = 0;
   #end: PartPlace = { sequence: sequenceZero, recordCount: 0 };
 
   constructor(byteCountMax: number) {
@@ -22,6 +23,11 @@ export class PartRing {
 
   get byteCount(): number {
     return this.#byteCount;
+  }
+
+  /** Of all parts that were ever added: a clock for those who wait for somebody. */
+  get addedByteCount(): number {
+    return this.#addedByteCount;
   }
 
   /** The place behind the newest part. */
@@ -47,6 +53,7 @@ export class PartRing {
   add(part: DecodedPart, end: PartPlace): void {
     this.#parts.push(part);
     this.#byteCount += part.memoryByteCount;
+    this.#addedByteCount += part.memoryByteCount;
     this.#end = end;
     while (this.#byteCount > this.#byteCountMax && this.#parts.length - this.#head > 1) this.#dropOldest();
   }

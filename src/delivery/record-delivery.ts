@@ -5,7 +5,7 @@ import { AcknowledgementTracker, type Ticket } from './acknowledgement-tracker.t
 import { checkpointAfter } from './batch-planner.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { type Delivery, type DeliveryOptions, type PendingStop, toPendingStop } from './delivery.ts';
-import { KeyScheduler } from './key-scheduler.ts';
+import { KeyScheduler, type Turn } from './key-scheduler.ts';
 import { recordOrder } from './outbound-record.ts';
 import { RecordRelease } from './parking/record-release.ts';
 import type { ParkedRecord } from './parking/parked-record.ts';
@@ -36,6 +36,7 @@ export class RecordDelivery implements Delivery {
   readonly #intake: PartIntake;
   readonly #release: RecordRelease | undefined;
   #inFlightCount = 0;
+  /** Called when nothing is in flight any more. */
   #onIdle: (() => void) | undefined;
   readonly #timers = new Set<ClockTimer>();
   /** Units that failed and did not succeed since. */
@@ -114,7 +115,7 @@ export class RecordDelivery implements Delivery {
   }
 
   #beginAll(): void {
-    for (let unit = this.#scheduler.next(); unit !== undefined; unit = this.#scheduler.next()) this.#begin(unit);
+    for (let turn = this.#scheduler.next(); turn !== undefined; turn = this.#scheduler.next()) this.#begin(turn);
   }
 
   async halt(giveUp: AbortSignal): Promise<void> {
@@ -122,7 +123,14 @@ export class RecordDelivery implements Delivery {
     this.#intake.close();
     this.#release?.close();
     for (const timer of this.#timers) timer.clear();
-    await awaitOrAbort(this.#whenIdle(), this.#abort, giveUp);
+    await awaitOrAbort(this.#idle(), this.#abort, giveUp);
+  }
+
+  #idle(): Promise<void> {
+    if (this.#inFlightCount === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
   }
 
   /** Takes parts while there is room. Returns whether the tail had no more to give. */
@@ -177,27 +185,19 @@ export class RecordDelivery implements Delivery {
     this.#scheduler.add(unit, recordOrder(outbound, this.#options.lane.key !== undefined), outbound.byteCount);
   }
 
-  #begin(unit: Unit): void {
-    if (this.#waitsBehind(unit)) return;
-    this.#inFlightCount += 1;
-    void this.#attempt(unit);
-  }
-
-  #whenIdle(): Promise<void> {
-    if (this.#inFlightCount === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#onIdle = resolve;
-    });
+  #begin(turn: Turn<Unit>): void {
+    if (!this.#waitsBehind(turn)) void this.#attempt(turn);
   }
 
   /** Whether an earlier record of the key was parked since this one was scheduled; it is listed then, or stays so. */
-  #waitsBehind(unit: Unit): boolean {
+  #waitsBehind(turn: Turn<Unit>): boolean {
     const { parking, lane } = this.#options;
     if (parking === undefined || parking.recordCount === 0) return false;
+    const { unit } = turn;
     const subject = toSubject(unit.outbound, lane);
     if (!parking.isBehind(subject, subject.order)) return false;
     this.#madeRoom = true;
-    this.#setAside(unit, () => {
+    this.#setAside(turn, () => {
       if (unit.origin.kind === 'parked') return;
       parking.hasRoom(false);
       parking.wait(subject);
@@ -206,9 +206,9 @@ export class RecordDelivery implements Delivery {
   }
 
   /** The unit is on the list of parked records, durably, and no longer on its way. */
-  #setAside(unit: Unit, list: () => void): void {
+  #setAside(turn: Turn<Unit>, list: () => void): void {
     const { observer, parking } = this.#options;
-    const { origin, outbound } = unit;
+    const { origin, outbound, failedCount } = turn.unit;
     try {
       if (origin.kind === 'parked') this.#release?.end(origin.record);
       list();
@@ -217,25 +217,26 @@ export class RecordDelivery implements Delivery {
       this.#fault(HeadwaterError.from(thrown), outbound.id);
       return;
     }
-    this.#scheduler.settle(unit);
-    if (unit.failedCount > 0) this.#recover();
+    this.#scheduler.settle(turn);
+    if (failedCount > 0) this.#recover();
     if (origin.kind === 'stream' && this.#tracker.acknowledge(origin.ticket)) observer.onProgress();
   }
 
-  async #attempt(unit: Unit): Promise<void> {
-    const { outbound, origin } = unit;
+  async #attempt(turn: Turn<Unit>): Promise<void> {
+    const { outbound, origin } = turn.unit;
     const from = this.#tracker.acknowledged;
     const to = origin.kind === 'stream' ? origin.after : from;
     const batch = { records: [outbound], from, to, endsTransaction: true };
     let failure: HeadwaterError | undefined;
+    this.#inFlightCount += 1;
     try {
       await this.#options.sink.write(batch, this.#abort.signal);
     } catch (thrown) {
       failure = HeadwaterError.from(thrown);
     }
     try {
-      if (failure === undefined) this.#succeed(unit);
-      else this.#fail(unit, failure);
+      if (failure === undefined) this.#succeed(turn);
+      else this.#fail(turn, failure);
     } finally {
       this.#inFlightCount -= 1;
       if (this.#inFlightCount === 0) this.#onIdle?.();
@@ -243,11 +244,12 @@ export class RecordDelivery implements Delivery {
   }
 
   /** An effect that comes in while the lane halts counts as well: the record is not delivered again. */
-  #succeed(unit: Unit): void {
+  #succeed(turn: Turn<Unit>): void {
     const { counts, observer, parking } = this.#options;
+    const { unit } = turn;
     const { origin } = unit;
     counts.delivered += 1;
-    this.#scheduler.settle(unit);
+    this.#scheduler.settle(turn);
     if (unit.failedCount > 0) this.#recover();
     try {
       // What was parked meanwhile may stand in front of what the checkpoint passes now.
@@ -266,21 +268,22 @@ export class RecordDelivery implements Delivery {
     if (this.#failingCount === 0) this.#options.observer.onRecovered();
   }
 
-  #fail(unit: Unit, error: HeadwaterError): void {
+  #fail(turn: Turn<Unit>, error: HeadwaterError): void {
     if (this.#isHalted) return;
+    const { unit } = turn;
     const { lane, random, clock, counts, observer } = this.#options;
     if (unit.failedCount === 0) this.#failingCount += 1;
     unit.failedCount += 1;
     const decision = decideRetry({ error, attempt: unit.failedCount, policy: lane.retry, chance: random.next() });
     if (decision.kind === 'stop') {
-      this.#refused(unit, nameRecord(decision.error, unit.outbound));
+      this.#refused(turn, nameRecord(decision.error, unit.outbound));
       return;
     }
     counts.retries += 1;
-    this.#scheduler.setAside(unit);
+    this.#scheduler.setAside(turn);
     const timer = clock.setTimer(decision.delayMs, () => {
       this.#timers.delete(timer);
-      this.#scheduler.bringBack(unit);
+      this.#scheduler.bringBack(turn);
       this.deliver();
     });
     this.#timers.add(timer);
@@ -288,14 +291,15 @@ export class RecordDelivery implements Delivery {
     this.deliver();
   }
 
-  #refused(unit: Unit, error: HeadwaterError): void {
+  #refused(turn: Turn<Unit>, error: HeadwaterError): void {
     const { parking, lane } = this.#options;
+    const { unit } = turn;
     if (parking?.mayPark !== true || !isPoison(error)) {
       this.#fault(error, unit.outbound.id);
       return;
     }
     const { origin, outbound, failedCount } = unit;
-    this.#setAside(unit, () => {
+    this.#setAside(turn, () => {
       if (origin.kind === 'parked') {
         parking.refuse(origin.record, error, failedCount);
         return;

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 
 import type { Clock } from '../foundation/clock.ts';
 import { HeadwaterError } from '../foundation/error.ts';
@@ -7,12 +7,14 @@ import type { LaneCopyRequest } from '../capture/change-source.ts';
 import type { SourceReport } from '../capture/source-report.ts';
 import type { Lsn } from '../model/lsn.ts';
 import type { CaptureAnswer, CaptureRequest } from './capture-protocol.ts';
+import type { CaptureThread } from './capture-thread.ts';
 import type { CaptureWorkerInput } from './capture-worker-input.ts';
 import { fromPlainError, toPlainError, type PlainError } from './plain-error.ts';
 
 /** What the main thread needs to run capture in a thread of its own. */
 export interface CaptureHostOptions {
   readonly input: CaptureWorkerInput;
+  readonly thread: Pick<CaptureThread, 'take'>;
   /** Asked at each connection to the source. */
   readonly sourceUrl: () => Promise<string>;
   readonly clock: Clock;
@@ -39,13 +41,13 @@ export class CaptureHost implements AsyncDisposable {
   constructor(options: CaptureHostOptions) {
     this.#options = options;
     this.#started.promise.catch(() => undefined);
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    this.#worker = new Worker(new URL(`capture-worker.${extension}`, import.meta.url), { workerData: options.input });
+    this.#worker = options.thread.take();
     this.#worker.on('message', (answer: CaptureAnswer) => this.#receive(answer));
     this.#worker.on('error', (thrown) =>
       this.#end(HeadwaterError.from(thrown, 'HW-SERVICE-006', 'the capture worker threw')),
     );
     this.#worker.on('exit', (code) => this.#end(this.#exitError(code)));
+    this.#send({ kind: 'start', input: options.input });
   }
 
   /** Resolves when the source streams. @throws what the source's start throws */

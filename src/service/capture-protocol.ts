@@ -2,6 +2,7 @@ import type { LaneCopyRequest } from '../capture/change-source.ts';
 import type { SourceReport } from '../capture/source-report.ts';
 import type { LogFields } from '../foundation/logger.ts';
 import type { Lsn } from '../model/lsn.ts';
+import type { CaptureWorkerInput } from './capture-worker-input.ts';
 import type { PlainError } from './plain-error.ts';
 
 /** A source report on its way between threads: everything but the error is plain already. */
@@ -9,6 +10,8 @@ export type PlainSourceReport = Omit<SourceReport, 'error'> & { readonly error: 
 
 /** What the capture worker is told. */
 export type CaptureRequest =
+  /** First of all. */
+  | { readonly kind: 'start'; readonly input: CaptureWorkerInput }
   | { readonly kind: 'report'; readonly id: number }
   | { readonly kind: 'source-url'; readonly id: number; readonly url: string }
   | { readonly kind: 'source-url-failed'; readonly id: number; readonly error: PlainError }

@@ -2,7 +2,7 @@
  * The thread that reads the slot, appends to the journal and confirms. It owns the journal's writer and nothing else; its
  * end is the end of capture. Started by `capture-host.ts`, which speaks `capture-protocol.ts` with it.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 
 import { openReplicationConnection } from '../capture/postgres/replication/pg-replication-connection.ts';
 import { createPostgresChangeSource } from '../capture/postgres/postgres-change-source.ts';
@@ -26,8 +26,7 @@ import { fromPlainError, toPlainError } from './plain-error.ts';
 
 const port = parentPort;
 assertInvariant(port !== null, 'the capture worker runs in a worker thread');
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- given by capture-host.ts alone.
-const input = workerData as CaptureWorkerInput;
+const given = Promise.withResolvers<CaptureWorkerInput>();
 const stopping = new AbortController();
 const urls = new Map<number, PromiseWithResolvers<string>>();
 let nextUrlId = 1;
@@ -42,6 +41,7 @@ const logger: Logger = {
 };
 
 port.on('message', receive);
+const input = await given.promise;
 const failure = await captureUntilStopped();
 tell({ kind: 'finished', error: failure === undefined ? undefined : toPlainError(failure) });
 port.close();
@@ -52,6 +52,9 @@ function tell(answer: CaptureAnswer): void {
 
 function receive(request: CaptureRequest): void {
   switch (request.kind) {
+    case 'start':
+      given.resolve(request.input);
+      return;
     case 'report':
       if (source !== undefined) {
         const report = source.report();

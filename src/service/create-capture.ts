@@ -3,12 +3,20 @@ import type { Logger } from '../foundation/logger.ts';
 import { systemRandom } from '../foundation/random.ts';
 import type { OpenedJournal } from '../journal/embedded/open-journal.ts';
 import { CaptureSupervisor } from './capture-supervisor.ts';
+import type { CaptureThread } from './capture-thread.ts';
 import { qualifyTable, slotNameOf } from './config.ts';
 import type { ResolvedConfig } from './config-types.ts';
 import { readSecret } from './secret.ts';
 
+/** What capture works with besides its configuration. */
+export interface CaptureParts {
+  readonly journal: OpenedJournal;
+  readonly thread: CaptureThread;
+  readonly logger: Logger;
+}
+
 /** Capture as the configuration says, into the journal. Nothing is started. */
-export function createCapture(config: ResolvedConfig, journal: OpenedJournal, logger: Logger): CaptureSupervisor {
+export function createCapture(config: ResolvedConfig, { journal, thread, logger }: CaptureParts): CaptureSupervisor {
   const { installation, source, stopTimeoutMs } = config;
   return new CaptureSupervisor({
     input: {
@@ -24,6 +32,7 @@ export function createCapture(config: ResolvedConfig, journal: OpenedJournal, lo
       snapshot: source.snapshot,
       journal: journal.writerInput,
     },
+    thread,
     sourceUrl: () => readSecret(source.url, 'source.url'),
     clock: systemClock,
     random: systemRandom,

@@ -14,6 +14,7 @@ import { toSequence } from '../model/position.ts';
 import { buildStatus } from './build-status.ts';
 import { CopyWatch } from './copy-watch.ts';
 import type { CaptureSupervisor } from './capture-supervisor.ts';
+import { CaptureThread } from './capture-thread.ts';
 import { waitForCommitted } from './committed-place.ts';
 import { resolveConfig } from './config.ts';
 import { cleanUpLaneName } from './config-schema.ts';
@@ -24,10 +25,10 @@ import { createConfiguredDecoder } from './journal-access.ts';
 import { createCleanUpLane } from './outbox-clean-up.ts';
 import { startHttpServer, type HttpServer } from './http-server.ts';
 import { IndexLoop } from './index-loop.ts';
-import { openOwnJournal } from './open-own-journal.ts';
+import { takeOwnJournal } from './open-own-journal.ts';
 import { RetentionLoop } from './retention-loop.ts';
 import { readSecret } from './secret.ts';
-import { type AwaitedJournal, awaitJournal, type StandbyOptions } from './standby.ts';
+import type { AwaitedJournal, StandbyOptions } from './standby.ts';
 import type { TakeoverReport } from './standby-report.ts';
 import type { StatusReport } from './status-report.ts';
 import { describeTakeover, markStop, takeStopMark } from './takeover.ts';
@@ -109,13 +110,8 @@ export async function startHeadwater(config: HeadwaterConfig, options: StartOpti
 /** As `startHeadwater`, for a configuration that was checked already. */
 export async function startResolved(config: ResolvedConfig, options: StartOptions = {}): Promise<Headwater> {
   options.signal?.throwIfAborted();
-  const { signal, standby } = options;
-  const open = (): Promise<OpenedJournal> => openOwnJournal(config);
-  const awaited =
-    standby === undefined
-      ? { journal: await open(), before: undefined }
-      : await awaitJournal({ config, options: standby, open, signal });
-  const running = new RunningHeadwater(config, awaited);
+  await using thread = new CaptureThread();
+  const running = new RunningHeadwater(config, await takeOwnJournal(config, options), thread);
   try {
     await running.start(options.signal);
     return running;
@@ -146,7 +142,7 @@ class RunningHeadwater implements Headwater {
   #http: HttpServer | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor(config: ResolvedConfig, { journal, before }: AwaitedJournal) {
+  constructor(config: ResolvedConfig, { journal, before }: AwaitedJournal, thread: CaptureThread) {
     this.#config = config;
     this.#before = before;
     this.#stoppingSince = takeStopMark(journal.state);
@@ -155,7 +151,7 @@ class RunningHeadwater implements Headwater {
     this.#tokens = this.#createTokenPlaces();
     this.#lanes = this.#createLanes();
     this.#fresh = new FreshReads({ tokens: this.#tokens, lanes: this.#lanes, clock: systemClock });
-    this.#capture = createCapture(config, journal, this.#logger);
+    this.#capture = createCapture(config, { journal, thread, logger: this.#logger });
     const parts = { journal, lanes: this.#lanes, capture: this.#capture, clock: systemClock, logger: this.#logger };
     this.#retention = new RetentionLoop({ ...parts, config: config.journal });
     this.#indexing = new IndexLoop({ ...parts, quietByteCountMax: config.journal.segmentBytes });

@@ -19,20 +19,23 @@ type WithoutOrdinal<Record> = Record extends JournalRecord ? Omit<Record, 'ordin
 /** A record whose place is decided by where it is appended. */
 export type UnplacedRecord = WithoutOrdinal<JournalRecord>;
 
+/** What a record takes of a body: its number, and room. */
+const recordByteCount = 64;
+
 interface Stored {
   readonly header: TransactionHeader;
   readonly fragments: readonly (readonly UnplacedRecord[])[];
 }
 
 /**
- * A journal in memory, for tests of what reads one: the same port, no disk. Bodies are numbers of stored records, and the
+ * A journal in memory, for tests of what reads one: the same port, no disk. Bodies hold the numbers of stored records, and the
  * decoder that belongs to it looks them up, so that each decode can be counted.
  */
 export class MemoryJournal implements JournalReader {
   readonly journalId: string;
   readonly presence: WriterPresence = 'writing';
   readonly #stored: Stored[] = [];
-  readonly #bodies: (readonly UnplacedRecord[])[] = [];
+  readonly #records: UnplacedRecord[] = [];
   readonly #waiting = new Set<() => void>();
   #trimmed = 0;
   #readCount = 0;
@@ -154,20 +157,33 @@ export class MemoryJournal implements JournalReader {
     learnSchema: () => undefined,
     decodeBody: (_encoding, body, firstOrdinal): DecodedBody => {
       this.#decodeCount += 1;
-      const records = this.#bodies[new DataView(body.buffer).getUint32(0)] ?? [];
+      const view = new DataView(body.buffer, body.byteOffset, body.length);
+      const numbers = Array.from({ length: Math.floor(body.length / recordByteCount) }, (_, index) =>
+        view.getUint32(index * recordByteCount),
+      );
       return {
-        records: records.map((record, index) => ({ ...record, ordinal: firstOrdinal + index })),
+        records: numbers.map((number, index) => ({ ...this.#recordAt(number), ordinal: firstOrdinal + index })),
         counts: { foreignMessages: 0, adoptedOutboxChanges: 0, outboxChanges: 0 },
       };
     },
+    cutBody: (_encoding, body, byteCount) =>
+      Math.min(body.length, Math.ceil(byteCount / recordByteCount) * recordByteCount),
   });
+
+  #recordAt(number: number): UnplacedRecord {
+    const record = this.#records[number];
+    assert.ok(record !== undefined, 'a body of this journal');
+    return record;
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #entriesOf({ header, fragments }: Stored): readonly StoredEntry[] {
     return fragments.map((records, index) => {
-      const body = new Uint8Array(Math.max(4, records.length * 64));
-      new DataView(body.buffer).setUint32(0, this.#bodies.push(records) - 1);
+      const body = new Uint8Array(records.length === 0 ? 4 : records.length * recordByteCount);
+      const view = new DataView(body.buffer);
+      for (const [place, record] of records.entries())
+        view.setUint32(place * recordByteCount, this.#records.push(record) - 1);
       const isLast = index === fragments.length - 1;
       return { kind: 'fragment', header, encoding: 'pgoutput-copy/1', body, isFirst: index === 0, isLast };
     });

@@ -32,6 +32,8 @@ export interface FrameCursorOptions {
   readonly loadByteCount?: number | undefined;
   /** Whether the next window may be read before it is asked for; `settle` comes before the file's closing then. */
   readonly readsAhead?: boolean;
+  /** Every window is read to the same memory: of a frame nothing is kept beyond the next `load`. Not with `readsAhead`. */
+  readonly reusesWindow?: boolean;
   /** Where the first window is read to, if that is large enough. What is kept of its frames holds as long as the loan does. */
   readonly room?: ReadRoom | undefined;
 }
@@ -53,6 +55,7 @@ export class FrameCursor {
   readonly #seed: number;
   readonly #loadByteCount: number;
   readonly #readsAhead: boolean;
+  readonly #reusesWindow: boolean;
   #limit: number;
   #position: number;
   #view: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(0));
@@ -72,6 +75,7 @@ export class FrameCursor {
     this.#limit = options.limit;
     this.#loadByteCount = options.loadByteCount ?? loadByteCountDefault;
     this.#readsAhead = options.readsAhead ?? false;
+    this.#reusesWindow = options.reusesWindow ?? false;
     this.#room = options.room;
   }
 
@@ -159,9 +163,11 @@ export class FrameCursor {
 
   #takeRoom(byteCount: number): Uint8Array<ArrayBuffer> {
     const room = this.#room;
-    this.#room = undefined;
+    if (!this.#reusesWindow) this.#room = undefined;
     if (room !== undefined && room.length >= byteCount) return room.subarray(0, byteCount);
-    return new Uint8Array(Buffer.allocUnsafeSlow(byteCount).buffer);
+    const fresh = new Uint8Array(Buffer.allocUnsafeSlow(byteCount).buffer);
+    if (this.#reusesWindow) this.#room = fresh;
+    return fresh;
   }
 
   #look(at: number, length: number): Frame | FrameStop {

@@ -2,32 +2,19 @@ import type { TransactionDecoder } from '../../capture/transaction-decoder.ts';
 import type { JournalRecord } from '../../model/journal-record.ts';
 import { type CommitRecord, messagesOf } from './commit-record.ts';
 import { EntryList } from './entry-list.ts';
-import { bodyEncodingCode, frameKind } from './frame.ts';
+import { bodyEncodingCode } from './frame.ts';
 import { snapshotXid } from './journal-head.ts';
 import type { JournalFiles } from './journal-files.ts';
+import type { IndexPlace } from './known-places.ts';
+import { PlaceCollector } from './place-collector.ts';
 import type { FoldStep } from './segment-fold.ts';
 import type { SegmentWalk } from './segment-walk.ts';
 import { readSpool } from './spool-reader.ts';
 import { filterHash, tableHash } from './term-hash.ts';
 
-/** Bytes between two places of an index. */
-const placeDistance = 64 * 1024;
-/** Less than every commit time. */
-const timeNone: bigint = -(2n ** 63n);
-
-/** Where reading may begin in a segment. */
-export interface IndexPlace {
-  /** Of the first transaction at or behind the offset. */
-  readonly sequence: bigint;
-  /** Greatest commit time of the segment's transactions before it. */
-  readonly greatestMicros: bigint;
-  readonly offset: number;
-}
-
 /** What an index is made from: everything that can be looked up in one segment, in the order of the segment. */
 export class IndexCollector {
-  readonly places: IndexPlace[] = [];
-  readonly contextOffsets: number[] = [];
+  readonly #places: PlaceCollector;
   readonly xids: EntryList = new EntryList();
   readonly eventIds: EntryList = new EntryList();
   /** Of the event ids in their order, for the filter. The ids themselves would be most of what a process holds meanwhile. */
@@ -38,8 +25,6 @@ export class IndexCollector {
   readonly #firstSequence: bigint;
   readonly #isForFile: boolean;
   #open: JournalRecord[] = [];
-  #greatestMicros: bigint = timeNone;
-  #lastSequence: bigint;
 
   constructor(options: {
     readonly files: JournalFiles;
@@ -52,15 +37,23 @@ export class IndexCollector {
     this.#decoder = options.decoder;
     this.#firstSequence = options.firstSequence;
     this.#isForFile = options.isForFile;
-    this.#lastSequence = options.firstSequence - 1n;
+    this.#places = new PlaceCollector(options.firstSequence);
+  }
+
+  get places(): readonly IndexPlace[] {
+    return this.#places.places;
+  }
+
+  get contextOffsets(): readonly number[] {
+    return this.#places.contextOffsets;
   }
 
   get lastSequence(): bigint {
-    return this.#lastSequence;
+    return this.#places.lastSequence;
   }
 
   get greatestMicros(): bigint {
-    return this.#greatestMicros;
+    return this.#places.greatestMicros;
   }
 
   /** Takes the frames of a walk up to its limit. */
@@ -73,34 +66,27 @@ export class IndexCollector {
   }
 
   async #takeSpooled(commit: Extract<FoldStep, { kind: 'spooled-commit' }>, walk: SegmentWalk): Promise<void> {
-    if (commit.frame.kind === frameKind.preparedCommit) this.contextOffsets.push(commit.frame.offset);
+    this.#places.take(commit, { unitStart: walk.fold.unitStart, preambleEnd: walk.header.preambleEnd });
     for await (const { body } of readSpool({ ...this.#files, reference: commit.spool })) this.#decode(body);
-    this.#commit(commit.record, walk.fold.unitStart);
+    this.#commit(commit.record);
   }
 
   #take(meaning: FoldStep, walk: SegmentWalk): void {
+    this.#places.take(meaning, { unitStart: walk.fold.unitStart, preambleEnd: walk.header.preambleEnd });
     switch (meaning.kind) {
       case 'schema':
         this.#decoder?.learnSchema(meaning.entry.message);
-        if (!meaning.isPreamble) this.contextOffsets.push(meaning.offset);
-        return;
-      case 'source':
-        if (meaning.offset >= walk.header.preambleEnd) this.contextOffsets.push(meaning.offset);
         return;
       case 'fragment':
         // A snapshot holds rows and no events.
         if (meaning.frame.encoding === bodyEncodingCode['pgoutput-copy/1']) this.#decode(meaning.frame.body);
-        return;
-      case 'prepared':
-      case 'spool-ended':
-        this.contextOffsets.push(meaning.offset);
         return;
       case 'dropped':
         this.#open = [];
         return;
       case 'commit':
         this.#decode(messagesOf(meaning.frame));
-        this.#commit(meaning.record, walk.fold.unitStart);
+        this.#commit(meaning.record);
         return;
       default:
         return;
@@ -114,11 +100,7 @@ export class IndexCollector {
     }
   }
 
-  #commit({ sequence, xid, commitTimeMicros }: CommitRecord, offset: number): void {
-    const last = this.places.at(-1);
-    if (last === undefined || offset - last.offset >= placeDistance) {
-      this.places.push({ sequence, greatestMicros: this.#greatestMicros, offset });
-    }
+  #commit({ sequence, xid }: CommitRecord): void {
     const relative = Number(sequence - this.#firstSequence);
     if (xid !== snapshotXid) this.xids.add(xid, relative);
     for (const record of this.#open) {
@@ -128,7 +110,5 @@ export class IndexCollector {
       if (record.event.key !== null) this.keys.add(tableHash(record.event.key), relative);
     }
     this.#open = [];
-    this.#lastSequence = sequence;
-    if (commitTimeMicros > this.#greatestMicros) this.#greatestMicros = commitTimeMicros;
   }
 }

@@ -156,6 +156,12 @@ export class JournalHead {
     this.#last = record;
   }
 
+  /** Keeps the numbers of the last commit instead of its record, whose bytes are about to go. */
+  keepLast(): void {
+    const { sequence, commitEndLsn } = this.#last;
+    this.#last = { sequence, commitEndLsn };
+  }
+
   noteCopyProgress(progress: CopyProgress): void {
     this.#copies = [...this.#copies.filter((copy) => !isSameCopy(copy, progress)), progress];
   }

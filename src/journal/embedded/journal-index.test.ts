@@ -171,6 +171,17 @@ describe('the index of a journal', () => {
   });
 });
 
+describe('the index of the open segment', () => {
+  it('finds the place of a time that came after the last search', async () => {
+    assert.notEqual(await journal.search.locateEvent(idOf(transactionCount)), undefined);
+    for (let number = transactionCount + 1; number <= transactionCount + 10; number += 1)
+      writer.appendTransaction(boundaryOf(number), fragmentOf('later;'), []);
+    await writer.flush();
+    const time = toInstant(Number(boundaryOf(transactionCount + 3).commitTimeMicros / 1000n));
+    assert.equal(await journal.reader.locateTime(time), BigInt(transactionCount + 2));
+  });
+});
+
 describe('the hashes of an index', () => {
   it('are MurmurHash3', () => {
     // From the reference implementation.

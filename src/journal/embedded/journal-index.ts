@@ -25,6 +25,8 @@ export interface JournalIndexOptions {
   /** Reads events out of bodies; without it only transaction ids, sequences and times can be found. */
   readonly createDecoder?: (() => TransactionDecoder) | undefined;
   readonly logger: Logger;
+  /** What the opening of the journal found out about its last segment: a lane begins there before anybody searches. */
+  readonly recovered?: { readonly segment: number; readonly places: KnownPlaces } | undefined;
 }
 
 interface OpenSegment {
@@ -118,7 +120,9 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
   async findTime(segment: number, micros: bigint): Promise<WalkStart | 'none' | undefined> {
     const index = this.#known(segment);
     if (index === undefined) return undefined;
-    if (index.lastSequence < index.firstSequence || index.greatestMicros < micros) return 'none';
+    const isNone = index.lastSequence < index.firstSequence || index.greatestMicros < micros;
+    // What came to the open segment since it was looked at may be later than all that is known of it.
+    if (isNone && this.#sealed.get(segment) === index) return 'none';
     return findLastPlace(index, (place) => place.greatestMicros < micros);
   }
 
@@ -273,10 +277,15 @@ export class JournalIndex implements JournalSearch, PlaceFinder, AsyncDisposable
 
   /** An index that is there already; none is made for a reader that only wants to begin. */
   #known(number: number): KnownPlaces | undefined {
-    if (this.#open?.walk.number !== number) return this.#sealed.get(number);
+    if (this.#open?.walk.number !== number) return this.#sealed.get(number) ?? this.#recovered(number);
     const { walk, collector } = this.#open;
     const { places, contextOffsets, lastSequence, greatestMicros } = collector;
     const { firstSequence } = walk.header;
     return { places, contextOffsets, lastSequence, greatestMicros, firstSequence, byteCount: walk.position };
+  }
+
+  #recovered(number: number): KnownPlaces | undefined {
+    const { recovered } = this.#options;
+    return recovered?.segment === number ? recovered.places : undefined;
   }
 }

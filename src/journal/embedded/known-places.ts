@@ -1,5 +1,13 @@
-import type { IndexPlace } from './index-collector.ts';
 import type { WalkStart } from './place-finder.ts';
+
+/** Where reading may begin in a segment. */
+export interface IndexPlace {
+  /** Of the first transaction at or behind the offset. */
+  readonly sequence: bigint;
+  /** Greatest commit time of the segment's transactions before it. */
+  readonly greatestMicros: bigint;
+  readonly offset: number;
+}
 
 /** Places in the order of their offsets: an array, or made from an index's bytes when they are asked for. */
 export interface PlaceList {

@@ -4,9 +4,10 @@ import { writeFailure } from './disk-failure.ts';
 import type { DurableEndPublisher } from './durable-place.ts';
 import { missingFile } from './corruption.ts';
 import { HolderOwnership } from './holder-ownership.ts';
-import { journalPaths, type JournalPaths, spoolNumber } from './journal-paths.ts';
+import { journalPaths, type JournalPaths, segmentPath, spoolNumber } from './journal-paths.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { type RecoveredJournal, recoveredPath, recoverJournal } from './recovery.ts';
+import { listSegments } from './segment-catalog.ts';
 import { SharedDurableEnd } from './shared-durable-end.ts';
 
 /** What the owner gives to the thread that writes. Plain values and shared memory: it may be passed to a worker. */
@@ -17,6 +18,8 @@ export interface JournalWriterInput {
   readonly segmentByteCount: number;
   /** Memory of a `SharedDurableEnd`. */
   readonly durableEnd: SharedArrayBuffer;
+  /** What the owner found when it opened the journal. The first writer goes on from it. */
+  readonly recovered: RecoveredJournal;
 }
 
 /** What a writer is opened with. */
@@ -48,7 +51,8 @@ async function open(options: OpenWriterOptions): Promise<JournalWriter> {
   const ownership = new HolderOwnership({ disk, paths, clock, journalId, epoch });
   await ownership.verify(true);
   const nowMicros = BigInt(Math.floor(clock.now() * 1000));
-  const recovered = await recoverJournal({ disk, paths, journalId, epoch, nowMicros });
+  const isUntouched = await isAsRecovered(disk, paths, input.recovered);
+  const recovered = isUntouched ? input.recovered : await recoverJournal({ disk, paths, journalId, epoch, nowMicros });
   const writer = new JournalWriter({
     disk,
     paths,
@@ -68,6 +72,21 @@ async function open(options: OpenWriterOptions): Promise<JournalWriter> {
   } catch (error) {
     await writer.close();
     throw error;
+  }
+}
+
+/**
+ * Whether no writer was here since the owner's recovery. Each begins with a mark, which makes the segment longer before
+ * anything else is made; and only a recovery makes it shorter again.
+ */
+async function isAsRecovered(disk: Disk, paths: JournalPaths, { segment, end }: RecoveredJournal): Promise<boolean> {
+  if ((await listSegments(disk, paths)).at(-1) !== segment) return false;
+  const file = await disk.openForReading(segmentPath(paths, segment));
+  if (file === undefined) return false;
+  try {
+    return (await file.size()) === end;
+  } finally {
+    await file.close();
   }
 }
 

@@ -181,7 +181,7 @@ async function createOpenedJournal(parts: OpenedParts): Promise<OpenedJournal> {
   end.publish(place);
   const files = { disk, paths, journalId };
   const { logger, createDecoder } = options;
-  const search = new JournalIndex({ files, end, createDecoder, logger });
+  const search = new JournalIndex({ files, end, createDecoder, logger, recovered });
   const reader = new EmbeddedJournalReader({ files, end: ownerEnd(end), places: search });
   const server = socket === undefined ? undefined : await JournalSocketServer.listen({ place: socket, journalId, end });
   const writerInput: JournalWriterInput = {
@@ -190,6 +190,7 @@ async function createOpenedJournal(parts: OpenedParts): Promise<OpenedJournal> {
     epoch,
     segmentByteCount: options.segmentByteCount ?? segmentByteCountDefault,
     durableEnd: memory,
+    recovered,
   };
   return {
     journalId,

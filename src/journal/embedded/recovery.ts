@@ -5,6 +5,8 @@ import type { Disk, DiskFile } from '../../foundation/disk.ts';
 import { missingFile } from './corruption.ts';
 import { type Carry, emptyCarry } from './journal-head.ts';
 import { type JournalPaths, segmentPath, spoolSegment } from './journal-paths.ts';
+import type { KnownPlaces } from './known-places.ts';
+import { PlaceCollector } from './place-collector.ts';
 import { readWhole } from './read-whole.ts';
 import { readCatalog } from './segment-catalog.ts';
 import { createSegment, encodePreamble, readFileHeader } from './segment-file.ts';
@@ -38,6 +40,8 @@ export interface RecoveredJournal {
   readonly lastCrc: number;
   readonly carry: Carry;
   readonly schemas: readonly SchemaEntry[];
+  /** Where reading may begin in the segment. */
+  readonly places: KnownPlaces;
   readonly report: RecoveryReport;
 }
 
@@ -80,6 +84,7 @@ export async function recoverJournal(options: RecoveryOptions): Promise<Recovere
       lastCrc: fold.lastCrc,
       carry: fold.head.toCarry(),
       schemas: fold.head.schemas,
+      places: scan.places,
       report: { endedCleanly: scan.endedCleanly, cut, removedFiles, segmentCount: catalog.length },
     };
   } finally {
@@ -109,6 +114,7 @@ async function beginJournal(options: RecoveryOptions): Promise<RecoveredJournal>
     lastCrc: preamble.lastCrc,
     carry: emptyCarry,
     schemas: [],
+    places: new PlaceCollector(1n).known(preamble.end),
     report: { endedCleanly: true, cut: undefined, removedFiles: [], segmentCount: 1 },
   };
 }

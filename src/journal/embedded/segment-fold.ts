@@ -108,6 +108,11 @@ export class SegmentFold {
     return this.#lastCrc;
   }
 
+  /** What was read so far is about to go: nothing of a frame is referred to any more. */
+  letGo(): void {
+    this.#head.keepLast();
+  }
+
   /** @throws HW-JOURNAL-005 for a frame that may not stand here */
   apply(frame: Frame): FoldStep {
     if (frame.offset === this.#unitEnd || !this.#hasCarry) this.#unitStart = frame.offset;

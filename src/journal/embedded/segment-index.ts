@@ -2,7 +2,8 @@ import { crc32 } from 'node:zlib';
 
 import type { Disk, DiskFile } from '../../foundation/disk.ts';
 import { EventFilter } from './event-filter.ts';
-import type { IndexCollector, IndexPlace } from './index-collector.ts';
+import type { IndexCollector } from './index-collector.ts';
+import type { IndexPlace } from './known-places.ts';
 import type { KnownPlaces, PlaceList } from './known-places.ts';
 import type { ReadRoom } from './read-rooms.ts';
 import { readWhole } from './read-whole.ts';

@@ -19,6 +19,8 @@ export class SegmentTimes {
   readonly #files: JournalFiles;
   readonly #places: PlaceFinder;
   readonly #sealed = new Map<number, TimeRange>();
+  /** Of the first segment that has any: what is written there stays. */
+  #first: { readonly number: number; readonly micros: bigint } | undefined;
 
   constructor(files: JournalFiles, places: PlaceFinder) {
     this.#files = files;
@@ -26,9 +28,14 @@ export class SegmentTimes {
   }
 
   async firstCommitMicros(end: DurablePlace): Promise<bigint | undefined> {
-    for (const number of await this.#numbers(end)) {
+    const numbers = await this.#numbers(end);
+    // Retention removes the oldest first, so what is there before it was found empty then.
+    if (this.#first !== undefined && numbers.includes(this.#first.number)) return this.#first.micros;
+    for (const number of numbers) {
       const found = await this.#find({ number, end, start: undefined }, () => true);
-      if (found !== undefined) return found.commitTimeMicros;
+      if (found === undefined) continue;
+      this.#first = { number, micros: found.commitTimeMicros };
+      return found.commitTimeMicros;
     }
     return undefined;
   }

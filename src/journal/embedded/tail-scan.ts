@@ -9,6 +9,8 @@ import { FrameCursor } from './frame-cursor.ts';
 import { readWhole } from './read-whole.ts';
 import type { SpoolReference } from './spool-reference.ts';
 import { SegmentFold } from './segment-fold.ts';
+import { PlaceCollector } from './place-collector.ts';
+import type { KnownPlaces } from './known-places.ts';
 import { getUint53 } from './uint53.ts';
 
 /** What the last segment comes to. */
@@ -25,6 +27,8 @@ export interface TailScan {
   readonly endedCleanly: boolean;
   /** Spools that the segment's transactions, and those still prepared, consist of. */
   readonly spools: readonly SpoolReference[];
+  /** Where reading may begin in what the history holds of the segment. */
+  readonly places: KnownPlaces;
 }
 
 /**
@@ -46,28 +50,34 @@ async function scanFrames(
   size: number,
 ): Promise<TailScan> {
   const fold = new SegmentFold(file.path, header.preambleEnd);
-  const cursor = new FrameCursor({ file, seed: header.crc, position: fileHeaderLength, limit: size });
+  // A segment has hundreds of windows: memory of its own for each, outside the heap, has the engine collect all of it.
+  const limits = { position: fileHeaderLength, limit: size };
+  const cursor = new FrameCursor({ file, seed: header.crc, ...limits, reusesWindow: true });
+  const places = new PlaceCollector(header.firstSequence);
   const spools: SpoolReference[] = [];
   let knownDurable = header.preambleEnd;
   let endedCleanly = false;
-  const common = (): Pick<TailScan, 'fold' | 'size' | 'end' | 'knownDurable' | 'spools'> => ({
+  const common = (): Omit<TailScan, 'tornAt' | 'endedCleanly'> => ({
     fold,
     size,
     end: fold.unitEnd,
     knownDurable,
     spools: withPrepared(fold, spools),
+    places: places.known(fold.unitEnd),
   });
   for (;;) {
     const step = cursor.next();
     if (step instanceof Frame) {
       const meaning = fold.apply(step);
       if (meaning.kind === 'spooled-commit') spools.push(meaning.spool);
+      places.take(meaning, { unitStart: fold.unitStart, preambleEnd: header.preambleEnd });
       knownDurable = Math.max(knownDurable, step.durableEnd);
       endedCleanly = step.kind === frameKind.mark && step.body[8] === 2;
       continue;
     }
     switch (step.kind) {
       case 'more':
+        fold.letGo();
         await cursor.load(step.byteCount);
         break;
       case 'end':

@@ -17,6 +17,7 @@ import {
   walPiece,
 } from '../../testing/stream-bytes.ts';
 import type { TransactionDecoder } from '../../transaction-decoder.ts';
+import type { JournalRecord } from '../../../model/journal-record.ts';
 import { bodyOf15, bodyOf18 } from './captured-bodies.fixture.ts';
 import { createPgoutputDecoder } from './pgoutput-decoder.ts';
 
@@ -50,6 +51,17 @@ for (const [version, body] of [
         [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
       );
       assert.deepEqual(counts, { foreignMessages: 1, adoptedOutboxChanges: 0, outboxChanges: 0 });
+      for (const byteCount of [1, 100, 300, 1000, body.length, 1_000_000]) {
+        const decoder = createDecoder();
+        const pieced: JournalRecord[] = [];
+        for (let rest = body; rest.length > 0;) {
+          const length = decoder.cutBody(encoding, rest, byteCount);
+          assert.ok(length >= Math.min(byteCount, rest.length), 'a piece reaches the size that was asked for');
+          pieced.push(...decoder.decodeBody(encoding, rest.subarray(0, length), pieced.length).records);
+          rest = rest.subarray(length);
+        }
+        assert.deepEqual(pieced, records, `cut at ${byteCount}`);
+      }
       const [first, second, amount, key, removed, , whole, event, , truncated] = records;
       assert.ok(first?.kind === 'insert' && second?.kind === 'insert');
       assert.deepEqual(first.after, ['1', '1.50', 'x'.repeat(2100), null, null]);
@@ -168,6 +180,7 @@ describe('pgoutput decoder', () => {
       code: 'HW-CAPTURE-003',
     });
     assert.throws(() => createDecoder().decodeBody(encoding, keepalive(5n), 0), { code: 'HW-CAPTURE-002' });
+    assert.throws(() => createDecoder().cutBody(encoding, keepalive(5n), 10), { code: 'HW-CAPTURE-002' });
     assert.throws(() => createDecoder().decodeBody('pgoutput-copy/2' as typeof encoding, people, 0), {
       code: 'HW-CAPTURE-006',
     });

@@ -89,6 +89,14 @@ class PgoutputDecoder implements TransactionDecoder {
     }
   }
 
+  cutBody(encoding: BodyEncoding, body: Uint8Array, byteCount: number): number {
+    if (encoding !== 'pgoutput-copy/1') return body.length;
+    const bytes = toBuffer(body);
+    let end = 0;
+    while (end < bytes.length && end < byteCount) end = messageEnd(bytes, end);
+    return end;
+  }
+
   #decode(bytes: Buffer, firstOrdinal: number): DecodedBody {
     const progress: BodyProgress = {
       records: [],

@@ -205,6 +205,28 @@ describe('a handler', () => {
     assert.equal(calls, 1);
   });
 
+  test('may take its context apart and copy it', async () => {
+    await using stage = new LaneStage();
+    const seen: unknown[] = [];
+    const sink = handlerSink({
+      name: 'copier',
+      handle(_record, context) {
+        const copy = { ...context };
+        const { signal } = context;
+        seen.push(copy.id, copy.signal === signal, signal.aborted, copy.once === context.once);
+        // oxlint-disable-next-line typescript/unbound-method -- that it needs no `this` is what is tested.
+        const { stopLane } = copy;
+        stopLane('enough');
+      },
+    });
+    const lane = stage.lane({ sink });
+    await lane.start();
+    stage.journal.append([testEvent('k', 'a')]);
+    await assert.rejects(lane.drain(), { code: 'HW-LANE-012' });
+    assert.deepEqual(seen, ['a', true, false, true]);
+    assert.equal(lane.status().lastFailure?.error.code, 'HW-SINK-052');
+  });
+
   test('stops its lane in front of the record when it says so, and gets the record again when resumed', async () => {
     await using stage = new LaneStage();
     const seen: string[] = [];

@@ -1,10 +1,14 @@
 import { assertInvariant } from '../../../foundation/assert.ts';
 import { HeadwaterError } from '../../../foundation/error.ts';
 import type { JournalRecord } from '../../../model/journal-record.ts';
+import type { ReceiptScope } from '../../../postgres/inbox-receipt.ts';
 import type { OutboundBatch, OutboundRecord, Sink, SinkCapabilities, SinkContext, SinkDefinition } from '../../sink.ts';
-import type { HandlerContext, HandlerSinkOptions } from './handler-options.ts';
-import { noteMessage } from './inbox.ts';
+import type { HandlerSinkOptions } from './handler-options.ts';
+import { CallContext } from './call-context.ts';
+import { CallWaits } from './call-waits.ts';
+import { type CallOutcome, HandlerCall } from './handler-call.ts';
 
+const timeoutMsDefault = 30_000;
 const capabilities: SinkCapabilities = { unit: 'record', checkpointIn: 'lane', recordBytesMax: undefined };
 
 /**
@@ -35,24 +39,19 @@ function acceptsRecord(options: HandlerSinkOptions, record: JournalRecord): bool
   return (record.kind === 'event') === (options.handleEvent !== undefined);
 }
 
-type Outcome = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly thrown: unknown };
-
-interface Call {
-  readonly abort: AbortController;
-  /** Never rejects. */
-  readonly ended: Promise<Outcome>;
-}
-
 class HandlerSink implements Sink {
   readonly capabilities: SinkCapabilities = capabilities;
   readonly #options: HandlerSinkOptions;
-  readonly #context: SinkContext;
-  /** Calls under way by the place of their record, and such as ended after their time. */
-  readonly #calls = new Map<string, Call>();
+  readonly #inbox: ReceiptScope;
+  readonly #waits: CallWaits;
+  /** Calls that took too long, and such of them as have ended since, by the place of their record. */
+  readonly #late = new Map<string, HandlerCall>();
 
   constructor(options: HandlerSinkOptions, context: SinkContext) {
+    const { name, schema = 'headwater' } = options;
     this.#options = options;
-    this.#context = context;
+    this.#inbox = { schemaName: schema, installation: context.installation, consumer: name };
+    this.#waits = new CallWaits({ clock: context.clock, timeoutMs: options.timeoutMs ?? timeoutMsDefault });
   }
 
   accepts = (record: JournalRecord): boolean => acceptsRecord(this.#options, record);
@@ -69,80 +68,50 @@ class HandlerSink implements Sink {
     const [outbound] = batch.records;
     assertInvariant(outbound !== undefined && batch.records.length === 1, 'a handler takes one record at a time');
     signal.throwIfAborted();
-    const place = `${outbound.header.sequence}/${outbound.record.ordinal}`;
-    const call = this.#calls.get(place) ?? this.#begin(outbound);
-    this.#calls.set(place, call);
-    const outcome = await this.#waitFor(call, outbound, signal);
-    this.#calls.delete(place);
+    const call = this.#takeLate(outbound) ?? this.#begin(outbound);
+    const outcome = call.outcome ?? (await this.#waitFor(call, outbound, signal));
     if (outcome.kind === 'failed') throw this.#explain(outcome.thrown, outbound);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const call of this.#calls.values())
-      call.abort.abort(new HeadwaterError('HW-INTERNAL-003', 'the lane of the handler was halted'));
+    this.#waits.close(new HeadwaterError('HW-INTERNAL-003', 'the lane of the handler was halted'));
   }
 
-  #begin(outbound: OutboundRecord): Call {
-    const abort = new AbortController();
-    const ended = this.#call(outbound, abort.signal).then(
-      (): Outcome => ({ kind: 'done' }),
-      (thrown: unknown): Outcome => ({ kind: 'failed', thrown }),
-    );
-    return { abort, ended };
+  #takeLate(outbound: OutboundRecord): HandlerCall | undefined {
+    if (this.#late.size === 0) return undefined;
+    const place = placeOf(outbound);
+    const call = this.#late.get(place);
+    this.#late.delete(place);
+    return call;
   }
 
-  #waitFor(call: Call, outbound: OutboundRecord, signal: AbortSignal): Promise<Outcome> {
-    const { name, timeoutMs = 30_000 } = this.#options;
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        timer.clear();
-        signal.removeEventListener('abort', stop);
-      };
-      const stop = (): void => {
-        leave();
-        call.abort.abort(signal.reason);
-        reject(signal.reason);
-      };
-      const timer = this.#context.clock.setTimer(timeoutMs, () => {
-        leave();
-        const details = { record: outbound.id, timeoutMs };
-        const late = new HeadwaterError(
-          'HW-SINK-051',
-          `handler "${name}" took longer than ${timeoutMs} ms for record ${outbound.id}`,
-          { details },
-        );
-        call.abort.abort(late);
-        reject(late);
-      });
-      signal.addEventListener('abort', stop, { once: true });
-      void call.ended.finally(leave).then(resolve);
-    });
+  #begin(outbound: OutboundRecord): HandlerCall {
+    const call = new HandlerCall();
+    call.begin(() => this.#call(outbound, call));
+    return call;
   }
 
-  async #call(outbound: OutboundRecord, signal: AbortSignal): Promise<void> {
+  async #waitFor(call: HandlerCall, outbound: OutboundRecord, signal: AbortSignal): Promise<CallOutcome> {
+    try {
+      return await this.#waits.until(call, { signal, late: () => this.#lateError(outbound) });
+    } catch (thrown) {
+      this.#late.set(placeOf(outbound), call);
+      throw thrown;
+    }
+  }
+
+  #lateError({ id }: OutboundRecord): HeadwaterError {
+    const { name, timeoutMs = timeoutMsDefault } = this.#options;
+    const message = `handler "${name}" took longer than ${timeoutMs} ms for record ${id}`;
+    return new HeadwaterError('HW-SINK-051', message, { details: { record: id, timeoutMs } });
+  }
+
+  #call(outbound: OutboundRecord, call: HandlerCall): Promise<void> | void {
     const { record } = outbound;
-    const context = this.#createContext(outbound, signal);
-    if (this.#options.handle !== undefined) await this.#options.handle(record, context);
-    else if (record.kind === 'event') await this.#options.handleEvent?.(record.event, context);
-    else await this.#options.handleChange?.(record, context);
-  }
-
-  #createContext(outbound: OutboundRecord, signal: AbortSignal): HandlerContext {
-    const { name, schema = 'headwater' } = this.#options;
-    const inbox = { schemaName: schema, installation: this.#context.installation, consumer: name };
-    return {
-      id: outbound.id,
-      key: outbound.key,
-      value: outbound.value,
-      transaction: outbound.header,
-      signal,
-      once: (transaction) => noteMessage(transaction, inbox, outbound.id),
-      stopLane: (reason) => {
-        throw new HeadwaterError('HW-SINK-052', `handler "${name}" stopped at record ${outbound.id}: ${reason}`, {
-          details: { record: outbound.id },
-        });
-      },
-    };
+    const context = new CallContext(outbound, call, this.#inbox);
+    if (this.#options.handle !== undefined) return this.#options.handle(record, context);
+    if (record.kind === 'event') return this.#options.handleEvent?.(record.event, context);
+    return this.#options.handleChange?.(record, context);
   }
 
   /** A handler's own HeadwaterError keeps its code and with it the decision to retry or to stop. */
@@ -152,4 +121,9 @@ class HandlerSink implements Sink {
     const message = `handler "${this.#options.name}" failed for record ${outbound.id}: ${(text.split('\n', 1)[0] ?? '').slice(0, 500)}`;
     return new HeadwaterError('HW-SINK-050', message, { cause: thrown, details: { record: outbound.id } });
   }
+}
+
+/** A record's place in the journal; an event's id may come twice. */
+function placeOf({ header, record }: OutboundRecord): string {
+  return `${header.sequence}/${record.ordinal}`;
 }

@@ -6,6 +6,8 @@ import type { Disk, DiskFile } from '../../../foundation/disk.ts';
 export interface ReadCounts {
   opens: number;
   reads: number;
+  /** Also of files that are open for writing. */
+  bytes: number;
   lists: number;
   /** Files that are open for reading now. */
   readonly open: Set<string>;
@@ -15,7 +17,21 @@ export interface ReadCounts {
 
 /** A disk that counts what is read from it, and takes no read from a file that was closed. */
 export function countReads(disk: Disk): { readonly disk: Disk; readonly counts: ReadCounts } {
-  const counts: ReadCounts = { opens: 0, reads: 0, lists: 0, open: new Set(), beforeRead: async () => {} };
+  const counts: ReadCounts = { opens: 0, reads: 0, bytes: 0, lists: 0, open: new Set(), beforeRead: async () => {} };
+  const read = async (file: DiskFile, target: Uint8Array, offset: number): Promise<number> => {
+    const length = await file.read(target, offset);
+    counts.bytes += length;
+    return length;
+  };
+  const writable = (file: DiskFile): DiskFile => ({
+    path: file.path,
+    size: () => file.size(),
+    read: (target, offset) => read(file, target, offset),
+    write: (buffers, offset) => file.write(buffers, offset),
+    flush: () => file.flush(),
+    truncate: (size) => file.truncate(size),
+    close: () => file.close(),
+  });
   const counted = (file: DiskFile, name: string): DiskFile => ({
     path: file.path,
     size: () => file.size(),
@@ -23,7 +39,7 @@ export function countReads(disk: Disk): { readonly disk: Disk; readonly counts: 
       counts.reads += 1;
       await counts.beforeRead(file.path);
       assert.ok(counts.open.has(name), `${name} is read and not open`);
-      return await file.read(target, offset);
+      return await read(file, target, offset);
     },
     write: (buffers, offset) => file.write(buffers, offset),
     flush: () => file.flush(),
@@ -42,7 +58,10 @@ export function countReads(disk: Disk): { readonly disk: Disk; readonly counts: 
         return disk.list(path);
       },
       create: (path) => disk.create(path),
-      openForWriting: (path) => disk.openForWriting(path),
+      async openForWriting(path) {
+        const file = await disk.openForWriting(path);
+        return file === undefined ? undefined : writable(file);
+      },
       async openForReading(path) {
         counts.opens += 1;
         const file = await disk.openForReading(path);

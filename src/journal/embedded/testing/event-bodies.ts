@@ -30,6 +30,7 @@ export function createEventDecoder(): TransactionDecoder {
       });
       return { records, counts: { foreignMessages: 0, adoptedOutboxChanges: 0, outboxChanges: 0 } };
     },
+    cutBody: (_encoding, body) => body.length,
   };
 }
 
