@@ -29,8 +29,8 @@ export function countReceiptStatement(schemaName: string, columns: readonly stri
 }
 
 /**
- * The same without parameters, for a message of several statements. Values travel as hexadecimal digits, so that none of them can end
- * its literal: they come from whoever sends messages.
+ * The same without parameters, for a message of several statements. Values come from whoever sends messages: those that are not plain
+ * through and through travel as hexadecimal digits, so that none of them can end its literal.
  */
 export function receiptText(
   schemaName: string,
@@ -39,8 +39,15 @@ export function receiptText(
 ): string {
   const names = ['installation', 'consumer', 'message_id', 'fingerprint'];
   const texts = [message.installation, message.consumer, message.messageId];
-  const values = texts.map((text) => `pg_catalog.convert_from(${bytesText(Buffer.from(text))}, 'UTF8')`);
-  return writeReceipt(schemaName, names, [...values, bytesText(fingerprint)]);
+  return writeReceipt(schemaName, names, [...texts.map(literalOf), bytesText(fingerprint)]);
+}
+
+/** Nothing in it ends a literal or begins an escape. */
+const plainText = /^[\w .:/@-]*$/;
+
+function literalOf(text: string): string {
+  if (plainText.test(text)) return `'${text}'`;
+  return `pg_catalog.convert_from(${bytesText(Buffer.from(text))}, 'UTF8')`;
 }
 
 function bytesText(bytes: Uint8Array): string {
