@@ -41,6 +41,8 @@ export interface PhasedRun<Tx, Input> extends RunContext<Input> {
   /**
    * One call of a foreign system as `effect(name, …)` declares it, for providers that honour a key, can be asked, or have neither: then
    * the call is made at most once, and a result that may be unknown is given. Its result is kept as JSON.
+   * @throws HW-IDEMPOTENCY-017 for a keyed or checked one that takes longer than its `timeoutMs` (default 30,000 ms), HW-IDEMPOTENCY-008
+   * when the lease is lost, and whatever the provider's call throws, except from a guarded one
    */
   readonly effect: RunEffect;
 }

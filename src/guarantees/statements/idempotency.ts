@@ -65,6 +65,7 @@ export const idempotencyStatement: GuaranteeStatement = {
   cost: [
     'one statement in front of the operation, whose flush the transaction takes along, and one inside its transaction',
     'for each step one statement, and a commit',
+    'one statement more behind the commit with libraries that hide the answer to it: all but pg, Kysely and Prisma',
   ],
   claims: [
     {

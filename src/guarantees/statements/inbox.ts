@@ -48,7 +48,11 @@ export const inboxStatement: GuaranteeStatement = {
     'a handler that commits and begins by itself in the middle: what it did before and after are two commits',
     'a database that is restored from a backup is behind what was acknowledged: the broker must send again from before the backup, and receipts answer what is there already',
   ],
-  cost: ['one insert per message; two statements more for an order, one for a reply', 'receipts for the retention'],
+  cost: [
+    'one insert per message; two statements more for an order, one for a reply',
+    'one statement more behind the commit with libraries that hide the answer to it: all but pg, Kysely and Prisma',
+    'receipts for the retention',
+  ],
   claims: [
     {
       text: 'A hundred duplicates have one effect and get the first reply.',
